@@ -1,0 +1,138 @@
+"""The one family of errors. The class says what happened; the docstring is the sentence for a human.
+
+Each class carries the statuses that its edge answers with: `dimse_status` (PS3.7 annex C) and `http_status`.
+"""
+
+from __future__ import annotations
+
+
+class CharruaError(Exception):
+    """Something went wrong in the archive."""
+
+    dimse_status: int = 0x0110  # Processing failure
+    http_status: int = 500
+
+    def __str__(self) -> str:
+        """The message given, or the sentence of the class."""
+        return super().__str__() or (type(self).__doc__ or type(self).__name__)
+
+
+class SettingInvalid(CharruaError):
+    """A setting has a value that it cannot take."""
+
+    http_status = 400
+
+
+class PluginFailed(CharruaError):
+    """A plugin cannot be loaded, or one of its hooks failed."""
+
+
+class SchemaTooNew(CharruaError):
+    """The database was written by a newer release than this one."""
+
+
+class StorageFull(CharruaError):
+    """The volume has no room left above its reserve."""
+
+    dimse_status = 0xA700  # Refused: out of resources (PS3.4 B.2.3)
+    http_status = 507
+
+
+class StorageFailed(CharruaError):
+    """The volume did not take or give the bytes."""
+
+    dimse_status = 0xA700
+    http_status = 500
+
+
+class HeaderDamaged(CharruaError):
+    """The data set cannot be read to its end, or lacks what identifies it."""
+
+    dimse_status = 0xC000  # Error: cannot understand (PS3.4 B.2.3)
+    http_status = 400
+
+
+class DatasetMismatch(CharruaError):
+    """The data set says another SOP Class or SOP Instance than the command, or an invalid UID."""
+
+    dimse_status = 0xA900  # Error: data set does not match SOP Class (PS3.4 B.2.3)
+    http_status = 400
+
+
+class ObjectRefused(CharruaError):
+    """A rule of this archive does not admit the object."""
+
+    dimse_status = 0x0124  # Refused: not authorised
+    http_status = 403
+
+    def __init__(self, reason: str, dimse_status: int | None = None, http_status: int | None = None) -> None:
+        super().__init__(reason)
+        if dimse_status is not None:
+            self.dimse_status = dimse_status
+        if http_status is not None:
+            self.http_status = http_status
+
+
+class QueryInvalid(CharruaError):
+    """The query's identifier breaks a rule of PS3.4 C.4.1."""
+
+    dimse_status = 0xA900
+    http_status = 400
+
+
+class TooManyResults(CharruaError):
+    """The query or retrieval goes past the limit of this archive; ask for less."""
+
+    dimse_status = 0xA700
+    http_status = 413
+
+
+class NotPermitted(CharruaError):
+    """The caller may not do this."""
+
+    dimse_status = 0x0124
+    http_status = 403
+
+
+class StudyNotFound(CharruaError):
+    """No such study, series or object, or not one that the caller may see."""
+
+    dimse_status = 0xA900
+    http_status = 404
+
+
+class PeerUnknown(CharruaError):
+    """No peer of this AE title is known here."""
+
+    dimse_status = 0xA801  # Refused: move destination unknown (PS3.4 C.4.2.1.5)
+    http_status = 404
+
+
+class PeerUnreachable(CharruaError):
+    """The peer cannot be reached."""
+
+    http_status = 502
+
+
+class AssociationRejected(CharruaError):
+    """The peer rejected the association."""
+
+    http_status = 502
+
+
+class AssociationAborted(CharruaError):
+    """The association ended before its operation did."""
+
+    http_status = 502
+
+
+class DimseTimeout(CharruaError):
+    """The peer did not answer in time."""
+
+    http_status = 504
+
+
+class EditInvalid(CharruaError):
+    """The edit cannot be made."""
+
+    http_status = 409

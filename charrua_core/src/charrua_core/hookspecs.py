@@ -1,0 +1,207 @@
+"""What a plugin may implement: every hook specification of Charrua, and nothing that calls them.
+
+A plugin is a module registered under the entry-point group `charrua`, whose functions are marked with `hookimpl` and bear
+the names below. An implementation takes the arguments that it needs, by name, and leaves the others out. `async def` runs
+on the event loop; plain `def` runs in a worker thread unless its hook says "in line". How results combine is the verb's
+matter (`charrua_core.hooks`): gather, ask, judge, tell.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import click
+
+    from charrua_core.app import App
+    from charrua_core.archive.search import Query
+    from charrua_core.dicom import ServiceClass
+    from charrua_core.jobs import JobType
+    from charrua_core.services import Service
+    from charrua_core.settings import Setting
+    from charrua_core.types import Candidate, Coercion, Identity, Refuse, Route, StoredObject
+
+hookspec = pluggy.HookspecMarker("charrua")
+hookimpl = pluggy.HookimplMarker("charrua")
+
+
+@hookspec
+def settings() -> Sequence[Setting]:  # type: ignore[empty-body]
+    """Declare the plugin's settings.
+
+    gather, in line, at every start of a process, before anything else. A failure stops the start.
+
+        @hookimpl
+        def settings():
+            return [Setting("night_archive_aet", str, "NIGHT", help="AE title that takes the night's studies", since="0.1")]
+    """
+
+
+@hookspec
+def migrations() -> Sequence[str]:  # type: ignore[empty-body]
+    """Name the packages that hold the plugin's alembic versions, each with its own schema and version table.
+
+    gather, in line, when the database is opened by `charrua serve` or `charrua database upgrade`. The schema's name is the
+    last part of the package that holds `migrations`. A failure stops the start.
+
+        @hookimpl
+        def migrations():
+            return ["charrua_routing.migrations"]
+    """
+
+
+@hookspec
+def services(app: App) -> Sequence[Service]:  # type: ignore[empty-body]
+    """Give what runs for as long as the archive does: a listener, a sender, a timer.
+
+    gather, in line, once per worker process. A service is started if its role is among the process's roles. A failure
+    stops the start.
+
+        @hookimpl
+        def services(app):
+            from charrua_hl7.listener import Listener
+
+            return [Listener(app)]
+    """
+
+
+@hookspec
+def dimse_services(app: App) -> Sequence[ServiceClass]:  # type: ignore[empty-body]
+    """Give the DICOM services that this archive offers as SCP, by SOP class.
+
+    gather, in line, once per worker process of role `dicom`. The first plugin that takes a SOP class serves it. A failure
+    stops the start.
+
+        @hookimpl
+        def dimse_services(app):
+            from charrua_qr.find import find_service
+
+            return [find_service(app)]
+    """
+
+
+@hookspec
+def job_types(app: App) -> Sequence[JobType]:  # type: ignore[empty-body]
+    """Give the kinds of durable jobs that the plugin can do, with their schedule of retries.
+
+    gather, in line, once per worker process of role `jobs`. A failure stops the start.
+
+        @hookimpl
+        def job_types(app):
+            return [JobType("routing.send", partial(send, app), retry_after=RETRIES)]
+    """
+
+
+@hookspec
+def cli_commands() -> Sequence[click.Command]:  # type: ignore[empty-body]
+    """Give the plugin's commands: they stand under `charrua`.
+
+    gather, in line, at every call of `charrua`. A failure is told with the plugin's name, and ends the call.
+
+        @hookimpl
+        def cli_commands():
+            from charrua_routing.commands import routing
+
+            return [routing]
+    """
+
+
+@hookspec
+def accept_object(candidate: Candidate) -> Refuse | None:
+    """Refuse an object that was received whole, before it is stored.
+
+    judge, in line (it must not block: everything it may look at is in the candidate). It is called once more in the
+    transaction when the study has changed since, and must answer alike for alike arguments. The first refusal is what the
+    sender is told; a failing implementation refuses with 0x0110.
+
+        @hookimpl
+        def accept_object(candidate):
+            if not candidate.header.value("00100020"):
+                return Refuse("Patient ID is empty", dimse_status=0xA900, http_status=400)
+    """
+
+
+@hookspec
+def coerce_object(candidate: Candidate) -> Sequence[Coercion]:  # type: ignore[empty-body]
+    """Give attributes that an accepted object shall have here; its bytes stay as they are (DESIGN §5).
+
+    gather, in line, after `accept_object`. Later plugins win where two name the same attribute. A failure refuses the object
+    with 0x0110.
+
+        @hookimpl
+        def coerce_object(candidate):
+            return [Coercion({"00080080": {"vr": "LO", "Value": ["Hospital Norte"]}}, reason="institution of the site")]
+    """
+
+
+@hookspec
+def on_object_stored(app: App, stored: StoredObject) -> None:
+    """Learn that an object is stored: on disk, in the index, and acknowledged.
+
+    tell, from the change feed: at least once for every object, in the order of commit, each plugin with its own cursor, so
+    that a slow or failing plugin delays only itself. A failure is tried again with back-off, then set aside where
+    `charrua plugins` and the set-up page show it. It must not mind to be told twice.
+
+        @hookimpl
+        async def on_object_stored(app, stored):
+            if stored.modality == "CT":
+                await app.jobs.enqueue("vendor.analyse", {"study": stored.study_uid}, lane="analyse")
+    """
+
+
+@hookspec
+def on_query(query: Query, identity: Identity) -> Query | Refuse | None:
+    """Look at a query before the index does: narrow it, or refuse it.
+
+    judge, in line, for C-FIND, QIDO-RS, the pages and the selection of every retrieval. Each implementation gets the query
+    that the one before it gave back; None leaves it as it is. A failing implementation refuses the query.
+
+        @hookimpl
+        def on_query(query, identity):
+            if identity.kind == "peer" and not query.keys:
+                return Refuse("name at least one key", dimse_status=0xA900, http_status=400)
+    """
+
+
+@hookspec
+def route_destination(stored: StoredObject) -> Sequence[Route]:  # type: ignore[empty-body]
+    """Name the peers that an object goes to next.
+
+    gather, from the change feed like `on_object_stored`: a failure is tried again. Destinations named twice are sent to
+    once; the sending is a durable job in the lane of its destination, tried again as `send_retries` says.
+
+        @hookimpl
+        def route_destination(stored):
+            return [Route("WORKSTATION")] if stored.modality == "MR" else []
+    """
+
+
+@hookspec
+def auth_provider(app: App, credentials: dict[str, Any]) -> Identity | Refuse | None:
+    """Say whose credentials these are.
+
+    ask: the first that is not None decides, and a `Refuse` ends the asking. `credentials` has `scheme` (`password`,
+    `bearer`, `dicom`) and what that scheme brings: `name` and `password`, `token`, or `aet` and `address`. A failing
+    implementation refuses.
+
+        @hookimpl
+        async def auth_provider(app, credentials):
+            if credentials["scheme"] == "bearer" and credentials["token"].startswith("site-"):
+                return await site_identity(app, credentials["token"])
+    """
+
+
+@hookspec
+def health(app: App) -> Sequence[tuple[str, bool, str]]:  # type: ignore[empty-body]
+    """Say what of the plugin works: (name, works, a sentence).
+
+    gather, when `charrua status` or `/health` asks. A failing implementation counts as a thing that does not work.
+
+        @hookimpl
+        async def health(app):
+            return [("hl7", True, "listening on port 2575")]
+    """

@@ -1,0 +1,292 @@
+"""The tables of schema `core`, as SQLAlchemy Core knows them; the migrations make them.
+
+UIDs and codes are `COLLATE "C"`: compared by byte, whatever the locale of the database. Names end in `_key` where they
+hold the folded form that searches match (`charrua_core.archive.names`).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+metadata = MetaData(schema="core")
+
+C = Text(collation="C")
+NOW = text("now()")
+
+
+def _text(name: str) -> Column[str]:
+    """A column of text, empty rather than NULL where the attribute has no value (PS3.4 C.2.2.2.3)."""
+    return Column(name, C, nullable=False, server_default="")
+
+
+def _moment(name: str, nullable: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=None if nullable else NOW)
+
+
+volume = Table(
+    "volume",
+    metadata,
+    Column("id", SmallInteger, Identity(), primary_key=True),
+    Column("path", Text, nullable=False, unique=True),
+    Column("current", Boolean, nullable=False, server_default="false"),
+    _moment("opened_at"),
+)
+
+study = Table(
+    "study",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("study_uid", C, nullable=False, unique=True),
+    _text("patient_id"),
+    _text("issuer"),
+    _text("patient_name"),
+    _text("patient_name_key"),
+    _text("patient_birth_date"),
+    _text("patient_sex"),
+    _text("study_date"),
+    _text("study_time"),
+    _text("accession_number"),
+    _text("study_id"),
+    _text("study_description"),
+    _text("study_description_key"),
+    _text("referring_physician_name"),
+    _text("referring_physician_name_key"),
+    # Patient and study level attributes of the first object, edits applied: what C-FIND returns beyond the columns.
+    Column("attributes", JSONB, nullable=False, server_default="{}"),
+    Column("modalities", ARRAY(C), nullable=False, server_default="{}"),
+    Column("sop_classes", ARRAY(C), nullable=False, server_default="{}"),
+    Column("series_count", Integer, nullable=False, server_default="0"),
+    Column("instance_count", Integer, nullable=False, server_default="0"),
+    Column("size_bytes", BigInteger, nullable=False, server_default="0"),
+    _moment("first_received_at"),
+    _moment("last_received_at"),
+    Column("status", C, nullable=False, server_default="UNREAD"),
+    # The sum of the edits that are in force at this level (DICOM JSON; null deletes an attribute).
+    Column("overlay", JSONB),
+    Column("merged_into", BigInteger, ForeignKey("core.study.id")),
+    Column("deleted_by", UUID),
+)
+
+series = Table(
+    "series",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("study_id", BigInteger, ForeignKey("core.study.id"), nullable=False),
+    Column("series_uid", C, nullable=False),
+    # The study that its objects name in their bytes; `study_id` is another one after an assignment.
+    Column("received_study_uid", C, nullable=False),
+    _text("modality"),
+    _text("series_number"),
+    _text("series_description"),
+    _text("series_description_key"),
+    _text("body_part_examined"),
+    _text("series_date"),
+    _text("series_time"),
+    _text("performed_procedure_step_start_date"),
+    _text("performed_procedure_step_start_time"),
+    _text("station_name"),
+    _text("institution_name"),
+    _text("institution_name_key"),
+    Column("attributes", JSONB, nullable=False, server_default="{}"),
+    Column("instance_count", Integer, nullable=False, server_default="0"),
+    Column("size_bytes", BigInteger, nullable=False, server_default="0"),
+    _moment("first_received_at"),
+    _moment("last_received_at"),
+    Column("overlay", JSONB),
+    Column("deleted_by", UUID),
+    UniqueConstraint("received_study_uid", "series_uid"),
+    Index("series_by_study", "study_id"),
+    Index("series_by_uid", "series_uid"),
+)
+
+instance = Table(
+    "instance",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("series_id", BigInteger, ForeignKey("core.series.id"), nullable=False),
+    Column("sop_instance_uid", C, nullable=False),
+    # 1 for the first bytes received under this UID, 2 for the next different ones …; one of them is current.
+    Column("version", SmallInteger, nullable=False, server_default="1"),
+    Column("current", Boolean, nullable=False, server_default="true"),
+    Column("sop_class_uid", C, nullable=False),
+    Column("transfer_syntax_uid", C, nullable=False),
+    _text("instance_number"),
+    Column("rows", Integer),
+    Column("columns", Integer),
+    Column("bits_allocated", SmallInteger),
+    Column("number_of_frames", Integer),
+    _text("content_date"),
+    _text("content_time"),
+    Column("volume_id", SmallInteger, ForeignKey("core.volume.id"), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    # Where the data set begins in the file, after the file meta group; BLAKE3 of what lies before and of the rest.
+    Column("dataset_offset", Integer, nullable=False),
+    Column("meta_digest", LargeBinary, nullable=False),
+    Column("dataset_digest", LargeBinary, nullable=False),
+    Column("header", LargeBinary, nullable=False),
+    Column("pixel_data_offset", BigInteger),
+    Column("frame_offsets", LargeBinary),
+    # The header was past a budget and holds only what identifies the object.
+    Column("unparsed", Boolean, nullable=False, server_default="false"),
+    Column("arrival_id", UUID, nullable=False),
+    _moment("received_at"),
+    Column("origin", JSONB, nullable=False, server_default="{}"),
+    Column("overlay", JSONB),
+    Column("deleted_by", UUID),
+    UniqueConstraint("sop_instance_uid", "version"),
+    Index("instance_current", "sop_instance_uid", unique=True, postgresql_where=text("current AND deleted_by IS NULL")),
+    Index("instance_by_series", "series_id"),
+    Index("instance_by_received_at", "received_at"),
+)
+
+edit = Table(
+    "edit",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("seq", BigInteger, Identity(), nullable=False, unique=True),
+    _moment("made_at"),
+    Column("made_by", Text, nullable=False),
+    # edit, assign_study, assign_series, merge, delete, undo, coerce, purge
+    Column("kind", C, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("targets", JSONB, nullable=False),
+    Column("before", JSONB, nullable=False, server_default="{}"),
+    Column("after", JSONB, nullable=False, server_default="{}"),
+    Column("undone_by", UUID),
+)
+
+change = Table(
+    "change",
+    metadata,
+    Column("seq", BigInteger, Identity(), nullable=False, primary_key=True),
+    # PostgreSQL's xid8, written by the migration: the order of commit that the followers read by (DESIGN §8).
+    Column("kind", C, nullable=False),
+    Column("payload", JSONB, nullable=False),
+    _moment("at"),
+)
+
+follower = Table(
+    "follower",
+    metadata,
+    Column("name", C, primary_key=True),
+    Column("seq", BigInteger, nullable=False, server_default="0"),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    _moment("next_try_at"),
+    Column("last_error", Text, nullable=False, server_default=""),
+)
+
+set_aside = Table(
+    "set_aside",
+    metadata,
+    Column("follower", C, primary_key=True),
+    Column("change_seq", BigInteger, primary_key=True),
+    Column("error", Text, nullable=False),
+    _moment("at"),
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("kind", C, nullable=False),
+    # Jobs of one lane run one after another, lanes beside one another: a dead peer stops its own lane only.
+    Column("lane", C, nullable=False),
+    Column("payload", JSONB, nullable=False),
+    Column("dedup_key", C),
+    # due, running, done, dead
+    Column("state", C, nullable=False, server_default="due"),
+    Column("priority", SmallInteger, nullable=False, server_default="0"),
+    _moment("run_at"),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    _moment("lease_until", nullable=True),
+    Column("leased_by", Text, nullable=False, server_default=""),
+    Column("last_error", Text, nullable=False, server_default=""),
+    _moment("created_at"),
+    _moment("finished_at", nullable=True),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    _moment("at"),
+    # Event ID of PS3.15 A.5 (DCM code), e.g. 110104 DICOM Instances Transferred
+    Column("event", C, nullable=False),
+    Column("action", C, nullable=False),
+    Column("succeeded", Boolean, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("origin", JSONB, nullable=False),
+    Column("study_uids", ARRAY(C), nullable=False, server_default="{}"),
+    Column("detail", JSONB, nullable=False, server_default="{}"),
+    Index("audit_by_time", "at"),
+)
+
+setting = Table(
+    "setting",
+    metadata,
+    Column("name", C, primary_key=True),
+    Column("value", JSONB, nullable=False),
+    Column("changed_by", Text, nullable=False),
+    _moment("changed_at"),
+)
+
+peer = Table(
+    "peer",
+    metadata,
+    Column("aet", C, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("tls_mode", C, nullable=False, server_default="off"),
+    Column("timeout_s", Integer, nullable=False, server_default="30"),
+    Column("permissions", ARRAY(C), nullable=False, server_default="{echo,store,query,retrieve}"),
+    Column("row_filter", JSONB),
+)
+
+role = Table(
+    "role",
+    metadata,
+    Column("name", C, primary_key=True),
+    Column("permissions", ARRAY(C), nullable=False),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("role", C, ForeignKey("core.role.name"), nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("must_change_password", Boolean, nullable=False, server_default="false"),
+    Column("disabled", Boolean, nullable=False, server_default="false"),
+    Column("row_filter", JSONB),
+    _moment("created_at"),
+)
+
+token = Table(
+    "token",
+    metadata,
+    # SHA-256 of the token: the token itself is shown once and kept nowhere.
+    Column("digest", LargeBinary, primary_key=True),
+    Column("account", Text, ForeignKey("core.account.name", ondelete="CASCADE"), nullable=False),
+    _moment("created_at"),
+    _moment("expires_at", nullable=True),
+    _moment("revoked_at", nullable=True),
+)

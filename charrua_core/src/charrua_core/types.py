@@ -1,0 +1,174 @@
+"""The values that cross between the rooms of the archive, all immutable, and the words they share."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+IMPLEMENTATION_CLASS_UID = "2.25.289170464205436846213391236045018224361"
+IMPLEMENTATION_VERSION_NAME = "CHARRUA_0_1"
+
+_UID = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
+
+DicomJson = dict[str, dict[str, Any]]
+"""A data set in the DICOM JSON Model (PS3.18 F): tag as 8 upper-case hex digits → {"vr": …, "Value": […]}."""
+
+
+def is_valid_uid(text: str) -> bool:
+    """Whether the text is safe and usable as a UID: digits and single inner dots, 1 to 64 characters (PS3.5 9.1).
+
+    Leading zeros in a component, which PS3.5 forbids but modalities send, are let through.
+    """
+    return 0 < len(text) <= 64 and _UID.fullmatch(text) is not None
+
+
+class Level(StrEnum):
+    """Query/Retrieve Level (0008,0052), PS3.4 C.3.1 to C.3.4."""
+
+    PATIENT = "PATIENT"
+    STUDY = "STUDY"
+    SERIES = "SERIES"
+    IMAGE = "IMAGE"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRange:
+    """`length` bytes of the file at `path` from byte `offset`."""
+
+    path: str | os.PathLike[str]
+    offset: int
+    length: int
+
+
+OriginKind = Literal["dimse", "web", "hl7", "import", "job", "cli"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from: the peer of an association, or the user of a page or a command."""
+
+    kind: OriginKind
+    calling_aet: str = ""
+    called_aet: str = ""
+    address: str = ""
+    association_id: str = ""
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One object's arrival: kept in its file, so that the index can be built from the files alone."""
+
+    arrival_id: str
+    """32 hex digits that sort by time (UUID version 7)."""
+    received_at: datetime
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class RowFilter:
+    """What a person may see: keyword of an indexed attribute → admitted values (`*` and `?` are wildcards).
+
+    All keywords must match; one of a keyword's values suffices.
+    """
+
+    admits: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who asks: a user, a peer AE or the archive itself, with what they may do and see."""
+
+    name: str
+    kind: Literal["user", "peer", "system"]
+    roles: frozenset[str] = frozenset()
+    permissions: frozenset[str] = frozenset()
+    row_filters: tuple[RowFilter, ...] = ()
+
+    def may(self, permission: str) -> bool:
+        """Whether the permission, or all of them (`*`), was granted."""
+        return permission in self.permissions or "*" in self.permissions
+
+
+SYSTEM = Identity("charrua", "system", permissions=frozenset({"*"}))
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """A judge stops the action, with what the peer is told."""
+
+    reason: str
+    dimse_status: int = 0x0124
+    http_status: int = 403
+
+
+@dataclass(frozen=True, slots=True)
+class StudyIdentity:
+    """Whose study it is, as the index has it."""
+
+    study_uid: str
+    patient_id: str
+    issuer: str
+    patient_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An object that was received whole and is not yet stored."""
+
+    origin: Origin
+    transfer_syntax_uid: str
+    header: Any
+    """`charrua_core.archive.header.Header`: what its data set says."""
+    study: StudyIdentity | None
+    """The study that it would join, None for the first object of a study."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coercion:
+    """Attributes that an object is given on arrival, laid over its bytes as an edit (DESIGN §5)."""
+
+    attributes: DicomJson
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One stored object, as `on_object_stored` tells it."""
+
+    study_uid: str
+    series_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    modality: str
+    size_bytes: int
+    received_at: datetime
+    origin: Origin
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where an object goes next: the AE title of a known peer."""
+
+    destination: str
+    priority: int = 0
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A remote AE that this archive knows, its address and how to talk to it."""
+
+    aet: str
+    host: str
+    port: int
+    tls_mode: Literal["off", "encrypt", "require"] = "off"
+    timeout_s: float = 30.0
+    permissions: frozenset[str] = field(default=frozenset({"echo", "store", "query", "retrieve"}))
