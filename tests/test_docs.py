@@ -1,0 +1,40 @@
+"""The documents say what the code does: written from it, and complete."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from charrua_core import hookspecs
+
+ROOT = Path(__file__).parents[1]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_a_page_is_as_the_code_writes_it(page: Path) -> None:
+    told = subprocess.run(["cog", "--check", "--diff", str(page)], capture_output=True, text=True, cwd=ROOT)
+    assert told.returncode == 0, told.stdout + "run `just write`"
+
+
+def test_every_hook_says_its_verb_and_shows_an_example() -> None:
+    specs = [spec for name, spec in vars(hookspecs).items() if hasattr(spec, "charrua_spec")]
+    assert specs
+    for spec in specs:
+        assert re.search(r"\b(gather|ask|judge|tell)\b", spec.__doc__ or ""), spec.__name__
+        assert "@hookimpl" in (spec.__doc__ or ""), spec.__name__
+
+
+@pytest.mark.parametrize("page", [*DOCS, ROOT / "README.md", ROOT / "benchmarks" / "README.md"], ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_readme_has_a_command_that_starts_and_one_that_tests() -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert any("charrua serve" in block for block in blocks)
+    assert any("pytest" in block for block in blocks)
