@@ -1,0 +1,226 @@
+"""The settings of core itself: places, the AE, the limits of the DICOM listener, log and people."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from charrua_core.settings.declaration import Setting
+
+_PLACES = [
+    Setting(
+        "data_dir",
+        Path,
+        Path("~/charrua").expanduser(),
+        help="Folder of everything that the archive keeps on this machine: its own database, the first volume, the log.",
+        since="0.1",
+        local=True,
+    ),
+    Setting(
+        "database_url",
+        str,
+        "",
+        help="PostgreSQL to use, as postgresql://user:password@host/name (15 or newer); empty: Charrua runs its own.",
+        since="0.1",
+        secret=True,
+        local=True,
+    ),
+    Setting(
+        "volume",
+        Path,
+        None,
+        help="Folder that takes new images; earlier folders stay readable. Empty: volume-1 in the data folder.",
+        since="0.1",
+    ),
+    Setting(
+        "storage_reserve_bytes",
+        int,
+        1 << 30,
+        unit="bytes",
+        minimum=0,
+        help="Room that is left free on the volume: below it, objects are refused as out of resources (A700H).",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "undo_days",
+        int,
+        30,
+        unit="days",
+        minimum=0,
+        help="How long a deleted study can be had back before its files are removed.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "workers",
+        int,
+        1,
+        unit="processes",
+        minimum=1,
+        maximum=64,
+        help="Processes that receive and serve DICOM; 1 does everything in one process.",
+        since="0.1",
+        local=True,
+    ),
+]
+
+_LOG = [
+    Setting(
+        "log_level",
+        int,
+        1,
+        minimum=0,
+        maximum=2,
+        help="0 errors only, 1 associations and operations as well, 2 every detail. No level shows patient data.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "log_file",
+        bool,
+        False,
+        help="Also write the log to logs/charrua.log in the data folder, kept for ten files of 10 MB.",
+        since="0.1",
+    ),
+    Setting("log_json", bool, False, help="Write each log line as a JSON object.", since="0.1"),
+]
+
+_AE = [
+    Setting("dicom_aet", str, "CHARRUA", help="AE title of this archive, 1 to 16 characters.", since="0.1"),
+    Setting("dicom_host", str, "0.0.0.0", help="Address that the DICOM listener binds.", since="0.1", local=True),  # noqa: S104 -- modalities are other machines
+    Setting(
+        "dicom_port",
+        int,
+        11112,
+        minimum=0,
+        maximum=65535,
+        help="Port of the DICOM listener; 0 takes a free one.",
+        since="0.1",
+    ),
+    Setting(
+        "dicom_any_called_aet",
+        bool,
+        False,
+        help="Also take associations that call another AE title than dicom_aet.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "verify_aets",
+        bool,
+        False,
+        help="Only known AEs may open an association at all.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "verify_addresses",
+        bool,
+        False,
+        help="A known AE must also come from the address under which it is known.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "unknown_aets_may",
+        tuple,
+        ("echo", "store"),
+        choices=("echo", "store", "query", "retrieve"),
+        help="What AEs that are not known may do.",
+        since="0.1",
+        effect="now",
+    ),
+]
+
+_TLS = [
+    Setting(
+        "dicom_tls",
+        str,
+        "off",
+        choices=("off", "encrypt", "request", "require"),
+        help="TLS of the DICOM listener: off; encrypt, without looking at the peer's certificate; request, which checks a "
+        "certificate if the peer has one; require, which takes only peers with a valid one.",
+        since="0.1",
+    ),
+    Setting(
+        "dicom_tls_port",
+        int,
+        None,
+        minimum=0,
+        maximum=65535,
+        help="A port of its own for TLS, leaving dicom_port without; empty: dicom_port speaks what dicom_tls says.",
+        since="0.1",
+    ),
+    Setting(
+        "dicom_tls_certificate",
+        Path,
+        None,
+        help="Certificate chain of this archive (PEM). Empty: a self-signed one, made in the data folder.",
+        since="0.1",
+        local=True,
+    ),
+    Setting("dicom_tls_key", Path, None, help="Private key of the certificate (PEM).", since="0.1", local=True),
+    Setting(
+        "dicom_tls_authorities",
+        Path,
+        None,
+        help="Certificates of the authorities whose peers are trusted (PEM), for request and require.",
+        since="0.1",
+        local=True,
+    ),
+]
+
+
+def _limit(name: str, default: int, minimum: int, maximum: int, text: str, unit: str = "") -> Setting:
+    return Setting(name, int, default, minimum=minimum, maximum=maximum, unit=unit, help=text, since="0.1")
+
+
+def _deadline(name: str, seconds: float, text: str) -> Setting:
+    return Setting(name, timedelta, timedelta(seconds=seconds), minimum=0.1, maximum=86400, help=text, since="0.1")
+
+
+_LIMITS = [
+    _limit("dicom_max_associations", 3000, 1, 100_000, "Associations at a time, each worker process for itself."),
+    _limit(
+        "dicom_reserved_associations",
+        50,
+        0,
+        10_000,
+        "Of these, how many are kept for known AEs, so that strangers cannot shut them out.",
+    ),
+    _limit("dicom_max_pending", 600, 1, 100_000, "Connections at a time that have not yet become an association."),
+    _limit("dicom_max_pending_per_address", 600, 1, 100_000, "Of these, how many from one address."),
+    _limit("dicom_max_pdu_bytes", 131_072, 4096, 1 << 24, "Largest PDU that peers may send.", "bytes"),
+    _limit("dicom_max_object_bytes", 1 << 40, 1 << 20, 1 << 50, "Largest object that is taken.", "bytes"),
+    _deadline("dicom_association_timeout", 10, "Time for a connection to become an association (PS3.8 ARTIM)."),
+    _deadline("dicom_pdu_timeout", 30, "Time for a PDU that has begun to arrive whole."),
+    _deadline("dicom_idle_timeout", 3600, "An association on which nothing happens for this long is aborted."),
+    _deadline("dicom_send_timeout", 60, "A peer that takes none of our bytes for this long is given up."),
+]
+
+_PEOPLE = [
+    Setting(
+        "password_length",
+        int,
+        8,
+        unit="characters",
+        minimum=1,
+        maximum=64,
+        help="Shortest password that a user may choose.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "authentication_delay",
+        timedelta,
+        timedelta(minutes=15),
+        minimum=1,
+        maximum=86400,
+        help="Longest wait that repeated wrong passwords bring upon a name and address.",
+        since="0.1",
+        effect="now",
+    ),
+]
+
+SETTINGS = [*_PLACES, *_LOG, *_AE, *_TLS, *_LIMITS, *_PEOPLE]

@@ -1,0 +1,1 @@
+"""Fixtures for the tests of Charrua and of its plugins (pytest11)."""
