@@ -1,198 +1,201 @@
-"""At which level of the Information Model an attribute lives (PS3.3 A.1.2, modules in C.7), and in which column.
+"""Which attribute belongs to which level, and which of them have a column of their own in the index.
 
-Attributes that are not listed belong to the object itself. The values of an attribute with a column are kept there;
-those of PATIENT, STUDY and SERIES level are also in `attributes` of the study's or the series' row.
+The levels follow the information entities of PS3.3 A.1.2: patient and study attributes stand on the study row, series,
+equipment and frame of reference attributes on the series row, all others on the instance.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from charrua_core.types import Level
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+
+from charrua_core.archive.names import name_key, text_key
+from charrua_core.types import DicomJson, Level
+
+STUDY_INSTANCE_UID = "0020000D"
+SERIES_INSTANCE_UID = "0020000E"
+SOP_CLASS_UID = "00080016"
+SOP_INSTANCE_UID = "00080018"
+PATIENT_ID = "00100020"
+ISSUER_OF_PATIENT_ID = "00100021"
+
+COLUMN_LENGTH = 512
+"""Characters of a value that its column keeps: an index row of PostgreSQL holds 2,704 bytes. `attributes` has it all."""
+
+# PS3.3 C.7.1.1 Patient, C.7.1.3 Clinical Trial Subject, C.2.2 and C.2.3 Patient Identification and Demographic
+_PATIENT = """
+PatientName PatientID IssuerOfPatientID TypeOfPatientID IssuerOfPatientIDQualifiersSequence
+SourcePatientGroupIdentificationSequence GroupOfPatientsIdentificationSequence PatientBirthDate PatientBirthTime
+PatientBirthDateInAlternativeCalendar PatientDeathDateInAlternativeCalendar PatientAlternativeCalendar PatientSex
+QualityControlSubject ReferencedPatientPhotoSequence OtherPatientNames OtherPatientIDs OtherPatientIDsSequence
+EthnicGroup EthnicGroupCodeSequence PatientComments PatientSpeciesDescription PatientSpeciesCodeSequence
+PatientBreedDescription PatientBreedCodeSequence BreedRegistrationSequence StrainDescription StrainNomenclature
+StrainCodeSequence StrainAdditionalInformation StrainStockSequence GeneticModificationsSequence ResponsiblePerson
+ResponsiblePersonRole ResponsibleOrganization PatientIdentityRemoved DeidentificationMethod
+DeidentificationMethodCodeSequence ClinicalTrialSponsorName ClinicalTrialProtocolID ClinicalTrialProtocolName
+ClinicalTrialSiteID ClinicalTrialSiteName ClinicalTrialSubjectID ClinicalTrialSubjectReadingID
+ClinicalTrialProtocolEthicsCommitteeName ClinicalTrialProtocolEthicsCommitteeApprovalNumber PatientBirthName
+PatientMotherBirthName PatientAddress PatientTelephoneNumbers CountryOfResidence RegionOfResidence
+PatientReligiousPreference MilitaryRank BranchOfService MedicalRecordLocator ReferencedPatientSequence
+PatientInsurancePlanCodeSequence PatientPrimaryLanguageCodeSequence
+"""
+
+# PS3.3 C.7.2.1 General Study, C.7.2.2 Patient Study, C.7.2.3 Clinical Trial Study, C.3 Visit
+_STUDY = """
+StudyInstanceUID StudyDate StudyTime ReferringPhysicianName ReferringPhysicianIdentificationSequence
+ReferringPhysicianAddress ReferringPhysicianTelephoneNumbers ConsultingPhysicianName
+ConsultingPhysicianIdentificationSequence StudyID AccessionNumber IssuerOfAccessionNumberSequence StudyDescription
+PhysiciansOfRecord PhysiciansOfRecordIdentificationSequence NameOfPhysiciansReadingStudy
+PhysiciansReadingStudyIdentificationSequence RequestingService RequestingServiceCodeSequence ReferencedStudySequence
+ProcedureCodeSequence ReasonForPerformedProcedureCodeSequence AdmittingDiagnosesDescription
+AdmittingDiagnosesCodeSequence PatientAge PatientSize PatientWeight PatientSizeCodeSequence PatientBodyMassIndex
+MeasuredAPDimension MeasuredLateralDimension MedicalAlerts Allergies SmokingStatus PregnancyStatus LastMenstrualDate
+PatientState Occupation AdditionalPatientHistory AdmissionID IssuerOfAdmissionIDSequence ServiceEpisodeID
+IssuerOfServiceEpisodeIDSequence ServiceEpisodeDescription PatientSexNeutered ClinicalTrialTimePointID
+ClinicalTrialTimePointDescription ClinicalTrialTimePointTypeCodeSequence ConsentForClinicalTrialUseSequence
+ReasonForStudy RequestingPhysician RequestedProcedureDescription RequestedProcedureCodeSequence CurrentPatientLocation
+StudyStatusID AdmittingDate SpecialNeeds ReasonForVisit ReasonForVisitCodeSequence
+"""
+
+# PS3.3 C.7.3.1 General Series, C.7.3.2 Clinical Trial Series, C.7.4.1 Frame of Reference, C.7.5.1 General Equipment
+_SERIES = """
+Modality SeriesInstanceUID SeriesNumber Laterality SeriesDate SeriesTime PerformingPhysicianName
+PerformingPhysicianIdentificationSequence ProtocolName SeriesDescription SeriesDescriptionCodeSequence OperatorsName
+OperatorIdentificationSequence ReferencedPerformedProcedureStepSequence RelatedSeriesSequence BodyPartExamined
+AnatomicRegionSequence PatientPosition SmallestPixelValueInSeries LargestPixelValueInSeries RequestAttributesSequence
+PerformedProcedureStepID PerformedProcedureStepStartDate PerformedProcedureStepStartTime PerformedProcedureStepEndDate
+PerformedProcedureStepEndTime PerformedProcedureStepDescription PerformedProtocolCodeSequence
+CommentsOnThePerformedProcedureStep AnatomicalOrientationType TreatmentSessionUID
+ClinicalTrialCoordinatingCenterName ClinicalTrialSeriesID ClinicalTrialSeriesDescription Manufacturer InstitutionName
+InstitutionAddress StationName InstitutionalDepartmentName InstitutionalDepartmentTypeCodeSequence
+ManufacturerModelName DeviceSerialNumber DeviceUID GantryID SoftwareVersions DateOfLastCalibration
+TimeOfLastCalibration DateOfManufacture DateOfInstallation SpatialResolution UDISequence PositionReferenceIndicator
+FrameOfReferenceUID SynchronizationFrameOfReferenceUID
+"""
+
+
+def tag_of(keyword: str) -> str:
+    """The tag as 8 upper-case hex digits; raises KeyError for a keyword that PS3.6 does not have."""
+    number = tag_for_keyword(keyword)
+    if number is None:
+        raise KeyError(keyword)
+    return f"{number:08X}"
+
+
+def _tags(keywords: str) -> frozenset[str]:
+    return frozenset(tag_of(keyword) for keyword in keywords.split())
+
+
+TAGS: dict[Level, frozenset[str]] = {
+    Level.PATIENT: _tags(_PATIENT),
+    Level.STUDY: _tags(_PATIENT) | _tags(_STUDY),
+    Level.SERIES: _tags(_SERIES),
+}
+"""The attributes that the row of a level carries; those of the patient stand on the study row too."""
 
 
 @dataclass(frozen=True, slots=True)
-class LevelAttribute:
-    """One attribute: tag as 8 upper-case hex digits, its level, VR and the column that holds its value, if any."""
+class Indexed:
+    """An attribute with a column of its own, and the column of its folded form where searches match that."""
 
     tag: str
-    level: Level
+    keyword: str
     vr: str
-    column: str | None = None
+    column: str
+    level: Level
+    key_column: str = ""
 
 
-# Patient, Patient Demographic, Clinical Trial Subject: PS3.3 C.7.1.1, C.7.1.3
-_PATIENT = """
-00100010 PN patient_name
-00100020 LO patient_id
-00100021 LO issuer
-00100022 CS
-00100024 SQ
-00100026 SQ
-00100027 SQ
-00100030 DA patient_birth_date
-00100032 TM
-00100033 LO
-00100034 LO
-00100035 CS
-00100040 CS patient_sex
-00100101 SQ
-00101000 LO
-00101001 PN
-00101002 SQ
-00101005 PN
-00101060 PN
-00101100 SQ
-00102160 SH
-00102201 LO
-00102202 SQ
-00102292 LO
-00102293 SQ
-00102294 SQ
-00102297 PN
-00102298 CS
-00102299 LO
-00104000 LT
-00120010 LO
-00120020 LO
-00120021 LO
-00120030 LO
-00120031 LO
-00120040 LO
-00120042 LO
-00120062 CS
-00120063 LO
-00120064 SQ
-"""
-
-# General Study, Patient Study, Clinical Trial Study: PS3.3 C.7.2
-_STUDY = """
-0020000D UI study_uid
-00080020 DA study_date
-00080030 TM study_time
-00080050 SH accession_number
-00080051 SQ
-00080090 PN referring_physician_name
-00080096 SQ
-0008009C PN
-0008009D SQ
-00081030 LO study_description
-00081032 SQ
-00081048 PN
-00081049 SQ
-00081060 PN
-00081062 SQ
-00081080 LO
-00081084 SQ
-00081110 SQ
-00101010 AS
-00101020 DS
-00101022 DS
-00101030 DS
-00102000 LO
-00102110 LO
-00102180 SH
-001021A0 CS
-001021B0 LT
-001021C0 US
-001021D0 DA
-00102203 CS
-00120050 LO
-00120051 ST
-00200010 SH study_id
-00321032 PN
-00321033 LO
-00321060 LO
-00321064 SQ
-00321066 UT
-00380010 LO
-00380014 SQ
-00380060 LO
-00380064 SQ
-"""
-
-# General Series, General Equipment, Frame of Reference, Clinical Trial Series: PS3.3 C.7.3, C.7.4, C.7.5
-_SERIES = """
-00080060 CS modality
-0020000E UI series_uid
-00080021 DA series_date
-00080031 TM series_time
-00080070 LO
-00080080 LO institution_name
-00080081 ST
-00080082 SQ
-00081010 SH station_name
-00081040 LO
-00081041 SQ
-0008103E LO series_description
-0008103F SQ
-00081050 PN
-00081052 SQ
-00081070 PN
-00081072 SQ
-00081090 LO
-00081111 SQ
-00081250 SQ
-00102210 CS
-00120060 LO
-00120071 LO
-00120072 LO
-00180015 CS body_part_examined
-00181000 LO
-00181002 UI
-00181008 LO
-00181020 LO
-00181030 LO
-00181050 DS
-00181200 DA
-00181201 TM
-00185100 CS
-00200011 IS series_number
-00200052 UI
-00200060 CS
-00201040 LO
-00400244 DA performed_procedure_step_start_date
-00400245 TM performed_procedure_step_start_time
-00400250 DA
-00400251 TM
-00400253 SH
-00400254 LO
-00400260 SQ
-00400275 SQ
-00400280 ST
-"""
-
-# What the index holds of each object.
-_IMAGE = """
-00080016 UI sop_class_uid
-00080018 UI sop_instance_uid
-00080023 DA content_date
-00080033 TM content_time
-00200013 IS instance_number
-00280008 IS number_of_frames
-00280010 US rows
-00280011 US columns
-00280100 US bits_allocated
-"""
+def _indexed(level: Level, column: str, keyword: str, folded: bool = False) -> Indexed:
+    tag = tag_of(keyword)
+    return Indexed(tag, keyword, dictionary_VR(int(tag, 16)), column, level, f"{column}_key" if folded else "")
 
 
-def _table() -> dict[str, LevelAttribute]:
-    texts = {Level.PATIENT: _PATIENT, Level.STUDY: _STUDY, Level.SERIES: _SERIES, Level.IMAGE: _IMAGE}
-    rows = [(level, line.split()) for level, text in texts.items() for line in text.split("\n") if line]
-    return {tag: LevelAttribute(tag, level, vr, column[0] if column else None) for level, (tag, vr, *column) in rows}
+COLUMNS: tuple[Indexed, ...] = (
+    _indexed(Level.PATIENT, "patient_id", "PatientID"),
+    _indexed(Level.PATIENT, "issuer", "IssuerOfPatientID"),
+    _indexed(Level.PATIENT, "patient_name", "PatientName", folded=True),
+    _indexed(Level.PATIENT, "patient_birth_date", "PatientBirthDate"),
+    _indexed(Level.PATIENT, "patient_sex", "PatientSex"),
+    _indexed(Level.STUDY, "study_date", "StudyDate"),
+    _indexed(Level.STUDY, "study_time", "StudyTime"),
+    _indexed(Level.STUDY, "accession_number", "AccessionNumber"),
+    _indexed(Level.STUDY, "study_id", "StudyID"),
+    _indexed(Level.STUDY, "study_description", "StudyDescription", folded=True),
+    _indexed(Level.STUDY, "referring_physician_name", "ReferringPhysicianName", folded=True),
+    _indexed(Level.SERIES, "modality", "Modality"),
+    _indexed(Level.SERIES, "series_number", "SeriesNumber"),
+    _indexed(Level.SERIES, "series_description", "SeriesDescription", folded=True),
+    _indexed(Level.SERIES, "body_part_examined", "BodyPartExamined"),
+    _indexed(Level.SERIES, "series_date", "SeriesDate"),
+    _indexed(Level.SERIES, "series_time", "SeriesTime"),
+    _indexed(Level.SERIES, "performed_procedure_step_start_date", "PerformedProcedureStepStartDate"),
+    _indexed(Level.SERIES, "performed_procedure_step_start_time", "PerformedProcedureStepStartTime"),
+    _indexed(Level.SERIES, "station_name", "StationName"),
+    _indexed(Level.SERIES, "institution_name", "InstitutionName", folded=True),
+    _indexed(Level.IMAGE, "instance_number", "InstanceNumber"),
+    _indexed(Level.IMAGE, "content_date", "ContentDate"),
+    _indexed(Level.IMAGE, "content_time", "ContentTime"),
+)
+"""The text columns of the index (the UIDs, which are never edited, and the numbers of an image are not among them)."""
 
 
-LEVELS = _table()
-"""Tag → what the archive knows of it."""
-
-STUDY_ROW_TAGS = frozenset(tag for tag, known in LEVELS.items() if known.level in (Level.PATIENT, Level.STUDY))
-"""What `core.study.attributes` holds."""
-
-SERIES_ROW_TAGS = frozenset(tag for tag, known in LEVELS.items() if known.level is Level.SERIES)
-"""What `core.series.attributes` holds."""
+def columns_of(level: Level) -> tuple[Indexed, ...]:
+    """The indexed attributes whose columns the row of this level has; the study row has the patient's too."""
+    wanted = {Level.PATIENT, Level.STUDY} if level is Level.STUDY else {level}
+    return tuple(indexed for indexed in COLUMNS if indexed.level in wanted)
 
 
 def level_of(tag: str) -> Level:
-    """The level at which an attribute lives; IMAGE for those that are not listed."""
-    known = LEVELS.get(tag)
-    return known.level if known else Level.IMAGE
+    """The level that an attribute describes: PATIENT, STUDY or SERIES, and IMAGE for all others."""
+    for level in (Level.PATIENT, Level.STUDY, Level.SERIES):
+        if tag in TAGS[level]:
+            return level
+    return Level.IMAGE
+
+
+def attributes_at(level: Level, header: Mapping[str, dict[str, Any]]) -> DicomJson:
+    """The elements of a header that the row of this level carries (STUDY: those of patient and study)."""
+    tags = TAGS[level]
+    return {tag: element for tag, element in header.items() if tag in tags}
+
+
+def column_values(level: Level, attributes: Mapping[str, dict[str, Any]]) -> dict[str, str]:
+    """The level's text columns for these attributes, folded ones included; empty where there is no value."""
+    values: dict[str, str] = {}
+    for indexed in columns_of(level):
+        value = _NORMAL.get(indexed.vr, str.strip)(text_of(attributes.get(indexed.tag)))[:COLUMN_LENGTH]
+        values[indexed.column] = value
+        if indexed.key_column:
+            values[indexed.key_column] = name_key(value) if indexed.vr == "PN" else text_key(value)
+    return values
+
+
+def text_of(element: Mapping[str, Any] | None) -> str:
+    """The values of a DICOM JSON element as DICOM writes them: `\\` between values, `=` between the groups of a name."""
+    if element is None:
+        return ""
+    return "\\".join(_one_text(value) for value in element.get("Value", ()))
+
+
+def _one_text(value: object) -> str:
+    if isinstance(value, Mapping):  # PS3.18 F.2.2: a person name's groups
+        groups = (str(value.get(group, "")) for group in ("Alphabetic", "Ideographic", "Phonetic"))
+        return "=".join(groups).rstrip("=")
+    return "" if value is None else str(value)
+
+
+def _date(text: str) -> str:
+    """YYYYMMDD, also from the YYYY.MM.DD of ACR-NEMA (PS3.5 6.2)."""
+    return text.strip().replace(".", "")
+
+
+def _time(text: str) -> str:
+    """HHMMSS.FFFFFF, also from the HH:MM:SS of ACR-NEMA (PS3.5 6.2)."""
+    return text.strip().replace(":", "")
+
+
+_NORMAL: dict[str, Callable[[str], str]] = {"DA": _date, "TM": _time}
