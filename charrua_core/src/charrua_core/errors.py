@@ -136,3 +136,10 @@ class EditInvalid(CharruaError):
     """The edit cannot be made."""
 
     http_status = 409
+
+
+class DatabaseUnavailable(CharruaError):
+    """The database cannot be reached or started, or may not be used as it is set up."""
+
+    dimse_status = 0xA700
+    http_status = 503

@@ -25,8 +25,24 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql.base import ischema_names
+from sqlalchemy.types import UserDefinedType
 
 metadata = MetaData(schema="core")
+
+
+class Xid8(UserDefinedType[int]):
+    """PostgreSQL's 64-bit transaction id, `xid8`."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """Give the name of the type in SQL."""
+        return "XID8"
+
+
+ischema_names["xid8"] = Xid8
+
 
 C = Text(collation="C")
 NOW = text("now()")
@@ -165,20 +181,32 @@ edit = Table(
     Column("seq", BigInteger, Identity(), nullable=False, unique=True),
     _moment("made_at"),
     Column("made_by", Text, nullable=False),
-    # edit, assign_study, assign_series, merge, delete, undo, coerce, purge
+    # edit, assign_study, assign_series, merge, delete, undo, coerce, keep, purge
     Column("kind", C, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
     Column("targets", JSONB, nullable=False),
     Column("before", JSONB, nullable=False, server_default="{}"),
     Column("after", JSONB, nullable=False, server_default="{}"),
     Column("undone_by", UUID),
+    Index(
+        "edit_by_study",
+        text("(targets -> 'study_uids')"),
+        postgresql_using="gin",
+        postgresql_where=text("kind <> 'coerce'"),
+    ),
+    Index(
+        "edit_by_object",
+        text("(targets ->> 'sop_instance_uid')"),
+        postgresql_where=text("targets ? 'sop_instance_uid'"),
+    ),
 )
 
 change = Table(
     "change",
     metadata,
+    # The transaction that wrote the change: the followers read in the order of (xid, seq) (DESIGN §8).
+    Column("xid", Xid8, nullable=False, primary_key=True, server_default=text("pg_current_xact_id()")),
     Column("seq", BigInteger, Identity(), nullable=False, primary_key=True),
-    # PostgreSQL's xid8, written by the migration: the order of commit that the followers read by (DESIGN §8).
     Column("kind", C, nullable=False),
     Column("payload", JSONB, nullable=False),
     _moment("at"),
@@ -188,6 +216,8 @@ follower = Table(
     "follower",
     metadata,
     Column("name", C, primary_key=True),
+    # The last change that was delivered or set aside.
+    Column("xid", Xid8, nullable=False, server_default="0"),
     Column("seq", BigInteger, nullable=False, server_default="0"),
     Column("failures", Integer, nullable=False, server_default="0"),
     _moment("next_try_at"),
@@ -199,6 +229,8 @@ set_aside = Table(
     metadata,
     Column("follower", C, primary_key=True),
     Column("change_seq", BigInteger, primary_key=True),
+    Column("change_kind", C, nullable=False),
+    Column("payload", JSONB, nullable=False),
     Column("error", Text, nullable=False),
     _moment("at"),
 )
@@ -222,6 +254,10 @@ job = Table(
     Column("last_error", Text, nullable=False, server_default=""),
     _moment("created_at"),
     _moment("finished_at", nullable=True),
+    Index("job_dedup", "kind", "dedup_key", unique=True, postgresql_where=text("state IN ('due', 'running')")),
+    Index("job_open", "lane", "priority", "run_at", "id", postgresql_where=text("state IN ('due', 'running')")),
+    Index("job_dead", "id", postgresql_where=text("state = 'dead'")),
+    Index("job_finished", "finished_at", postgresql_where=text("state = 'done'")),
 )
 
 audit = Table(
@@ -289,4 +325,13 @@ token = Table(
     _moment("created_at"),
     _moment("expires_at", nullable=True),
     _moment("revoked_at", nullable=True),
+)
+
+# Wrong passwords and tokens, by name and address: shared by all processes and all ways to log in.
+guess = Table(
+    "guess",
+    metadata,
+    Column("key", C, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    _moment("blocked_until"),
 )

@@ -1,0 +1,20 @@
+"""The database: opening it, working in it, and what its failures mean."""
+
+from __future__ import annotations
+
+from charrua_core.db.database import SETTINGS, Database, Values, notify
+from charrua_core.db.embedded import EmbeddedServer
+from charrua_core.db.failures import commit_outcome_unknown, connection_lost, worth_another_try
+from charrua_core.db.session import Held
+
+__all__ = [
+    "SETTINGS",
+    "Database",
+    "EmbeddedServer",
+    "Held",
+    "Values",
+    "commit_outcome_unknown",
+    "connection_lost",
+    "notify",
+    "worth_another_try",
+]
