@@ -99,6 +99,42 @@ study = Table(
     Column("overlay", JSONB),
     Column("merged_into", BigInteger, ForeignKey("core.study.id")),
     Column("deleted_by", UUID),
+    # Searches: pages newest first and by patient, both able to look at names without visiting the rows (archive/search).
+    Index(
+        "study_by_date",
+        text("study_date DESC"),
+        text("id DESC"),
+        postgresql_include=["patient_name_key"],
+        postgresql_where=text("deleted_by IS NULL"),
+    ),
+    Index(
+        "study_by_patient",
+        "patient_id",
+        "issuer",
+        "id",
+        postgresql_include=["patient_name_key"],
+        postgresql_where=text("deleted_by IS NULL"),
+    ),
+    Index(
+        "study_by_name",
+        "patient_name_key",
+        postgresql_include=["study_date", "id"],
+        postgresql_where=text("deleted_by IS NULL"),
+    ),
+    Index("study_by_accession_number", "accession_number"),
+    Index("study_by_birth_date", "patient_birth_date"),
+    Index("study_by_study_id", "study_id"),
+    Index("study_by_modality", "modalities", postgresql_using="gin"),
+    # Pieces of the texts that are searched for what stands anywhere in them; `core.grams` makes them (migration 0002).
+    Index(
+        "study_by_grams",
+        text("core.grams(patient_name_key)"),
+        text("core.grams(patient_id)"),
+        text("core.grams(accession_number)"),
+        text("core.grams(study_description_key)"),
+        text("core.grams(referring_physician_name_key)"),
+        postgresql_using="gin",
+    ),
 )
 
 series = Table(
