@@ -13,13 +13,15 @@ from struct import iter_unpack
 from time import perf_counter
 from types import MappingProxyType
 
+import orjson
+
 from charrua_core.archive.elements import DEFLATED, Memo, layout_of
 from charrua_core.archive.source import BufferSource, FileSource, InflatedSource, Source
 from charrua_core.archive.walk import Budgets, Walk
 from charrua_core.errors import HeaderDamaged
-from charrua_core.types import is_valid_uid
+from charrua_core.types import DicomJson, is_valid_uid
 
-__all__ = ["Budgets", "Header", "Memo", "frame_ranges", "scan"]
+__all__ = ["Budgets", "Header", "Memo", "frame_ranges", "scan", "unpack_json"]
 
 _MEMO = Memo()
 _DOES_NOT_MATCH = 0xA900  # Error: data set does not match SOP Class (PS3.4 B.2.3)
@@ -141,3 +143,9 @@ def frame_ranges(frame_offsets: bytes) -> Iterator[tuple[int, int]]:
     """Give each encapsulated frame's (offset, length): one item or several with their 8-byte headers."""
     offsets = [offset for (offset,) in iter_unpack("<Q", frame_offsets)]
     return ((start, end - start) for start, end in pairwise(offsets))
+
+
+def unpack_json(stored: bytes) -> DicomJson:
+    """Give the data set that `core.instance.header` holds: `Header.json` as it is, which PostgreSQL itself compresses."""
+    attributes: DicomJson = orjson.loads(stored)
+    return attributes
