@@ -104,7 +104,7 @@ class Hooks:
                 if entry.dist:
                     self._versions[entry.name] = (entry.dist.name, entry.dist.version)
         self._check_names()
-        self._implementations = {name: self._collect(name) for name in _hook_names()}
+        self._implementations = {name: self._collect(name) for name in hook_names()}
 
     def _load(self, name: str, load: Callable[[], Any]) -> None:
         try:
@@ -227,7 +227,8 @@ def _installed() -> Sequence[EntryPoint]:
     return tuple(entry_points(group=GROUP))
 
 
-def _hook_names() -> list[str]:
+def hook_names() -> list[str]:
+    """Name all hooks in the order of their specifications."""
     return [name for name, found in vars(hookspecs).items() if hasattr(found, f"{GROUP}_spec")]
 
 

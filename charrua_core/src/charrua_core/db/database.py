@@ -179,6 +179,7 @@ class Database:
             json_deserializer=orjson.loads,
             **options,
         )
+        engine.dialect.supports_native_json_deserialization = False  # `_decode` leaves bytes
         event.listen(engine.sync_engine, "connect", _set_codecs)
         event.listen(engine.sync_engine, "checkout", _refuse_closed)
         return engine

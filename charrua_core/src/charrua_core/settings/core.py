@@ -181,7 +181,7 @@ def _deadline(name: str, seconds: float, text: str) -> Setting:
 
 
 _LIMITS = [
-    _limit("dicom_max_associations", 3000, 1, 100_000, "Associations at a time, each worker process for itself."),
+    _limit("dicom_max_associations", 2500, 1, 100_000, "Associations at a time, each worker process for itself."),
     _limit(
         "dicom_reserved_associations",
         50,
@@ -190,13 +190,18 @@ _LIMITS = [
         "Of these, how many are kept for known AEs, so that strangers cannot shut them out.",
     ),
     _limit("dicom_max_pending", 600, 1, 100_000, "Connections at a time that have not yet become an association."),
-    _limit("dicom_max_pending_per_address", 600, 1, 100_000, "Of these, how many from one address."),
+    _limit(
+        "dicom_max_pending_per_address",
+        100,
+        1,
+        100_000,
+        "Of these, how many from one address; one more ends the oldest of them.",
+    ),
     _limit("dicom_max_pdu_bytes", 131_072, 4096, 1 << 24, "Largest PDU that peers may send.", "bytes"),
-    _limit("dicom_max_object_bytes", 1 << 40, 1 << 20, 1 << 50, "Largest object that is taken.", "bytes"),
-    _deadline("dicom_association_timeout", 10, "Time for a connection to become an association (PS3.8 ARTIM)."),
+    _deadline("dicom_association_timeout", 10, "Time for a connection to become an association (ARTIM, PS3.8 9.1.5)."),
     _deadline("dicom_pdu_timeout", 30, "Time for a PDU that has begun to arrive whole."),
-    _deadline("dicom_idle_timeout", 3600, "An association on which nothing happens for this long is aborted."),
-    _deadline("dicom_send_timeout", 60, "A peer that takes none of our bytes for this long is given up."),
+    _deadline("dicom_idle_timeout", 600, "An association on which nothing is asked for this long is aborted."),
+    _deadline("dicom_message_timeout", 60, "Longest wait for the rest of a message, a response, or a peer to read."),
 ]
 
 _PEOPLE = [

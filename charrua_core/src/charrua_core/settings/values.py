@@ -95,6 +95,14 @@ class Settings:
         except KeyError:
             raise SettingInvalid(f"there is no setting {name}; `charrua settings get` lists them") from None
 
+    def refuse_local(self, name: str) -> None:
+        """Raise SettingInvalid if the setting is not kept in the database."""
+        setting = self.declaration(name)
+        if setting.local:
+            raise SettingInvalid(
+                f"{name} is not kept in the database: set {setting.variable} or write it to charrua.toml"
+            )
+
     def found(self, name: str) -> tuple[Any, Source]:
         """Give the value that the sources say now, and which of them says it."""
         for source, layer in self._layers.items():

@@ -1,0 +1,8 @@
+"""People: accounts with a role, their passwords and tokens, and what each may see."""
+
+from __future__ import annotations
+
+from charrua_core.accounts.accounts import Account, Accounts, TokenInfo
+from charrua_core.accounts.roles import PERMISSIONS, ROLES
+
+__all__ = ["PERMISSIONS", "ROLES", "Account", "Accounts", "TokenInfo"]

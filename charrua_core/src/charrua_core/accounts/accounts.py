@@ -1,0 +1,312 @@
+"""The accounts of this archive, and who somebody is by name and password or by token."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from charrua_core import audit, tables
+from charrua_core.accounts import passwords, throttle
+from charrua_core.accounts.roles import ROLES
+from charrua_core.errors import EditInvalid, NotPermitted
+from charrua_core.types import Identity, Origin, Refuse, RowFilter
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from charrua_core.db import Database
+    from charrua_core.settings import Settings
+
+log = logging.getLogger(__name__)
+
+FIRST_NAME = "admin"
+FIRST_PASSWORD = "admin"  # noqa: S105 -- the manual's; works on this machine alone and must be changed
+WRONG = Refuse("name or password is wrong", http_status=401)
+_account, _token, _role = tables.account, tables.token, tables.role
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person's account."""
+
+    name: str
+    role: str
+    must_change_password: bool
+    disabled: bool
+    row_filter: Mapping[str, list[str]] | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInfo:
+    """What is kept of a token: the first digits of its digest name it."""
+
+    id: str
+    account: str
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class Accounts:
+    """Accounts, roles and tokens in the database.
+
+    Every change is in the audit trail, with `by` as the one who made it.
+    """
+
+    def __init__(self, db: Database, settings: Settings) -> None:
+        self._db = db
+        self._settings = settings
+
+    async def prepare(self) -> bool:
+        """Make the roles, and at the very first start the account admin; True if that was made."""
+        hashed = None
+        async with self._db.reading() as connection:
+            empty = (await connection.execute(select(func.count()).select_from(_account))).scalar() == 0
+        if empty:
+            hashed = await passwords.hash_password(FIRST_PASSWORD)
+        async with self._db.transaction() as tx:
+            for name, permissions in ROLES.items():
+                row = {"permissions": sorted(permissions)}
+                role = insert(_role).values(name=name, **row)
+                await tx.execute(role.on_conflict_do_update(index_elements=["name"], set_=row))
+            if hashed is None:
+                return False
+            first = {"name": FIRST_NAME, "role": "Admin", "password_hash": hashed, "must_change_password": True}
+            made = await tx.execute(insert(_account).values(first).on_conflict_do_nothing())
+        return bool(made.rowcount)
+
+    # -- accounts --------------------------------------------------------------------------------------------------------
+    async def add(
+        self, name: str, role: str, password: str, *, by: str, row_filter: Mapping[str, list[str]] | None = None
+    ) -> None:
+        """Add an account. EditInvalid if the name is taken, the role unknown or the password too weak."""
+        _check_name(name)
+        _check_role(role)
+        passwords.check_strength(password, name, self._settings["password_length"])
+        hashed = await passwords.hash_password(password)
+        row = {"name": name, "role": role, "password_hash": hashed, "row_filter": row_filter}
+        async with self._db.transaction() as tx:
+            made = await tx.execute(insert(_account).values(row).on_conflict_do_nothing())
+            if not made.rowcount:
+                raise EditInvalid(f"there is a user {name} already")
+            await _note(tx, "C", by, user=name, role=role)
+
+    async def remove(self, name: str, *, by: str) -> None:
+        """Remove an account and its tokens. EditInvalid for the last administrator."""
+        async with self._db.transaction() as tx:
+            account = await _locked(tx, name)
+            if account.role == "Admin" and await _count_of_administrators(tx) == 1:
+                raise EditInvalid(f"{name} is the only administrator left")
+            await tx.execute(delete(_account).where(_account.c.name == name))
+            await _note(tx, "D", by, user=name)
+
+    async def all(self) -> list[Account]:
+        """Give all accounts by name."""
+        async with self._db.reading() as connection:
+            return [_as_account(row) for row in await connection.execute(select(_account).order_by(_account.c.name))]
+
+    async def set_password(self, name: str, password: str, *, by: str) -> None:
+        """Set a password; tokens stay valid. EditInvalid if there is no such user or the password is too weak."""
+        passwords.check_strength(password, name, self._settings["password_length"])
+        hashed = await passwords.hash_password(password)
+        async with self._db.transaction() as tx:
+            await _locked(tx, name)
+            await tx.execute(_change(name, password_hash=hashed, must_change_password=False))
+            await _note(tx, "U", by, user=name, changed="password")
+
+    async def reset_admin(self, *, by: str) -> None:
+        """Give admin the password `admin` again, to be changed at the next log-in, and take its tokens away."""
+        hashed = await passwords.hash_password(FIRST_PASSWORD)
+        row = {"role": "Admin", "password_hash": hashed, "must_change_password": True, "disabled": False}
+        async with self._db.transaction() as tx:
+            made = insert(_account).values(name=FIRST_NAME, **row)
+            await tx.execute(made.on_conflict_do_update(index_elements=["name"], set_=row))
+            await tx.execute(delete(_token).where(_token.c.account == FIRST_NAME))
+            await tx.execute(delete(tables.guess).where(tables.guess.c.key.startswith(f"name {FIRST_NAME} ")))
+            await _note(tx, "U", by, user=FIRST_NAME, changed="password reset")
+
+    async def change(self, name: str, *, by: str, **columns: Any) -> None:
+        """Change role, disabled or row_filter of an account."""
+        if "role" in columns:
+            _check_role(columns["role"])
+        async with self._db.transaction() as tx:
+            account = await _locked(tx, name)
+            loses = columns.get("role", "Admin") != "Admin" or columns.get("disabled", False)
+            if account.role == "Admin" and loses and await _count_of_administrators(tx) == 1:
+                raise EditInvalid(f"{name} is the only administrator left")
+            await tx.execute(_change(name, **columns))
+            await _note(tx, "U", by, user=name, changed=", ".join(sorted(columns)))
+
+    # -- tokens ----------------------------------------------------------------------------------------------------------
+    async def create_token(self, name: str, *, by: str, lifetime: timedelta | None = None) -> str:
+        """Give a new bearer token of the user: 256 random bits, kept as their SHA-256 alone."""
+        token = secrets.token_urlsafe(32)
+        expires = datetime.now(UTC) + lifetime if lifetime else None
+        async with self._db.transaction() as tx:
+            await _locked(tx, name)
+            await tx.execute(insert(_token).values(digest=_digest(token), account=name, expires_at=expires))
+            await _note(tx, "C", by, user=name, changed="token", token=_digest(token).hex()[:12])
+        return token
+
+    async def revoke_token(self, token_or_id: str, *, by: str) -> str:
+        """End a token, by itself or by its id; give its user. EditInvalid if there is none."""
+        digest = func.encode(_token.c.digest, "hex")
+        fits = (_token.c.digest == _digest(token_or_id)) | (func.left(digest, 12) == token_or_id.lower())
+        async with self._db.transaction() as tx:
+            ended = update(_token).where(fits, _token.c.revoked_at.is_(None)).values(revoked_at=func.now())
+            name = (await tx.execute(ended.returning(_token.c.account))).scalars().first()
+            if name is None:
+                raise EditInvalid("there is no such token in force")
+            await _note(tx, "D", by, user=name, changed="token")
+        return str(name)
+
+    async def tokens(self) -> list[TokenInfo]:
+        """Give the tokens in force."""
+        statement = select(_token).where(_token.c.revoked_at.is_(None)).order_by(_token.c.created_at)
+        async with self._db.reading() as connection:
+            rows = await connection.execute(statement)
+            return [TokenInfo(row.digest.hex()[:12], row.account, row.created_at, row.expires_at) for row in rows]
+
+    # -- who is it -------------------------------------------------------------------------------------------------------
+    async def log_in(self, credentials: Mapping[str, Any], ask: Callable[..., Any]) -> Identity:
+        """Give who it is, asking the providers by `ask(credentials)`; NotPermitted (401, or 429 while it must wait).
+
+        Repeated failures of a name or an address make it wait, whichever provider refused. In the audit trail either way.
+        """
+        name, address = str(credentials.get("name", "")), str(credentials.get("address", ""))
+        keys = throttle.keys_of(name or "token", address)
+        if await throttle.wait_until(self._db, keys):
+            raise _refusal(Refuse("too many wrong passwords: wait a little", http_status=429))
+        try:
+            verdict = await ask(credentials) or WRONG
+        except Exception:
+            log.exception("an authentication provider failed", extra={"scheme": credentials.get("scheme")})
+            verdict = Refuse("log-in does not work at the moment", http_status=503)
+        if isinstance(verdict, Refuse):
+            if verdict.http_status == WRONG.http_status:
+                await throttle.failed(self._db, keys, self._settings["authentication_delay"])
+            await self._note_log_in(name, address, verdict)
+            raise _refusal(verdict)
+        if credentials.get("scheme") == "password":
+            await throttle.succeeded(self._db, keys)
+            await self._note_log_in(verdict.name, address, None)
+        return verdict  # type: ignore[no-any-return]
+
+    async def local(self, credentials: Mapping[str, Any]) -> Identity | Refuse | None:
+        """Say who it is by this archive's own accounts: core's own `auth_provider`."""
+        if credentials.get("scheme") == "password":
+            return await self._by_password(credentials)
+        if credentials.get("scheme") == "bearer":
+            return await self._by_token(str(credentials["token"]))
+        return None
+
+    async def identity(self, name: str) -> Identity | None:
+        """Give the identity of an account that is in force."""
+        async with self._db.reading() as connection:
+            found = (await connection.execute(_with_role().where(_account.c.name == name))).one_or_none()
+        return None if found is None or found.disabled else _as_identity(found)
+
+    async def _by_password(self, credentials: Mapping[str, Any]) -> Identity | Refuse | None:
+        name, password = str(credentials["name"]), str(credentials["password"])
+        async with self._db.reading() as connection:
+            found = (await connection.execute(_with_role().where(_account.c.name == name))).one_or_none()
+        right = await passwords.verify_password(password, found.password_hash if found else None)
+        if found is None or found.disabled or not right:
+            return WRONG
+        if (
+            found.must_change_password
+            and password == FIRST_PASSWORD
+            and not is_local(str(credentials.get("address", "")))
+        ):
+            return Refuse("change the first password at the machine itself", http_status=403)
+        return _as_identity(found)
+
+    async def _by_token(self, token: str) -> Identity | Refuse:
+        statement = _with_role().join(_token, _token.c.account == _account.c.name)
+        in_force = _token.c.revoked_at.is_(None) & (_token.c.expires_at.is_(None) | (_token.c.expires_at > func.now()))
+        async with self._db.reading() as connection:
+            query = statement.where(_token.c.digest == _digest(token), in_force)
+            found = (await connection.execute(query)).one_or_none()
+        return WRONG if found is None or found.disabled else _as_identity(found)
+
+    async def _note_log_in(self, name: str, address: str, refused: Refuse | None) -> None:
+        origin = Origin("web", address=address, user=name)
+        detail = {"reason": refused.reason} if refused else {}
+        async with self._db.transaction() as tx:
+            event = audit.Event.USER_AUTHENTICATION
+            await audit.record(tx, event, "E", name, origin, succeeded=refused is None, **detail)
+
+
+def is_local(address: str) -> bool:
+    """Whether the address is this machine's own loopback, or none (a command on this machine)."""
+    try:
+        return not address or ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def row_filter_of(kept: Mapping[str, list[str]] | None) -> tuple[RowFilter, ...]:
+    """Give the filter that a row of account or peer holds."""
+    return (RowFilter({keyword: tuple(values) for keyword, values in kept.items()}),) if kept else ()
+
+
+def _as_identity(row: Any) -> Identity:
+    permissions = {"change_password"} if row.must_change_password else set(row.permissions)
+    return Identity(row.name, "user", frozenset({row.role}), frozenset(permissions), row_filter_of(row.row_filter))
+
+
+def _as_account(row: Any) -> Account:
+    return Account(row.name, row.role, row.must_change_password, row.disabled, row.row_filter, row.created_at)
+
+
+def _with_role() -> Any:
+    return select(_account, _role.c.permissions).join(_role, _role.c.name == _account.c.role)
+
+
+def _change(name: str, **columns: Any) -> Any:
+    return update(_account).where(_account.c.name == name).values(columns)
+
+
+async def _locked(tx: AsyncConnection, name: str) -> Any:
+    found = (await tx.execute(select(_account).where(_account.c.name == name).with_for_update())).one_or_none()
+    if found is None:
+        raise EditInvalid(f"there is no user {name}")
+    return found
+
+
+async def _count_of_administrators(tx: AsyncConnection) -> int:
+    in_force = select(_account.c.name).where(_account.c.role == "Admin", ~_account.c.disabled).with_for_update()
+    return len((await tx.execute(in_force)).all())
+
+
+async def _note(tx: AsyncConnection, action: audit.Action, by: str, **detail: Any) -> None:
+    await audit.record(tx, audit.Event.SECURITY_ALERT, action, by, Origin("cli", user=by), **detail)
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _refusal(refused: Refuse) -> NotPermitted:
+    error = NotPermitted(refused.reason)
+    error.http_status, error.dimse_status = refused.http_status, refused.dimse_status
+    return error
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES:
+        raise EditInvalid(f"there is no role {role}; there are {', '.join(ROLES)}")
+
+
+def _check_name(name: str) -> None:
+    if not name or len(name) > 64 or not name.isprintable() or name != name.strip():
+        raise EditInvalid("a user's name has 1 to 64 printable characters, and no blanks around it")

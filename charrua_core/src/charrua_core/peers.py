@@ -1,0 +1,202 @@
+"""The remote AEs that this archive knows, and which associations it admits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from charrua_core import audit, tables
+from charrua_core.accounts.accounts import row_filter_of
+from charrua_core.errors import EditInvalid, PeerUnknown
+from charrua_core.types import Identity, Origin, Peer, Refuse, RowFilter
+
+if TYPE_CHECKING:
+    from charrua_core.db import Database
+    from charrua_core.settings import Settings
+
+log = logging.getLogger(__name__)
+
+CHANNEL = "charrua_peer"
+"""The PostgreSQL channel on which a change of the peers is told to all processes."""
+REJECTION_DELAY = 1.0  # seconds: makes guessing AE titles slow
+_ADDRESSES_LAST = 60.0  # seconds that a host name's addresses are believed
+_peer = tables.peer
+PEER_PERMISSIONS = frozenset({"echo", "store", "query", "retrieve"})
+
+Ask = Callable[[Mapping[str, Any]], Awaitable["Identity | Refuse | None"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why an association is rejected: result, source and reason of PS3.8 9.3.4, and a sentence that says how to mend it."""
+
+    result: int
+    source: int
+    reason: int
+    sentence: str
+
+
+CALLING_AET_UNKNOWN = (1, 1, 3)
+CALLED_AET_UNKNOWN = (1, 1, 7)
+NO_REASON = (1, 1, 1)
+
+
+def check_aet(aet: str) -> str:
+    """Give the AE title without the blanks around it; EditInvalid if it is none (PS3.5 6.2, VR AE)."""
+    stripped = aet.strip()
+    if not 0 < len(stripped) <= 16 or not stripped.isascii() or not stripped.isprintable() or "\\" in stripped:
+        raise EditInvalid(f"{aet!r} is no AE title: 1 to 16 ASCII characters without backslash")
+    return stripped
+
+
+class Peers:
+    """The known peers, kept in memory and followed in the database."""
+
+    def __init__(self, db: Database, settings: Settings, trail: audit.AuditTrail) -> None:
+        self._db = db
+        self._settings = settings
+        self._trail = trail
+        self._peers: dict[str, Peer] = {}
+        self._filters: dict[str, tuple[RowFilter, ...]] = {}
+        self._addresses: dict[str, tuple[float, frozenset[str]]] = {}
+
+    async def refresh(self) -> None:
+        """Read the peers from the database."""
+        async with self._db.reading() as connection:
+            rows = (await connection.execute(select(_peer))).all()
+        self._peers = {row.aet: _as_peer(row) for row in rows}
+        self._filters = {row.aet: row_filter_of(row.row_filter) for row in rows}
+        self._addresses.clear()
+
+    def get(self, aet: str) -> Peer:
+        """Give the peer of this AE title; PeerUnknown if there is none."""
+        try:
+            return self._peers[aet.strip()]
+        except KeyError:
+            raise PeerUnknown(f"no peer of AE title {aet} is known here: charrua peer add {aet} HOST PORT") from None
+
+    def find(self, aet: str) -> Peer | None:
+        """Give the peer of this AE title, None if there is none."""
+        return self._peers.get(aet.strip())
+
+    def all(self) -> list[Peer]:
+        """Give all peers by AE title."""
+        return [self._peers[aet] for aet in sorted(self._peers)]
+
+    async def add(self, peer: Peer, *, by: str, row_filter: Mapping[str, list[str]] | None = None) -> bool:
+        """Add the peer, or change the one of its AE title; True if it is new. EditInvalid if something of it will not do."""
+        _check(peer)
+        row = {
+            "host": peer.host,
+            "port": peer.port,
+            "tls_mode": peer.tls_mode,
+            "timeout_s": round(peer.timeout_s),
+            "permissions": sorted(peer.permissions),
+            "row_filter": row_filter,
+        }
+        statement = insert(_peer).values(aet=peer.aet, **row).on_conflict_do_update(index_elements=["aet"], set_=row)
+        new = peer.aet not in self._peers
+        await self._write(statement, "C" if new else "U", by, peer=peer.aet, host=peer.host, port=peer.port)
+        return new
+
+    async def remove(self, aet: str, *, by: str) -> None:
+        """Remove a peer; PeerUnknown if there is none of this AE title."""
+        await self._write(delete(_peer).where(_peer.c.aet == self.get(aet).aet), "D", by, peer=aet)
+
+    async def _write(self, statement: Any, action: audit.Action, by: str, **detail: Any) -> None:
+        async with self._db.transaction() as tx:
+            await tx.execute(statement)
+            origin = Origin("cli", user=by)
+            await audit.record(tx, audit.Event.SECURITY_ALERT, action, by, origin, **detail)
+            await tx.execute(select(func.pg_notify(CHANNEL, "")))
+        await self.refresh()
+
+    # -- admission -------------------------------------------------------------------------------------------------------
+    async def admit(self, calling: str, called: str, address: str, ask: Ask | None = None) -> Identity | Rejection:
+        """Give who opens the association, with what it may do, or why it is rejected.
+
+        `ask` is the chain of authentication providers, asked with the scheme `dicom`. A rejection is logged, audited, and
+        given only after `REJECTION_DELAY`.
+        """
+        verdict = await self._judge(calling.strip(), called.strip(), address, ask)
+        if isinstance(verdict, Rejection):
+            log.warning("association rejected: %s", verdict.sentence)
+            origin = Origin("dimse", calling_aet=calling, called_aet=called, address=address)
+            event = audit.Event.SECURITY_ALERT
+            self._trail.later(event, "E", calling, origin, succeeded=False, reason=verdict.sentence)
+            await asyncio.sleep(REJECTION_DELAY)
+        return verdict
+
+    async def _judge(self, calling: str, called: str, address: str, ask: Ask | None) -> Identity | Rejection:
+        own, peer = self._settings["dicom_aet"], self._peers.get(calling)
+        if called != own and not self._settings["dicom_any_called_aet"]:
+            told = f"{calling} at {address} called {called}; this archive is {own}: call it {own}, or set dicom_aet"
+            return Rejection(*CALLED_AET_UNKNOWN, told)
+        if ask is not None and (answer := await ask({"scheme": "dicom", "aet": calling, "address": address})):
+            return (
+                Rejection(*NO_REASON, f"{calling} at {address}: {answer.reason}")
+                if isinstance(answer, Refuse)
+                else answer
+            )
+        if peer is None:
+            return self._stranger(calling, address)
+        if self._settings["verify_addresses"] and not await self._comes_from(peer, address):
+            told = (
+                f"{calling} came from {address} and is known at {peer.host}: charrua peer add {calling} {address} PORT"
+            )
+            return Rejection(*CALLING_AET_UNKNOWN, told)
+        return self.identity(calling)
+
+    def identity(self, aet: str) -> Identity:
+        """Give what the AE may do and see: a known one as its row says, others as `unknown_aets_may`."""
+        peer = self._peers.get(aet.strip())
+        if peer is None:
+            return Identity(aet, "peer", frozenset({"unknown"}), frozenset(self._settings["unknown_aets_may"]))
+        return Identity(peer.aet, "peer", frozenset({"known"}), peer.permissions, self._filters[peer.aet])
+
+    def _stranger(self, calling: str, address: str) -> Identity | Rejection:
+        if self._settings["verify_aets"]:
+            told = f"{calling} at {address} is not known here: charrua peer add {calling} {address} PORT"
+            return Rejection(*CALLING_AET_UNKNOWN, told)
+        return self.identity(calling)
+
+    async def _comes_from(self, peer: Peer, address: str) -> bool:
+        until, known = self._addresses.get(peer.host, (0.0, frozenset()))
+        if until < time.monotonic():
+            known = await _resolve(peer.host)
+            self._addresses[peer.host] = (time.monotonic() + _ADDRESSES_LAST, known)
+        return address.removeprefix("::ffff:") in known
+
+
+async def _resolve(host: str) -> frozenset[str]:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return frozenset()
+    return frozenset(str(address[0]) for *_, address in found)
+
+
+def _as_peer(row: Any) -> Peer:
+    return Peer(row.aet, row.host, row.port, row.tls_mode, float(row.timeout_s), frozenset(row.permissions))
+
+
+def _check(peer: Peer) -> None:
+    check_aet(peer.aet)
+    if not peer.host or len(peer.host) > 253 or not peer.host.isprintable() or " " in peer.host:
+        raise EditInvalid(f"{peer.host!r} is no host name and no address")
+    if not 0 < peer.port < 65536:
+        raise EditInvalid(f"{peer.port} is no port: 1 to 65535")
+    if not 1 <= peer.timeout_s <= 3600:
+        raise EditInvalid("a peer's timeout is 1 to 3600 seconds")
+    if strange := peer.permissions - PEER_PERMISSIONS:
+        raise EditInvalid(
+            f"peers cannot be permitted {', '.join(sorted(strange))}: {', '.join(sorted(PEER_PERMISSIONS))}"
+        )

@@ -1,1 +1,0 @@
-"""Fixtures for the tests of Charrua and of its plugins (pytest11)."""

@@ -1,0 +1,170 @@
+"""Accounts: who may log in, with what rights, and how guessing is slowed down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from charrua_core import audit
+from charrua_core.accounts import ROLES, Accounts
+from charrua_core.db import Database
+from charrua_core.errors import EditInvalid, NotPermitted
+from charrua_core.settings import Settings
+from charrua_core.settings.core import SETTINGS
+from charrua_core.types import Identity, RowFilter
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+async def accounts(db: Database) -> Accounts:
+    return Accounts(db, Settings.load(SETTINGS, {}, {}))
+
+
+async def log_in(accounts: Accounts, name: str, password: str, address: str = "10.0.0.8") -> Identity:
+    credentials: Mapping[str, Any] = {"scheme": "password", "name": name, "password": password, "address": address}
+    return await accounts.log_in(credentials, accounts.local)
+
+
+async def refusal(accounts: Accounts, name: str, password: str, address: str = "10.0.0.8") -> int:
+    with pytest.raises(NotPermitted) as refused:
+        await log_in(accounts, name, password, address)
+    return refused.value.http_status
+
+
+async def test_admin_admin_works_on_the_machine_alone_and_only_to_change_the_password(accounts: Accounts) -> None:
+    assert await refusal(accounts, "admin", "admin") == 403
+    identity = await log_in(accounts, "admin", "admin", "127.0.0.1")
+    assert identity.permissions == {"change_password"}
+    await accounts.set_password("admin", PASSWORD, by="admin")
+    assert (await log_in(accounts, "admin", PASSWORD)).permissions == ROLES["Admin"]
+
+
+async def test_the_first_account_is_made_once(accounts: Accounts) -> None:
+    await accounts.add("ana", "Admin", PASSWORD, by="test")
+    await accounts.remove("admin", by="test")
+    assert not await accounts.prepare()
+    assert [account.name for account in await accounts.all()] == ["ana"]
+
+
+@pytest.mark.parametrize(
+    ("role", "may", "may_not"),
+    [
+        ("Admin", {"configure", "manage_users", "edit", "delete", "report", "print"}, set()),
+        ("Manager", {"edit", "delete", "print"}, {"configure", "manage_users", "report"}),
+        ("Radiologist", {"report", "print", "read_preliminary"}, {"configure", "edit", "delete"}),
+        ("Referring", {"query", "retrieve"}, {"report", "edit", "delete", "print", "store", "read_preliminary"}),
+        ("General", {"query", "retrieve"}, {"report", "edit", "delete", "print", "store", "read_preliminary"}),
+    ],
+)
+def test_the_rights_of_each_role_are_those_of_the_manual(role: str, may: set[str], may_not: set[str]) -> None:
+    assert may <= ROLES[role]
+    assert not may_not & ROLES[role]
+
+
+async def test_a_users_filter_comes_with_the_identity(accounts: Accounts) -> None:
+    await accounts.add("eva", "General", PASSWORD, by="test", row_filter={"Modality": ["CR", "DX"]})
+    assert (await log_in(accounts, "eva", PASSWORD)).row_filters == (RowFilter({"Modality": ("CR", "DX")}),)
+
+
+async def test_a_wrong_password_and_an_unknown_name_are_refused_alike(accounts: Accounts) -> None:
+    await accounts.add("eva", "General", PASSWORD, by="test")
+    assert await refusal(accounts, "eva", "wrong") == await refusal(accounts, "nobody", "wrong") == 401
+
+
+async def test_after_five_failures_the_name_waits_from_there_and_from_there_alone(accounts: Accounts) -> None:
+    await accounts.add("eva", "General", PASSWORD, by="test")
+    statuses = [await refusal(accounts, "eva", f"wrong {attempt}") for attempt in range(7)]
+    assert statuses[:5] == [401] * 5
+    assert 429 in statuses[5:]
+    assert await refusal(accounts, "eva", PASSWORD) == 429
+    assert (await log_in(accounts, "eva", PASSWORD, "10.0.0.9")).name == "eva"
+
+
+async def test_a_token_opens_the_door_until_it_is_revoked(accounts: Accounts) -> None:
+    await accounts.add("eva", "General", PASSWORD, by="test")
+    token = await accounts.create_token("eva", by="test")
+    identity = await accounts.log_in({"scheme": "bearer", "token": token}, accounts.local)
+    assert (identity.name, identity.permissions) == ("eva", ROLES["General"])
+    assert len(token) >= 43
+    (kept,) = await accounts.tokens()
+    await accounts.revoke_token(kept.id, by="test")
+    with pytest.raises(NotPermitted):
+        await accounts.log_in({"scheme": "bearer", "token": token}, accounts.local)
+
+
+async def test_a_token_ends_with_its_lifetime(accounts: Accounts) -> None:
+    token = await accounts.create_token("admin", by="test", lifetime=timedelta(seconds=-1))
+    with pytest.raises(NotPermitted):
+        await accounts.log_in({"scheme": "bearer", "token": token}, accounts.local)
+
+
+async def test_a_disabled_user_gets_in_by_neither_password_nor_token(accounts: Accounts) -> None:
+    await accounts.add("eva", "General", PASSWORD, by="test")
+    token = await accounts.create_token("eva", by="test")
+    await accounts.change("eva", by="test", disabled=True)
+    assert await refusal(accounts, "eva", PASSWORD) == 401
+    with pytest.raises(NotPermitted):
+        await accounts.log_in({"scheme": "bearer", "token": token}, accounts.local)
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "password", "told"),
+    [
+        ("eva", "General", "short", "at least 8"),
+        ("eva", "General", "x" * 300, "at most 256"),
+        ("charrua1", "General", "Charrua1", "first that anybody tries"),
+        ("eva", "Surgeon", PASSWORD, "no role Surgeon"),
+        ("", "General", PASSWORD, "1 to 64"),
+        ("e\nva", "General", PASSWORD, "printable"),
+        ("admin", "General", PASSWORD, "already"),
+    ],
+)
+async def test_what_is_wrong_with_a_new_user_is_told(
+    accounts: Accounts, name: str, role: str, password: str, told: str
+) -> None:
+    with pytest.raises(EditInvalid, match=told):
+        await accounts.add(name, role, password, by="test")
+
+
+async def test_the_last_administrator_cannot_go(accounts: Accounts) -> None:
+    for change in ({"role": "General"}, {"disabled": True}):
+        with pytest.raises(EditInvalid, match="only administrator"):
+            await accounts.change("admin", by="test", **change)
+    with pytest.raises(EditInvalid, match="only administrator"):
+        await accounts.remove("admin", by="test")
+
+
+async def test_resetting_the_administrator_gives_the_first_password_back_and_ends_the_tokens(
+    accounts: Accounts,
+) -> None:
+    await accounts.set_password("admin", PASSWORD, by="test")
+    await accounts.create_token("admin", by="test")
+    await accounts.reset_admin(by="test")
+    assert (await log_in(accounts, "admin", "admin", "::1")).permissions == {"change_password"}
+    assert await accounts.tokens() == []
+
+
+async def test_a_provider_that_fails_lets_nobody_in(accounts: Accounts) -> None:
+    async def failing(_credentials: Mapping[str, Any]) -> None:
+        raise ConnectionError
+
+    with pytest.raises(NotPermitted) as refused:
+        await accounts.log_in({"scheme": "password", "name": "admin", "password": "admin"}, failing)
+    assert refused.value.http_status == 503
+
+
+async def test_log_ins_and_changes_of_users_are_in_the_audit_trail_without_a_password(
+    accounts: Accounts, db: Database
+) -> None:
+    await accounts.add("eva", "General", PASSWORD, by="ana")
+    await log_in(accounts, "eva", PASSWORD)
+    await refusal(accounts, "eva", "wrong one")
+    trail = await audit.read(db)
+    told = [(entry["event"], entry["succeeded"], entry["who"]) for entry in trail]
+    assert told == [("110114", False, "eva"), ("110114", True, "eva"), ("110113", True, "ana")]
+    assert PASSWORD not in str(trail)
+    assert "wrong one" not in str(trail)

@@ -1,0 +1,59 @@
+"""The audit trail: in the fact's transaction, or soon after."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from charrua_core import audit
+from charrua_core.audit import AuditTrail, Event
+from charrua_core.db import Database
+from charrua_core.types import Origin
+
+CT1 = Origin("dimse", calling_aet="CT1", called_aet="CHARRUA", address="10.0.0.8")
+
+
+async def test_a_record_is_kept_with_the_fact(db: Database) -> None:
+    async with db.transaction() as tx:
+        await audit.record(tx, Event.STUDY_DELETED, "D", "ana", CT1, study_uids=["1.2.3"], reason="sent twice")
+    (kept,) = await audit.read(db)
+    assert (kept["event"], kept["action"], kept["who"], kept["study_uids"]) == ("110105", "D", "ana", ["1.2.3"])
+    assert kept["origin"] == {"kind": "dimse", "calling_aet": "CT1", "called_aet": "CHARRUA", "address": "10.0.0.8"}
+    assert kept["detail"] == {"reason": "sent twice"}
+
+
+async def test_a_record_goes_with_the_fact_that_did_not_happen(db: Database) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with db.transaction() as tx:
+            await audit.record(tx, Event.STUDY_DELETED, "D", "ana", CT1)
+            raise ZeroDivisionError
+    assert await audit.read(db) == []
+
+
+async def test_records_without_a_transaction_are_written_together_within_moments(db: Database) -> None:
+    trail = AuditTrail(db)
+    for number in range(50):
+        trail.later(Event.QUERY, "E", "CT1", CT1, matches=number)
+    async with asyncio.timeout(5):
+        while len(kept := await audit.read(db, event=Event.QUERY)) < 50:  # noqa: ASYNC110 -- another task writes
+            await asyncio.sleep(0.05)
+    assert [entry["detail"]["matches"] for entry in kept] == list(range(49, -1, -1))
+
+
+async def test_nothing_is_lost_when_the_process_ends_in_order(db: Database) -> None:
+    trail = AuditTrail(db)
+    trail.later(Event.QUERY, "E", "CT1", CT1)
+    await trail.close()
+    assert len(await audit.read(db)) == 1
+
+
+async def test_records_wait_while_the_database_is_away(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    trail = AuditTrail(db)
+    trail.later(Event.QUERY, "E", "CT1", CT1)
+    with monkeypatch.context() as away:
+        away.setattr(db, "transaction", lambda: (_ for _ in ()).throw(ConnectionError))
+        with pytest.raises(ConnectionError):
+            await trail.flush()
+    await trail.close()
+    assert len(await audit.read(db)) == 1

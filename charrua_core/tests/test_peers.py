@@ -1,0 +1,127 @@
+"""Peers: which AEs are known, and which associations are admitted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from charrua_core import audit, peers
+from charrua_core.audit import AuditTrail
+from charrua_core.db import Database
+from charrua_core.errors import EditInvalid, PeerUnknown
+from charrua_core.peers import Peers, Rejection
+from charrua_core.settings import Settings
+from charrua_core.settings.core import SETTINGS
+from charrua_core.types import Identity, Peer, Refuse
+
+CT1 = Peer("CT1", "127.0.0.1", 104)
+
+
+class Archive:
+    """Peers with the settings of a test."""
+
+    def __init__(self, db: Database, **settings: Any) -> None:
+        self.trail = AuditTrail(db)
+        self.peers = Peers(db, Settings.load(SETTINGS, {}, settings), self.trail)
+
+    async def admit(self, calling: str, called: str = "CHARRUA", address: str = "10.0.0.8", ask: Any = None) -> Any:
+        return await self.peers.admit(calling, called, address, ask)
+
+
+@pytest.fixture(autouse=True)
+def no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "REJECTION_DELAY", 0)
+
+
+async def test_a_known_peer_may_what_its_row_says(db: Database) -> None:
+    archive = Archive(db)
+    await archive.peers.add(
+        Peer("WS1", "ws1.example", 11112, permissions=frozenset({"query"})), by="ana", row_filter={"Modality": ["CR"]}
+    )
+    identity = await archive.admit("WS1 ")
+    assert (identity.kind, identity.permissions) == ("peer", {"query"})
+    assert identity.row_filters[0].admits == {"Modality": ("CR",)}
+
+
+async def test_a_stranger_may_verify_and_store_but_not_search_or_fetch(db: Database) -> None:
+    assert (await Archive(db).admit("CT9")).permissions == {"echo", "store"}
+    assert (await Archive(db, unknown_aets_may="echo").admit("CT9")).permissions == {"echo"}
+
+
+async def test_a_stranger_is_rejected_where_only_known_aes_may_come(db: Database) -> None:
+    archive = Archive(db, verify_aets=True)
+    await archive.peers.add(CT1, by="ana")
+    assert isinstance(await archive.admit("CT1"), Identity)
+    rejection = await archive.admit("CT9")
+    assert (rejection.result, rejection.source, rejection.reason) == (1, 1, 3)
+
+
+async def test_a_wrong_called_ae_title_is_rejected_with_a_sentence_that_mends_it(db: Database) -> None:
+    rejection = await Archive(db).admit("CT2", called="PACS1")
+    assert (rejection.result, rejection.source, rejection.reason) == (1, 1, 7)
+    assert "CT2 at 10.0.0.8 called PACS1; this archive is CHARRUA" in rejection.sentence
+    assert isinstance(await Archive(db, dicom_any_called_aet=True).admit("CT2", called="PACS1"), Identity)
+
+
+@pytest.mark.parametrize(
+    ("address", "admitted"), [("127.0.0.1", True), ("::ffff:127.0.0.1", True), ("10.0.0.8", False)]
+)
+async def test_a_known_peer_must_come_from_its_address_where_that_is_verified(
+    db: Database, address: str, admitted: bool
+) -> None:
+    archive = Archive(db, verify_addresses=True)
+    await archive.peers.add(Peer("CT1", "localhost", 104), by="ana")
+    assert isinstance(await archive.admit("CT1", address=address), Identity) is admitted
+
+
+async def test_a_provider_decides_before_the_table_of_peers(db: Database) -> None:
+    asked = []
+
+    async def ask(credentials: Any) -> Any:
+        asked.append(credentials)
+        return Refuse("stolen laptop")
+
+    rejection = await Archive(db).admit("CT1", ask=ask)
+    assert asked == [{"scheme": "dicom", "aet": "CT1", "address": "10.0.0.8"}]
+    assert isinstance(rejection, Rejection)
+    assert "stolen laptop" in rejection.sentence
+
+
+async def test_a_rejection_is_in_the_audit_trail(db: Database) -> None:
+    archive = Archive(db)
+    await archive.admit("CT2", called="PACS1")
+    await archive.trail.close()
+    (kept,) = await audit.read(db)
+    assert (kept["event"], kept["succeeded"], kept["who"]) == ("110113", False, "CT2")
+    assert "this archive is CHARRUA" in kept["detail"]["reason"]
+
+
+async def test_a_peer_is_added_changed_found_and_removed(db: Database) -> None:
+    known = Archive(db).peers
+    assert await known.add(CT1, by="ana")
+    assert not await known.add(Peer("CT1", "10.0.0.9", 104, "require", 5.0), by="ana")
+    assert known.get("CT1 ") == known.all()[0] == Peer("CT1", "10.0.0.9", 104, "require", 5.0)
+    await known.remove("CT1", by="ana")
+    with pytest.raises(PeerUnknown, match="charrua peer add CT1"):
+        known.get("CT1")
+
+
+@pytest.mark.parametrize(
+    "peer",
+    [
+        Peer("", "host", 104),
+        Peer("SEVENTEEN_LETTERS", "host", 104),
+        Peer("BACK\\SLASH", "host", 104),
+        Peer("ÑANDU", "host", 104),
+        Peer("CT1", "", 104),
+        Peer("CT1", "two words", 104),
+        Peer("CT1", "host", 0),
+        Peer("CT1", "host", 65536),
+        Peer("CT1", "host", 104, timeout_s=0),
+        Peer("CT1", "host", 104, permissions=frozenset({"delete"})),
+    ],
+)
+async def test_a_peer_that_cannot_be_is_refused(db: Database, peer: Peer) -> None:
+    with pytest.raises(EditInvalid):
+        await Archive(db).peers.add(peer, by="ana")
