@@ -109,6 +109,8 @@ class CharacterSet:
         if len(self.terms) == 1 and self.terms[0] in _ASCII_TERMS:
             return None
         try:
+            if self._codec == "utf_8":
+                return text.encode("utf_8", "replace")
             return self._encode_extended(text) if self._multiple else text.encode(self._codec)
         except UnicodeError:
             return None

@@ -15,9 +15,7 @@ from pydicom.datadict import dictionary_VR, private_dictionary_VR
 from charrua_core.archive.charsets import CharacterSet
 
 INLINE_BYTES = 1024
-"""Longest binary value that stands in the JSON; a longer one is a BulkDataURI."""
 INLINE_TEXT = 65536
-"""Longest value of another kind that stands in the JSON."""
 
 BINARY_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 WORD_SIZES = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8}

@@ -37,6 +37,10 @@ class Budgets:
     header_bytes: int = 64 << 20
     """Longest piece of an inflated data set that is kept in memory."""
     json_bytes: int = 32 << 20
+    inline_bytes: int = INLINE_BYTES
+    """Longest binary value that stands in the JSON; a longer one is a BulkDataURI."""
+    inline_text: int = INLINE_TEXT
+    """Longest value of another kind that stands in the JSON."""
     seconds: float = 2.0
 
 
@@ -105,6 +109,7 @@ class Walk:
         self._source = source
         self._offset = offset
         self._depth = budgets.depth
+        self._inline_bytes, self._inline_text = budgets.inline_bytes, budgets.inline_text
         self._deadline = deadline
         self._context = memo.context(layout, DEFAULT, False)
         self._buffer = b""
@@ -280,7 +285,7 @@ class Walk:
             raise _damage(f"the value should have {length} bytes, but the data set ends before", tag, position)
         if tag in _PIXELS and not self._levels:
             self.pixel_data_offset, self.pixel_data_length = self._offset + value, length
-        if length > (INLINE_BYTES if vr in BINARY_VRS else INLINE_TEXT) or tag in _PIXELS:
+        if length > (self._inline_bytes if vr in BINARY_VRS else self._inline_text) or tag in _PIXELS:
             return self._bulk(head, length)
         if end - self._base > len(self._buffer) or position < self._base:
             self._window(position, max(_WINDOW, end - position))
