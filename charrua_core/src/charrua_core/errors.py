@@ -143,3 +143,9 @@ class DatabaseUnavailable(CharruaError):
 
     dimse_status = 0xA700
     http_status = 503
+
+
+class CommitUnknown(CharruaError):
+    """The database was lost while it committed: whether the object was stored is not known, so send it again."""
+
+    http_status = 503

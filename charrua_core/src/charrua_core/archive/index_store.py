@@ -1,0 +1,204 @@
+"""Stored objects into the index: a group in one statement and one commit, whatever happens to the database meanwhile.
+
+A commit whose outcome is unknown is done again: what was committed is then met as "again", and known by its arrival id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import asyncpg
+from sqlalchemy import text
+
+from charrua_core import faults
+from charrua_core.archive import journal
+from charrua_core.archive.index_rows import Filed, dumped, instance_row, parent_rows
+from charrua_core.db import commit_outcome_unknown, worth_another_try
+from charrua_core.errors import CharruaError, CommitUnknown, DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from charrua_core.archive.edit_record import Record
+    from charrua_core.archive.index_studies import Studies
+    from charrua_core.db import Database
+    from charrua_core.storage import Volumes
+
+PATIENCE_S = 8.0
+"""How long a sender waits for a database that is away before it is told to try later."""
+_PAUSE_S = 0.2
+_LOCK_TIMEOUT = "5s"
+
+_STORE = "SELECT n, outcome FROM core.store_objects($1::text::jsonb, $2::bytea[], $3::bytea[], $4::text::jsonb)"
+
+Outcome = Literal["stored", "again", "stale"]
+"""See `core.store_objects`."""
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class Index:
+    """The index as ingest writes it, over one connection of its own."""
+
+    def __init__(self, db: Database, volumes: Volumes, studies: Studies) -> None:
+        self._db = db
+        self._volumes = volumes
+        self._studies = studies
+        self._connection: asyncpg.Connection | None = None
+        self._statement: Any = None
+
+    async def close(self) -> None:
+        """Give up the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):  # it may be gone already
+                await connection.close(timeout=2)
+
+    async def store(
+        self, group: Sequence[Filed], audits: Sequence[Mapping[str, Any]] = ()
+    ) -> list[Outcome | CharruaError]:
+        """Index the objects, with these rows of the audit trail; gives for each what became of it, or why it failed.
+
+        DatabaseUnavailable: it is not in the index; CommitUnknown: it may be. An object that the database does not take
+        fails alone, whatever stands beside it in the group.
+        """
+        try:
+            return list(await patiently(lambda: self._store(group, audits), self._lose))
+        except CharruaError as error:
+            return [error] * len(group)
+        except asyncpg.PostgresError as error:
+            if len(group) > 1:
+                return [outcome for filed in group for outcome in await self.store([filed], audits)]
+            log.exception("an object does not fit into the index", extra={"action": "refused"})
+            return [CharruaError(f"the index did not take the object ({type(error).__name__})")]
+
+    async def _store(self, group: Sequence[Filed], audits: Sequence[Mapping[str, Any]]) -> list[Outcome]:
+        given = self._given(group, audits)
+        if any(filed.records for filed in group):
+            return await self._store_with_records(group, given)
+        statement = await self._prepared()
+        faults.passing("before_commit")
+        rows = await statement.fetch(*given)
+        faults.passing("after_commit")
+        return _in_order(rows)
+
+    def _given(self, group: Sequence[Filed], audits: Sequence[Mapping[str, Any]]) -> tuple[Any, ...]:
+        rows = []
+        for number, filed in enumerate(group):
+            row = instance_row(filed) | {"n": number}
+            header = filed.header
+            if not self._studies.has_series(header.study_instance_uid, header.series_instance_uid):
+                row |= parent_rows(filed)
+            rows.append(row)
+        headers = [filed.header.json for filed in group]
+        frames = [filed.header.frame_offsets for filed in group]
+        return dumped(rows), headers, frames, dumped(audits) if audits else None
+
+    async def _store_with_records(self, group: Sequence[Filed], given: tuple[Any, ...]) -> list[Outcome]:
+        """Store with coercions: their rows in the same transaction, their journal on disk before it commits."""
+        written: list[tuple[int, list[Record]]] = []
+        try:
+            async with doubted_transaction(self._db) as tx:
+                driver: Any = (await tx.get_raw_connection()).driver_connection
+                outcomes = _in_order(await driver.fetch(_STORE, *given))
+                stored = [filed for filed, outcome in zip(group, outcomes, strict=True) if outcome == "stored"]
+                await journal.insert(tx, [record for filed in stored for record in filed.records])
+                written = [(filed.volume_id, list(filed.records)) for filed in stored if filed.records]
+                await self.write_journal(written)
+                faults.passing("before_commit")
+        except BaseException:
+            await self.settle_journal(written)
+            raise
+        faults.passing("after_commit")
+        return outcomes
+
+    async def write_journal(self, written: Iterable[tuple[int, list[Record]]]) -> None:
+        """Put records into the journals of their volumes."""
+        for volume_id, records in _by_volume(written).items():
+            await journal.append(self._volumes.by_id(volume_id), records)
+
+    async def settle_journal(self, written: Iterable[tuple[int, list[Record]]]) -> None:
+        """Mark those of the records whose transaction was not committed."""
+        for volume_id, records in _by_volume(written).items():
+            await asyncio.shield(journal.settle(self._db, self._volumes.by_id(volume_id), records))
+
+    async def _prepared(self) -> Any:
+        if self._connection is None or self._connection.is_closed():
+            try:
+                async with asyncio.timeout(PATIENCE_S - 1):
+                    self._connection = await self._db.connect(lock_timeout=_LOCK_TIMEOUT)
+            except TimeoutError as error:
+                raise DatabaseUnavailable("the database does not answer") from error
+            self._statement = await self._connection.prepare(_STORE)
+        return self._statement
+
+    def _lose(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+
+async def patiently(attempt: Callable[[], Awaitable[T]], lose: Callable[[], None] = lambda: None) -> T:
+    """Try until it is committed, as long as it collides with others or the database is away, for `PATIENCE_S` at most.
+
+    Then raises DatabaseUnavailable when nothing can have been committed, else CommitUnknown. `lose` is called when the
+    connection is not to be used again.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + PATIENCE_S
+    doubtful = False
+    while True:
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await attempt()
+        except TimeoutError as error:
+            lose()
+            raise CommitUnknown from error
+        except Exception as error:
+            if isinstance(error, asyncpg.LockNotAvailableError):
+                raise DatabaseUnavailable("the study is being changed by others for too long") from error
+            if not worth_another_try(error):
+                if not _away(error):
+                    raise
+                lose()
+                doubtful = doubtful or not isinstance(error, DatabaseUnavailable)
+            if loop.time() + _PAUSE_S > deadline:
+                raise (CommitUnknown if doubtful else DatabaseUnavailable)() from error
+        await asyncio.sleep(_PAUSE_S)
+
+
+def _away(error: Exception) -> bool:
+    return isinstance(error, CommitUnknown) or commit_outcome_unknown(error)
+
+
+@asynccontextmanager
+async def doubted_transaction(db: Database) -> AsyncIterator[AsyncConnection]:
+    """A transaction of `db` that raises CommitUnknown where it was lost after it had begun."""
+    began = False
+    try:
+        async with db.transaction() as tx:
+            await tx.execute(text("SELECT 1"))  # begins the transaction of the driver's connection, too
+            began = True
+            yield tx
+    except DatabaseUnavailable as error:
+        if began:
+            raise CommitUnknown from error
+        raise
+
+
+def _in_order(rows: Sequence[Any]) -> list[Outcome]:
+    return [row["outcome"] for row in sorted(rows, key=lambda row: row["n"])]
+
+
+def _by_volume(written: Iterable[tuple[int, list[Record]]]) -> dict[int, list[Record]]:
+    found: dict[int, list[Record]] = {}
+    for volume_id, records in written:
+        found.setdefault(volume_id, []).extend(records)
+    return found

@@ -1,0 +1,158 @@
+"""One object through judgement, its place and its row, again where its study has changed in between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Literal, cast
+
+from charrua_core.archive.index_again import Policy, store_again
+from charrua_core.archive.index_rows import Filed
+from charrua_core.archive.index_studies import KnownStudy, Studies
+from charrua_core.archive.ingest_judge import admit
+from charrua_core.archive.levels import column_values
+from charrua_core.errors import CharruaError, CommitUnknown, ObjectRefused
+from charrua_core.storage import Placing, object_path
+from charrua_core.types import Candidate, Level, StudyIdentity
+
+if TYPE_CHECKING:
+    from charrua_core.app import App
+    from charrua_core.archive.header import Header
+    from charrua_core.archive.index_store import Index
+    from charrua_core.archive.ingest_spool import Spool
+    from charrua_core.archive.ingest_writer import GroupWriter
+
+MOST_JUDGEMENTS = 5
+"""How often an object is judged anew because its study has changed in between."""
+
+SOP_INSTANCE_EXISTS = 0x0111  # PS3.7 C.5.6 Duplicate SOP Instance
+
+Status = Literal["stored", "duplicate", "kept beside"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of an object: "stored", "duplicate" (it was there, byte for byte) or "kept beside" the one that is shown."""
+
+    status: Status
+    study_uid: str
+    series_uid: str
+    sop_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What storing works with. `coming` has the studies whose first object is on its way, by what that object says."""
+
+    app: App
+    studies: Studies
+    index: Index
+    writer: GroupWriter[Filed]
+    coming: dict[str, KnownStudy] = field(default_factory=dict)
+
+
+class Storing:
+    """The way of one object; `run` it once."""
+
+    def __init__(self, desk: Desk, spool: Spool, header: Header) -> None:
+        self._desk = desk
+        self._spool = spool
+        self._header = header
+        self._path: PurePath | None = None
+
+    async def run(self) -> Stored:
+        """Bring it in; raises what `Ingest.store` does, having removed the file unless a row may speak of it."""
+        header = self._header
+        try:
+            for _ in range(MOST_JUDGEMENTS):
+                status = await self._attempt()
+                if status != "stale":
+                    return Stored(
+                        status, header.study_instance_uid, header.series_instance_uid, header.sop_instance_uid
+                    )
+                self._desk.studies.forget(header.study_instance_uid, header.series_instance_uid)
+            raise CharruaError("the study changes faster than it can be looked at")
+        except CommitUnknown:
+            raise  # the file stays: its row may be there
+        except Exception:
+            await self._remove()
+            raise
+
+    async def _attempt(self) -> Status | Literal["stale"]:
+        study_uid = self._header.study_instance_uid
+        known = self._desk.coming.get(study_uid) or await self._desk.studies.find(study_uid)
+        known = known or self._desk.coming.get(study_uid)
+        filed = self._judged(known)
+        if known is not None:
+            return await self._store(filed, known)
+        self._desk.coming[study_uid] = coming = _speaks_for(filed)
+        try:
+            return await self._store(filed, coming)
+        finally:
+            self._desk.coming.pop(study_uid, None)
+
+    def _judged(self, known: KnownStudy | None) -> Filed:
+        """Ask the hooks, with the study as it is known now."""
+        spool, header = self._spool, self._header
+        identity = known.identity if known else None
+        candidate = Candidate(spool.arrival.origin, spool.transfer_syntax_uid, header, identity)
+        admission = admit(self._desk.app.hooks, candidate, spool.arrival)
+        return Filed(
+            header=header,
+            transfer_syntax_uid=spool.transfer_syntax_uid,
+            arrival=spool.arrival,
+            seen=known.seen if known else None,
+            overlay=admission.overlay,
+            volume_id=spool.volume.id,
+            path="",
+            size_bytes=spool.size,
+            dataset_offset=spool.dataset_offset,
+            meta_digest=spool.meta_digest,
+            dataset_digest=spool.dataset_digest,
+            records=admission.records,
+        )
+
+    async def _store(self, filed: Filed, known: KnownStudy) -> Status | Literal["stale"]:
+        header, volume = self._header, self._spool.volume
+        if self._path is None:
+            self._path, outcome = await self._desk.writer.write(volume, self._placing(), filed)
+        else:
+            outcome = await self._desk.writer.commit(volume, self._path, filed)
+        if outcome == "stored":
+            self._desk.studies.keep(header.study_instance_uid, header.series_instance_uid, known)
+            return "stored"
+        return await self._store_again(filed) if outcome == "again" else "stale"
+
+    def _placing(self) -> Placing:
+        header = self._header
+        uids = (header.study_instance_uid, header.series_instance_uid, header.sop_instance_uid)
+        path = object_path(self._spool.arrival.received_at, *uids)
+        return Placing(self._spool.path, path, self._spool.descriptor)
+
+    async def _store_again(self, filed: Filed) -> Status | Literal["stale"]:
+        policy = cast("Policy", self._desk.app.settings.get("duplicate_policy", "keep both"))
+        assert self._path is not None  # noqa: S101  it was placed before
+        filed = replace(filed, path=self._path.as_posix())
+        outcome = await store_again(self._desk.app.db, self._desk.index, filed, policy)
+        if outcome == "refused":
+            raise ObjectRefused("another object of this SOP Instance UID is kept", SOP_INSTANCE_EXISTS, 409)
+        if outcome == "duplicate":
+            await self._remove()
+        return outcome
+
+    async def _remove(self) -> None:
+        path, self._path = self._path, None
+        if path is not None:
+            await self._spool.volume.remove(path)
+
+
+def _speaks_for(first: Filed) -> KnownStudy:
+    """What the index will know of a study by its first object."""
+    given = first.overlay or {}
+    header = first.header
+    columns = column_values(Level.STUDY, given) if given else {}
+    patient_id = columns.get("patient_id") or header.value("00100020")
+    issuer = columns.get("issuer") or header.value("00100021")
+    name = columns.get("patient_name") or header.value("00100010")
+    identity = StudyIdentity(header.study_instance_uid, patient_id, issuer, name)
+    return KnownStudy("\\".join((patient_id, issuer, name)), identity)
