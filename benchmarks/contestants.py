@@ -1,0 +1,294 @@
+"""The servers that are measured, each started with a data folder of its own and ended with all its children."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, ClassVar, NamedTuple
+
+from benchmarks import processes, wire
+from benchmarks.association import Association, AssociationLost
+from benchmarks.isolation import free_port
+
+VERIFICATION = "1.2.840.10008.1.1"
+_NODELAY = {"TCP_NODELAY": "1"}
+
+
+class NotStarted(Exception):
+    """A server did not come up, or ended by itself; the message holds the end of its log."""
+
+
+class Peer(NamedTuple):
+    """A destination for C-MOVE."""
+
+    aet: str
+    host: str
+    port: int
+
+
+@dataclass
+class Contestant:
+    """One server under measurement; subclasses say how it is configured and started."""
+
+    folder: Path
+    peers: Sequence[Peer] = ()
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    name: ClassVar[str]
+    aet: ClassVar[str] = "ANY"
+    environment: ClassVar[Mapping[str, str]] = {}
+    concurrent: ClassVar[bool] = True
+    most_studies: ClassVar[int] = 10**9
+
+    def command(self) -> list[str]:
+        """Write the configuration and return what is to be run."""
+        raise NotImplementedError
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        return ("127.0.0.1", self.port)
+
+    @property
+    def log(self) -> Path:
+        """Its standard output and error."""
+        return self.folder.with_suffix(".log")
+
+    def start(self, timeout_s: float = 60.0) -> None:
+        """Start it and return once it answers a C-ECHO; may be called again after `kill`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command(),
+                cwd=self.folder,
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._wait_for_echo(timeout_s)
+
+    def _wait_for_echo(self, timeout_s: float) -> None:
+        for _ in processes.wait_until(timeout_s, 0.02):
+            if self.process is None or self.process.poll() is not None:
+                break
+            if self.echoes():
+                return
+        raise NotStarted(f"{self.name}: {self.log.read_text(errors='replace')[-2000:]}")
+
+    def echoes(self) -> bool:
+        """Whether it answers a C-ECHO."""
+        context = wire.Context(VERIFICATION, ("1.2.840.10008.1.2",))
+        request: wire.Command = {
+            wire.AFFECTED_CLASS: VERIFICATION.encode(), wire.COMMAND: 0x0030, wire.MESSAGE_ID: 1
+        }  # fmt: skip
+        try:
+            with Association(self.address, self.aet, [context], timeout_s=5) as association:
+                association.send(VERIFICATION, request, None)
+                return association.reader.message().command[wire.STATUS] == 0
+        except (OSError, AssociationLost):
+            return False
+
+    def pids(self) -> list[int]:
+        """Its living processes, those of its database included."""
+        return processes.family(self.process.pid if self.process else -1, self.folder)
+
+    def usage(self) -> processes.Usage:
+        """What its processes used since their start."""
+        return processes.usage(self.pids())
+
+    def stop(self, timeout_s: float = 30.0) -> int:
+        """End it by SIGTERM and return its exit status; what is left after that is killed."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return -signal.SIGKILL
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL to all its processes at once, the database's included."""
+        processes.kill(self.pids())
+        if self.process is not None:
+            self.process.wait()
+
+
+class Orthanc(Contestant):
+    """Orthanc as shipped: 16 KiB PDUs, Nagle's algorithm on, files flushed, index not."""
+
+    name = "orthanc"
+    aet = "ORTHANC"
+    options: ClassVar[Mapping[str, object]] = {}
+
+    def command(self) -> list[str]:
+        """Write orthanc.json."""
+        settings: dict[str, object] = {
+            "StorageDirectory": str(self.folder / "storage"),
+            "IndexDirectory": str(self.folder / "index"),
+            "HttpServerEnabled": False,
+            "RemoteAccessAllowed": False,
+            "DicomAet": self.aet,
+            "DicomPort": self.port,
+            "DicomModalities": {peer.aet: list(peer) for peer in self.peers},
+            **{f"DicomAlwaysAllow{service}": True for service in ("Echo", "Store", "Find", "Get", "Move")},
+            **self.options,
+        }
+        path = self.folder / "orthanc.json"
+        path.write_text(json.dumps(settings))
+        return ["Orthanc", str(path)]
+
+
+class OrthancNoDelay(Orthanc):
+    """Orthanc without Nagle's algorithm, with large PDUs and more threads; still flushes each file."""
+
+    name = "orthanc-nodelay"
+    environment = _NODELAY
+    options: ClassVar[Mapping[str, object]] = {"MaximumPduLength": 131072, "DicomThreadsCount": 8}
+
+
+class OrthancNoSync(OrthancNoDelay):
+    """The fastest Orthanc known: as `OrthancNoDelay`, and nothing is flushed."""
+
+    name = "orthanc-nosync"
+    options: ClassVar[Mapping[str, object]] = {**OrthancNoDelay.options, "SyncStorageArea": False}
+
+
+class Dcmrecv(Contestant):
+    """DCMTK's dcmrecv: writes files, no index, one association at a time."""
+
+    name = "dcmrecv"
+    environment = _NODELAY
+    concurrent = False
+
+    def command(self) -> list[str]:
+        """Take every storage class in the order of the package's profile."""
+        (self.folder / "files").mkdir(exist_ok=True)
+        profile = ["-xf", "/etc/dcmtk/storescp.cfg", "Default"]
+        return ["dcmrecv", *profile, "-pdu", "131072", "-od", str(self.folder / "files"), str(self.port)]
+
+
+class Storescp(Contestant):
+    """DCMTK's storescp: writes files as received, no index, one process per association."""
+
+    name = "storescp"
+    environment = _NODELAY
+
+    def command(self) -> list[str]:
+        """Write bytes exactly as read."""
+        (self.folder / "files").mkdir(exist_ok=True)
+        return ["storescp", "--fork", "+B", "-pdu", "131072", "-od", str(self.folder / "files"), str(self.port)]
+
+
+class Dcmqrscp(Contestant):
+    """DCMTK's dcmqrscp: an archive with a flat index file."""
+
+    name = "dcmqrscp"
+    aet = "ARCHIVE"
+    environment = _NODELAY
+    concurrent = False  # several senders at once are answered with C000
+    most_studies = 450  # it allows 500, deletes the oldest then, and dies soon after
+
+    def command(self) -> list[str]:
+        """Write dcmqrscp.cfg."""
+        (self.folder / "db").mkdir(exist_ok=True)
+        hosts = [f"{peer.aet.lower()} = ({peer.aet}, {peer.host}, {peer.port})" for peer in self.peers]
+        lines = [f"NetworkTCPPort = {self.port}", "MaxPDUSize = 131072", "MaxAssociations = 32"]
+        lines += ["HostTable BEGIN", *hosts, "HostTable END", "VendorTable BEGIN", "VendorTable END"]
+        lines += ["AETable BEGIN", f"{self.aet} {self.folder / 'db'} RW (500, 1024mb) ANY", "AETable END", ""]
+        path = self.folder / "dcmqrscp.cfg"
+        path.write_text("\n".join(lines))
+        return ["dcmqrscp", "-c", str(path), str(self.port)]
+
+
+class Charrua(Contestant):
+    """Charrua as `charrua serve` starts it, with the PostgreSQL it brings unless CHARRUA_DATABASE_URL names another."""
+
+    name = "charrua"
+    aet = "CHARRUA"
+    workers: ClassVar[str | None] = None
+
+    def command(self) -> list[str]:
+        """`charrua serve` from this interpreter's environment."""
+        return [self._program(), "serve"]
+
+    @staticmethod
+    def _program() -> str:
+        return str(Path(sys.executable).with_name("charrua"))
+
+    def _environment(self) -> dict[str, str]:
+        own = {"CHARRUA_DATA_DIR": str(self.folder / "data"), "CHARRUA_DICOM_AET": self.aet}
+        own |= {"CHARRUA_DICOM_HOST": "127.0.0.1", "CHARRUA_DICOM_PORT": str(self.port)}
+        return {**os.environ, **own, **({"CHARRUA_WORKERS": self.workers} if self.workers else {})}
+
+    def start(self, timeout_s: float = 60.0) -> None:
+        """Start it and return once it has printed its line `ready`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command(),
+                cwd=self.folder,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._wait_for_ready(timeout_s)
+        for peer in self.peers:
+            self.run("peer", "add", peer.aet, peer.host, str(peer.port))
+
+    def _wait_for_ready(self, timeout_s: float) -> None:
+        assert self.process is not None and self.process.stdout is not None
+        lines: queue.Queue[bytes] = queue.Queue()
+        threading.Thread(target=_forward, args=(self.process.stdout, lines.put), daemon=True).start()
+        for _ in processes.wait_until(timeout_s):
+            try:
+                line = lines.get(timeout=timeout_s)
+            except queue.Empty:
+                break
+            if line.startswith(b"ready"):
+                return
+            if not line:
+                break
+        self.kill()
+        raise NotStarted(f"{self.name}: {self.log.read_text(errors='replace')[-2000:]}")
+
+    def run(self, *arguments: str) -> str:
+        """The standard output of another `charrua` command on the same archive."""
+        done = subprocess.run(
+            [self._program(), *arguments], env=self._environment(), capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise NotStarted(f"charrua {arguments}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+
+def _forward(stream: IO[bytes], put: Callable[[bytes], None]) -> None:
+    """Hand on each line, then an empty one at the end, so that the server never waits for a reader."""
+    for line in stream:
+        put(line)
+    put(b"")
+
+
+class CharruaTwoWorkers(Charrua):
+    """Charrua with two receiving processes."""
+
+    name = "charrua-2"
+    workers = "2"
+
+
+ALL: tuple[type[Contestant], ...] = (
+    Charrua, CharruaTwoWorkers, Orthanc, OrthancNoDelay, OrthancNoSync, Dcmrecv, Storescp, Dcmqrscp
+)  # fmt: skip
