@@ -96,8 +96,13 @@ class Exchange:
         self._released: asyncio.Future[None] | None = None
         self._sending = asyncio.Lock()
         self._turn_at = 0.0
+        self._when_ended: list[Callable[[AssociationStats], None]] = []
 
     # Life
+
+    def when_ended(self, callback: Callable[[AssociationStats], None]) -> None:
+        """Have the callback called, once, when the association has ended, however it did."""
+        self._when_ended.append(callback)
 
     @property
     def busy(self) -> bool:
@@ -148,6 +153,8 @@ class Exchange:
             replies.wake()
         if self._released is not None and not self._released.done():
             self._released.set_result(None)
+        for callback in self._when_ended:
+            callback(self.stats)
 
     def _require_open(self) -> None:
         if not self.is_open:
