@@ -285,13 +285,16 @@ job = Table(
     Column("priority", SmallInteger, nullable=False, server_default="0"),
     _moment("run_at"),
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    # Workers that died over it, which is no attempt of its schedule.
+    Column("crashes", SmallInteger, nullable=False, server_default="0"),
     _moment("lease_until", nullable=True),
     Column("leased_by", Text, nullable=False, server_default=""),
     Column("last_error", Text, nullable=False, server_default=""),
     _moment("created_at"),
     _moment("finished_at", nullable=True),
     Index("job_dedup", "kind", "dedup_key", unique=True, postgresql_where=text("state IN ('due', 'running')")),
-    Index("job_open", "lane", "priority", "run_at", "id", postgresql_where=text("state IN ('due', 'running')")),
+    Index("job_due", "lane", text("priority DESC"), "run_at", "id", postgresql_where=text("state = 'due'")),
+    Index("job_running", "lane", postgresql_where=text("state = 'running'")),
     Index("job_dead", "id", postgresql_where=text("state = 'dead'")),
     Index("job_finished", "finished_at", postgresql_where=text("state = 'done'")),
 )
@@ -330,7 +333,7 @@ peer = Table(
     Column("tls_mode", C, nullable=False, server_default="off"),
     Column("timeout_s", Integer, nullable=False, server_default="30"),
     Column("permissions", ARRAY(C), nullable=False, server_default="{echo,store,query,retrieve}"),
-    Column("row_filter", JSONB),
+    Column("row_filter", JSONB(none_as_null=True)),
 )
 
 role = Table(
@@ -348,7 +351,7 @@ account = Table(
     Column("password_hash", Text, nullable=False),
     Column("must_change_password", Boolean, nullable=False, server_default="false"),
     Column("disabled", Boolean, nullable=False, server_default="false"),
-    Column("row_filter", JSONB),
+    Column("row_filter", JSONB(none_as_null=True)),
     _moment("created_at"),
 )
 

@@ -10,7 +10,6 @@ from sqlalchemy.exc import DBAPIError
 from charrua_core.errors import DatabaseUnavailable
 
 _LOST = (
-    ConnectionError,
     asyncpg.PostgresConnectionError,  # class 08
     asyncpg.InternalClientError,  # an answer cut off in its middle
     asyncpg.OperatorInterventionError,  # class 57: the server stops, starts or lost a process
@@ -27,7 +26,7 @@ def connection_lost(error: BaseException) -> bool:
 
 def commit_outcome_unknown(error: BaseException) -> bool:
     """Whether a commit that failed with this error may have happened all the same: look it up on a new connection."""
-    return isinstance(error, DatabaseUnavailable) or connection_lost(error)
+    return connection_lost(error)
 
 
 def worth_another_try(error: BaseException) -> bool:
@@ -36,6 +35,8 @@ def worth_another_try(error: BaseException) -> bool:
 
 
 def _is_loss(error: BaseException) -> bool:
+    if isinstance(error, DatabaseUnavailable):
+        return True
     if isinstance(error, asyncpg.InterfaceError):  # asyncpg's word for misuse, too
         return "closed" in str(error) and not isinstance(error, ValueError)
     return isinstance(error, _LOST) and not isinstance(error, _NOT_LOST)

@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from charrua_core.db.failures import commit_outcome_unknown
+from charrua_core.db.failures import connection_lost
 
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)  # the last one over and over
 
@@ -102,7 +102,7 @@ class Session:
                 await self._live()
                 failures = 0
             except Exception as error:
-                if not commit_outcome_unknown(error):
+                if not connection_lost(error):
                     raise
                 logger.warning("the database session is lost: %s", type(error).__name__)
                 await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import ParamSpec, TypeVar
 
+from charrua_core import faults
 from charrua_core.errors import CharruaError, StorageFailed, StorageFull
 from charrua_core.storage.area import Health
 from charrua_core.storage.placing import Placing, failure, move, sync_file, sync_folder
@@ -127,11 +128,13 @@ class Volume:
     def _flush_names(self, folder: Path) -> CharruaError | None:
         """Flush the names in the folder, and the names of those above it that this process has not flushed yet."""
         try:
+            faults.passing("after_rename")
             sync_folder(folder)
             while folder not in self._flushed:
                 sync_folder(folder.parent)
                 self._flushed.add(folder)
                 folder = folder.parent
+            faults.passing("after_dirsync")
         except OSError as error:
             return failure(error)
         return None

@@ -114,6 +114,7 @@ def upgrade() -> None:
         sa.Column("priority", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("run_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("attempts", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("crashes", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("leased_by", sa.Text(), server_default="", nullable=False),
         sa.Column("last_error", sa.Text(), server_default="", nullable=False),
@@ -132,15 +133,18 @@ def upgrade() -> None:
         postgresql_where=sa.text("state IN ('due', 'running')"),
     )
     op.create_index(
+        "job_due",
+        "job",
+        ["lane", sa.literal_column("priority DESC"), "run_at", "id"],
+        unique=False,
+        schema="core",
+        postgresql_where=sa.text("state = 'due'"),
+    )
+    op.create_index(
         "job_finished", "job", ["finished_at"], unique=False, schema="core", postgresql_where=sa.text("state = 'done'")
     )
     op.create_index(
-        "job_open",
-        "job",
-        ["lane", "priority", "run_at", "id"],
-        unique=False,
-        schema="core",
-        postgresql_where=sa.text("state IN ('due', 'running')"),
+        "job_running", "job", ["lane"], unique=False, schema="core", postgresql_where=sa.text("state = 'running'")
     )
     op.create_table(
         "peer",
@@ -155,7 +159,7 @@ def upgrade() -> None:
             server_default="{echo,store,query,retrieve}",
             nullable=False,
         ),
-        sa.Column("row_filter", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("row_filter", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.PrimaryKeyConstraint("aet"),
         schema="core",
     )
@@ -241,7 +245,7 @@ def upgrade() -> None:
         sa.Column("password_hash", sa.Text(), nullable=False),
         sa.Column("must_change_password", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("disabled", sa.Boolean(), server_default="false", nullable=False),
-        sa.Column("row_filter", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("row_filter", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(
             ["role"],
