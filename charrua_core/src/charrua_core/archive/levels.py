@@ -185,6 +185,8 @@ def _one_text(value: object) -> str:
     if isinstance(value, Mapping):  # PS3.18 F.2.2: a person name's groups
         groups = (str(value.get(group, "")) for group in ("Alphabetic", "Ideographic", "Phonetic"))
         return "=".join(groups).rstrip("=")
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return "" if value is None else str(value)
 
 

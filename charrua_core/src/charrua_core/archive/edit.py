@@ -1,0 +1,212 @@
+"""Edits: attributes corrected, studies and series assigned, studies and patients merged. The bytes never change.
+
+Each function makes one record in one transaction and gives it back; `edit_undo.undo` takes it back. All raise NotPermitted,
+StudyNotFound for what is not there or not to be seen by the one who asks, and EditInvalid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from charrua_core import tables
+from charrua_core.archive import edit_targets, edit_values
+from charrua_core.archive.edit_make import invalid_unless, make
+from charrua_core.archive.edit_record import Overlay, Record
+from charrua_core.archive.effective import original_attributes
+from charrua_core.archive.levels import TAGS, tag_of
+from charrua_core.types import Identity, Level, Origin
+
+if TYPE_CHECKING:
+    from charrua_core.app import App
+
+Attributes = Mapping[str, Mapping[str, Any] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """Whose study it shall be. Dates as YYYYMMDD, sex as M, F, O or empty; the groups of the name between `=`."""
+
+    patient_id: str
+    issuer: str = ""
+    patient_name: str = ""
+    birth_date: str = ""
+    sex: str = ""
+
+
+async def edit(
+    app: App,
+    identity: Identity,
+    level: Level,
+    uid: str,
+    attributes: Attributes,
+    *,
+    reason: str = "",
+    study_uid: str | None = None,
+    origin: Origin | None = None,
+) -> Record:
+    """Give a study, series or image other attributes (DICOM JSON; None takes one away).
+
+    A study takes those of patient and study, a series those of series and equipment, an image all others; never UIDs that
+    identify. `study_uid` tells series of one UID in two studies apart.
+    """
+    after = edit_values.checked(level, attributes)
+
+    async def plan(tx: AsyncConnection) -> Record:
+        targets, now = await _targets(tx, identity, level, uid, study_uid)
+        return Record.new(
+            "edit", identity.name, targets, before=_before(now, after), after={"attributes": after}, reason=reason
+        )
+
+    return await make(app, identity, "edit", origin, plan)
+
+
+async def assign_study(
+    app: App, identity: Identity, study_uid: str, patient: Patient, *, reason: str = "", origin: Origin | None = None
+) -> Record:
+    """Make it the study of another patient: all that it says of a patient is replaced."""
+    after = _patient_attributes(patient)
+
+    async def plan(tx: AsyncConnection) -> Record:
+        [study] = await edit_targets.studies(tx, identity, study_uid)
+        targets = {"level": str(Level.STUDY), "study_uids": [study_uid]}
+        before = _before(study["attributes"], after)
+        return Record.new(
+            "assign_study", identity.name, targets, before=before, after={"attributes": after}, reason=reason
+        )
+
+    return await make(app, identity, "edit", origin, plan)
+
+
+async def assign_series(
+    app: App,
+    identity: Identity,
+    series_uid: str,
+    to_study_uid: str,
+    *,
+    study_uid: str | None = None,
+    reason: str = "",
+    origin: Origin | None = None,
+) -> Record:
+    """Move a series to another study that the archive has: its objects leave with that study's patient and study attributes."""
+
+    async def plan(tx: AsyncConnection) -> Record:
+        series, source = await edit_targets.one_series(tx, identity, series_uid, study_uid)
+        invalid_unless(source["study_uid"] != to_study_uid, "the series is in that study already")
+        await edit_targets.studies(tx, identity, source["study_uid"], to_study_uid)
+        targets = {
+            "level": str(Level.SERIES),
+            "study_uids": _distinct(source["study_uid"], to_study_uid, series["received_study_uid"]),
+            "series": [[series["received_study_uid"], series_uid]],
+        }
+        before = {"study_uid": source["study_uid"]}
+        after = {"study_uid": to_study_uid, "original": await original_attributes(tx, to_study_uid)}
+        return Record.new("assign_series", identity.name, targets, before=before, after=after, reason=reason)
+
+    return await make(app, identity, "edit", origin, plan)
+
+
+async def merge_studies(
+    app: App,
+    identity: Identity,
+    from_study_uid: str,
+    into_study_uid: str,
+    *,
+    reason: str = "",
+    origin: Origin | None = None,
+) -> Record:
+    """Move all series of one study into another; what still arrives for the first goes to the second."""
+
+    async def plan(tx: AsyncConnection) -> Record:
+        invalid_unless(from_study_uid != into_study_uid, "a study cannot be merged into itself")
+        source, _ = await edit_targets.studies(tx, identity, from_study_uid, into_study_uid)
+        keys = await edit_targets.series_keys(tx, source["id"])
+        targets = {
+            "level": str(Level.STUDY),
+            "study_uids": _distinct(from_study_uid, into_study_uid, *(received for received, _ in keys)),
+            "from": from_study_uid,
+            "into": into_study_uid,
+            "series": keys,
+        }
+        before = {"study_uid": from_study_uid}
+        after = {"study_uid": into_study_uid, "original": await original_attributes(tx, into_study_uid)}
+        return Record.new("merge", identity.name, targets, before=before, after=after, reason=reason)
+
+    return await make(app, identity, "edit", origin, plan)
+
+
+async def merge_patients(
+    app: App,
+    identity: Identity,
+    from_patient: tuple[str, str],
+    into: Patient,
+    *,
+    reason: str = "",
+    origin: Origin | None = None,
+) -> Record:
+    """Make all studies of one patient (ID, issuer) those of another; gives one record for all of them."""
+    after = _patient_attributes(into)
+    patient_id, issuer = from_patient
+
+    async def plan(tx: AsyncConnection) -> Record:
+        invalid_unless(from_patient != (into.patient_id, into.issuer), "a patient cannot be merged into itself")
+        study = tables.study.c
+        of_patient = (study.patient_id == patient_id, study.issuer == issuer, study.deleted_by.is_(None))
+        uids = list(await tx.scalars(select(study.study_uid).where(*of_patient).order_by(study.study_uid)))
+        rows = await edit_targets.studies(tx, identity, *uids)
+        invalid_unless(rows, "this patient has no study here")
+        targets = {"level": str(Level.PATIENT), "study_uids": uids, "patient_id": patient_id, "issuer": issuer}
+        before = _before(rows[0]["attributes"], after)
+        return Record.new("merge", identity.name, targets, before=before, after={"attributes": after}, reason=reason)
+
+    return await make(app, identity, "edit", origin, plan)
+
+
+async def _targets(
+    tx: AsyncConnection, identity: Identity, level: Level, uid: str, study_uid: str | None
+) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """How the record names what is edited, and its attributes as they are."""
+    if level is Level.STUDY:
+        [study] = await edit_targets.studies(tx, identity, uid)
+        return {"level": str(level), "study_uids": [uid]}, study["attributes"]
+    if level is Level.SERIES:
+        series, study = await edit_targets.one_series(tx, identity, uid, study_uid)
+        uids = _distinct(study["study_uid"], series["received_study_uid"])
+        key = [series["received_study_uid"], uid]
+        return {"level": str(level), "study_uids": uids, "series": [key]}, series["attributes"]
+    row, series, study = await edit_targets.one_object(tx, identity, uid)
+    uids = _distinct(study["study_uid"], series["received_study_uid"])
+    named = {"level": str(level), "study_uids": uids, "sop_instance_uid": uid, "arrivals": [row["arrival_id"].hex]}
+    return named, edit_targets.attributes_of_object(row)
+
+
+def _before(now: Mapping[str, Any], after: Overlay) -> dict[str, Any]:
+    return {"attributes": {tag: now.get(tag) for tag in after if tag in now or after[tag] is not None}}
+
+
+# What is said of the object rather than of the patient stays when a study is assigned to another one.
+_OF_THE_OBJECT = frozenset(
+    tag_of(keyword)
+    for keyword in ("PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence")
+)
+
+
+def _patient_attributes(patient: Patient) -> Overlay:
+    """What a study of this patient says of the patient: nothing of the former one is left. Raises EditInvalid."""
+    invalid_unless(patient.patient_id, "the patient needs an ID")
+    given = {
+        "PatientID": patient.patient_id,
+        "PatientName": patient.patient_name,
+        "PatientBirthDate": patient.birth_date,
+        "PatientSex": patient.sex,
+    } | ({"IssuerOfPatientID": patient.issuer} if patient.issuer else {})
+    former: Overlay = dict.fromkeys(sorted(TAGS[Level.PATIENT] - _OF_THE_OBJECT))
+    return former | edit_values.checked(Level.STUDY, edit_values.from_keywords(given))
+
+
+def _distinct(*uids: str) -> list[str]:
+    return sorted(set(uids))

@@ -1,0 +1,90 @@
+"""What an edit is about, found and locked in its transaction, and only where the one who asks may see it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import RowMapping, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from charrua_core.archive.effective import laid
+from charrua_core.archive.header import unpack_json
+from charrua_core.archive.search.scope import scope
+from charrua_core.errors import EditInvalid, StudyNotFound
+from charrua_core.tables import instance, series, study
+from charrua_core.types import DicomJson, Identity, Level
+
+
+async def studies(tx: AsyncConnection, identity: Identity, *uids: str) -> list[RowMapping]:
+    """The rows of these studies, in the order given, locked; raises StudyNotFound."""
+    statement = select(study).where(
+        study.c.study_uid.in_(uids), study.c.deleted_by.is_(None), *scope(identity, Level.STUDY)
+    )
+    found = (await tx.execute(statement.order_by(study.c.study_uid).with_for_update(key_share=True))).mappings()
+    rows = {row["study_uid"]: row for row in found}
+    for uid in uids:
+        if uid not in rows:
+            raise StudyNotFound
+    return [rows[uid] for uid in uids]
+
+
+async def one_series(
+    tx: AsyncConnection, identity: Identity, series_uid: str, study_uid: str | None
+) -> tuple[RowMapping, RowMapping]:
+    """The rows of a series and of the study it is in; raises StudyNotFound, and EditInvalid where two studies have it."""
+    statement = select(series.c.id, study.c.study_uid).join(study, study.c.id == series.c.study_id)
+    statement = statement.where(series.c.series_uid == series_uid, series.c.deleted_by.is_(None))
+    if study_uid is not None:
+        statement = statement.where(study.c.study_uid == study_uid)
+    found = (await tx.execute(statement)).all()
+    if not found:
+        raise StudyNotFound
+    if len(found) > 1:
+        raise EditInvalid("several studies have a series of this UID: name the study")
+    [study_row] = await studies(tx, identity, found[0].study_uid)
+    row = (await tx.execute(select(series).where(series.c.id == found[0].id))).mappings().one()
+    return row, study_row
+
+
+async def one_object(
+    tx: AsyncConnection, identity: Identity, sop_instance_uid: str
+) -> tuple[RowMapping, RowMapping, RowMapping]:
+    """The rows of an object that is shown, of its series and of its study; raises StudyNotFound."""
+    shown = (instance.c.sop_instance_uid == sop_instance_uid, instance.c.current, instance.c.deleted_by.is_(None))
+    row = (await tx.execute(select(instance).where(*shown))).mappings().first()
+    if row is None:
+        raise StudyNotFound
+    series_row = (await tx.execute(select(series).where(series.c.id == row["series_id"]))).mappings().one()
+    study_uid = await tx.scalar(select(study.c.study_uid).where(study.c.id == series_row["study_id"]))
+    [study_row] = await studies(tx, identity, str(study_uid))
+    return row, series_row, study_row
+
+
+async def series_keys(tx: AsyncConnection, study_id: int) -> list[list[str]]:
+    """The series in a study, as records name them."""
+    statement = select(series.c.received_study_uid, series.c.series_uid).where(series.c.study_id == study_id)
+    found = await tx.execute(statement.order_by(series.c.received_study_uid, series.c.series_uid))
+    return [[received, uid] for received, uid in found]
+
+
+async def arrivals_in(tx: AsyncConnection, series_ids: Sequence[int]) -> list[str]:
+    """The arrival ids of all live objects of these series, in the order of their arrival."""
+    statement = select(instance.c.arrival_id).where(
+        instance.c.series_id.in_(series_ids), instance.c.deleted_by.is_(None)
+    )
+    return [
+        arrival.hex for arrival in await tx.scalars(statement.order_by(instance.c.received_at, instance.c.arrival_id))
+    ]
+
+
+def attributes_of_object(row: RowMapping) -> DicomJson:
+    """What the object says of itself, what was laid over it alone included."""
+    return laid(row["overlay"] or {}, unpack_json(row["header"]))
+
+
+async def only_seen(connection: AsyncConnection, identity: Identity, study_uids: Sequence[str]) -> None:
+    """Raise StudyNotFound unless the one who asks may see all these studies; deleted ones count too."""
+    known = set(await connection.scalars(select(study.c.study_uid).where(study.c.study_uid.in_(study_uids))))
+    seen = select(study.c.study_uid).where(study.c.study_uid.in_(known), *scope(identity, Level.STUDY))
+    if not known or known != set(await connection.scalars(seen)):
+        raise StudyNotFound

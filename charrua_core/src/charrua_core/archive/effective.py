@@ -1,0 +1,194 @@
+"""What the index says of a study, as a function of its objects and of the edits in force.
+
+Every edit, its undoing, a rare arrival and the regeneration from the volumes end in `refresh`, so that all of them give the
+same rows. The object that leaves is its bytes with layers over them, innermost first: what the object was given on arrival
+and by edits of its own; for a series that was moved, the patient and study attributes of the study where it now is; the
+edits of the series; the edits of the study.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from charrua_core import tables
+from charrua_core.archive import edit_record
+from charrua_core.archive.edit_record import Overlay, Record
+from charrua_core.archive.levels import STUDY_INSTANCE_UID, TAGS, attributes_at, column_values
+from charrua_core.archive.summary import SeriesSummary, summaries
+from charrua_core.archive.versions import settle_versions
+from charrua_core.types import DicomJson, Level
+
+SUPERSEDED = "00000000-0000-0000-0000-000000000000"
+"""`deleted_by` of a row that no edit emptied: a later version of its objects came in another series."""
+
+_EMPTYING = frozenset({"assign_series", "merge", "delete"})
+_OVER_STUDY = frozenset({"PATIENT", "STUDY"})
+
+
+def laid(over: Mapping[str, Any], attributes: Mapping[str, Any]) -> DicomJson:
+    """The attributes with an overlay laid over them."""
+    merged = {**attributes, **over}
+    return {tag: element for tag, element in merged.items() if element is not None}
+
+
+def laid_over(study: Mapping[str, Any], series: Mapping[str, Any], instance: Mapping[str, Any]) -> Overlay:
+    """All that is laid over one object, from the rows of its study, its series and itself; empty when nothing is.
+
+    The rows need `study_uid`, `attributes`, `overlay`; `received_study_uid`, `overlay`; `overlay`.
+    """
+    over: Overlay = dict(instance["overlay"] or {})
+    if series["received_study_uid"] != study["study_uid"]:
+        over |= dict.fromkeys(TAGS[Level.STUDY])
+        over |= study["attributes"]
+    return over | (series["overlay"] or {}) | (study["overlay"] or {})
+
+
+def overlay_of(records: Iterable[Record]) -> Overlay:
+    """The sum of these edits, the later over the earlier."""
+    over: Overlay = {}
+    for record in records:
+        over |= record.after.get("attributes", {})
+    return over
+
+
+async def in_force(tx: AsyncConnection, study_uids: Iterable[str]) -> list[Record]:
+    """The edits on these studies that were not undone, oldest first; coercions left out."""
+    records = await edit_record.touching(tx, sorted(study_uids))
+    return [record for record in records if record.undone_by is None and record.kind != "undo"]
+
+
+async def refresh(tx: AsyncConnection, study_uids: Iterable[str]) -> None:
+    """Bring the rows of these studies, and of the series in them, to what their objects and the edits in force say."""
+    uids = set(study_uids)
+    uids |= await settle_versions(tx, uids)
+    await tx.execute(_LOCK, {"uids": sorted(uids)})
+    series = await summaries(tx, uids)
+    records = await in_force(tx, uids | {one.received_study_uid for one in series})
+    rows = {one.id: _series_row(one, records) for one in series}
+    await _write_series(tx, [one for one in series if one.study_uid in uids], rows)
+    for uid in sorted(uids):
+        row = _study_row(uid, [one for one in series if one.objects], records, rows)
+        await _write_study(tx, uid, row)
+
+
+async def original_attributes(tx: AsyncConnection, study_uid: str) -> DicomJson:
+    """The patient and study attributes of a study before any edit on it."""
+    own = [one for one in await summaries(tx, [study_uid]) if one.received_study_uid == study_uid and one.objects]
+    return _original(study_uid, own, await in_force(tx, [study_uid]))
+
+
+_LOCK = text("SELECT 1 FROM core.study WHERE study_uid = ANY(:uids) ORDER BY study_uid FOR NO KEY UPDATE")
+
+Row = dict[str, Any]
+
+
+async def _write_series(tx: AsyncConnection, series: Sequence[SeriesSummary], rows: Mapping[int, Row]) -> None:
+    kept = [
+        {"row": one.id} | {f"new_{name}": value for name, value in rows[one.id].items()}
+        for one in series
+        if one.objects
+    ]
+    gone = [one.id for one in series if not one.objects]
+    if kept:
+        await tx.execute(_UPDATE_SERIES, kept)
+    if gone:
+        await tx.execute(tables.series.delete().where(tables.series.c.id.in_(gone)))
+
+
+async def _write_study(tx: AsyncConnection, uid: str, row: Row | None) -> None:
+    study = tables.study
+    if row is None:
+        await tx.execute(study.delete().where(study.c.study_uid == uid))
+    else:
+        await tx.execute(study.update().where(study.c.study_uid == uid).values(row))
+
+
+def _series_row(one: SeriesSummary, records: Sequence[Record]) -> Row:
+    over = overlay_of(r for r in records if r.kind == "edit" and one.key in r.targets.get("series", ()))
+    attributes = laid(over, attributes_at(Level.SERIES, one.header))
+    return {
+        "attributes": attributes,
+        "instance_count": one.shown,
+        "size_bytes": one.size_bytes,
+        "first_received_at": one.first_received_at,
+        "last_received_at": one.last_received_at,
+        "overlay": over or None,
+        "deleted_by": None if one.shown else _last_of(r for r in records if r.id in one.deleted_by),
+        **column_values(Level.SERIES, attributes),
+    }
+
+
+_UPDATE_SERIES = (
+    tables.series.update()
+    .where(tables.series.c.id == bindparam("row"))
+    .values(
+        {
+            name: bindparam(f"new_{name}")
+            for name in (
+                "attributes",
+                "instance_count",
+                "size_bytes",
+                "first_received_at",
+                "last_received_at",
+                "overlay",
+                "deleted_by",
+                *column_values(Level.SERIES, {}),
+            )
+        }
+    )
+)
+
+
+def _study_row(
+    uid: str, series: Sequence[SeriesSummary], records: Sequence[Record], rows: Mapping[int, Row]
+) -> Row | None:
+    """The study's values; None when nothing is left that it could stand for."""
+    here = [one for one in series if one.study_uid == uid]
+    own = [one for one in series if one.received_study_uid == uid]
+    merges = [r for r in records if r.kind == "merge" and uid in (r.targets.get("from"), r.targets.get("into"))]
+    if not here and not own and not merges:
+        return None
+    over = overlay_of(r for r in records if r.targets.get("level") in _OVER_STUDY and uid in r.study_uids)
+    attributes = laid(over, _original(uid, own, records))
+    shown = [one for one in here if one.shown]
+    emptied_by = _last_of(r for r in records if r.kind in _EMPTYING and uid in r.study_uids)
+    return {
+        "attributes": attributes,
+        "overlay": over or None,
+        **column_values(Level.STUDY, attributes),
+        "modalities": sorted({rows[one.id]["modality"] for one in shown} - {""}),
+        "sop_classes": sorted({sop_class for one in shown for sop_class in one.sop_classes}),
+        "series_count": len(shown),
+        "instance_count": sum(one.shown for one in shown),
+        "size_bytes": sum(one.size_bytes for one in shown),
+        "deleted_by": None if shown else emptied_by,
+        **_moments(here or own, merges),
+    }
+
+
+def _original(uid: str, own: Sequence[SeriesSummary], records: Sequence[Record]) -> DicomJson:
+    """The patient and study attributes before any edit: of the first object, else as the last move to here found them."""
+    still_here = [one for one in own if one.study_uid == uid]
+    if own:
+        first = min(still_here or own, key=lambda one: one.precedence)
+        return attributes_at(Level.STUDY, first.header)
+    found = [r.after["original"] for r in records if r.after.get("study_uid") == uid]
+    return found[-1] if found else {STUDY_INSTANCE_UID: {"vr": "UI", "Value": [uid]}}
+
+
+def _moments(series: Sequence[SeriesSummary], merges: Sequence[Record]) -> dict[str, datetime]:
+    firsts = [one.first_received_at for one in series if one.first_received_at]
+    lasts = [one.last_received_at for one in series if one.last_received_at]
+    if not firsts:  # nothing is left but the merge that later arrivals follow
+        firsts = lasts = [merges[0].made_at]
+    return {"first_received_at": min(firsts), "last_received_at": max(lasts)}
+
+
+def _last_of(records: Iterable[Record]) -> str:
+    """The last of the edits that took something out of sight."""
+    return max(((record.made_at, record.id) for record in records), default=(None, SUPERSEDED))[1]

@@ -1,0 +1,130 @@
+"""The journals of all volumes replayed over the objects: the edits as they were in force."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from charrua_core.archive import edit_record, journal
+from charrua_core.archive.edit_make import mark_deleted, overlay_objects
+from charrua_core.archive.edit_record import Record
+from charrua_core.archive.journal import Aborted, Damaged
+from charrua_core.archive.moves import is_move, relocate
+from charrua_core.archive.remove import plan_purge
+from charrua_core.tables import edit, instance
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from charrua_core.app import App
+
+_AT_ONCE = 500
+
+
+async def replay(app: App) -> tuple[int, list[Damaged], list[str]]:
+    """Put all edits back; gives their number, the damaged lines, and the files that are copies of others.
+
+    It may be done again after it was broken off.
+    """
+    paths = [path for volume in app.volumes.all() for path in journal.files(volume.root)]
+    aborted, undone, damaged = await asyncio.to_thread(_survey, paths)
+    async with app.db.transaction() as tx:
+        count = 0
+        for records in _batches(paths, aborted):
+            count += await _insert(tx, records, undone)
+        await _overlay(tx)
+        await _apply(app, tx)
+        return count, damaged, await _drop_copies(tx)
+
+
+def _survey(paths: Sequence[Path]) -> tuple[set[str], dict[str, str], list[Damaged]]:
+    """What must be known before any record is taken: which were aborted and which undone, and by what."""
+    aborted: set[str] = set()
+    undone: dict[str, str] = {}
+    damaged: list[Damaged] = []
+    for path in paths:
+        for line in journal.read(path):
+            if isinstance(line, Aborted):
+                aborted.add(line.id)
+            elif isinstance(line, Damaged):
+                damaged.append(line)
+            elif line.kind == "undo":
+                undone[line.id] = line.targets["edit"]
+    return aborted, {edited: undo for undo, edited in undone.items() if undo not in aborted}, damaged
+
+
+def _batches(paths: Sequence[Path], aborted: set[str]) -> Iterator[list[Record]]:
+    batch: list[Record] = []
+    for path in paths:
+        for line in journal.read(path):
+            if isinstance(line, Record) and line.id not in aborted:
+                batch.append(line)
+            if len(batch) == _AT_ONCE:
+                yield batch
+                batch = []
+    if batch:
+        yield batch
+
+
+async def _insert(tx: AsyncConnection, records: Sequence[Record], undone: dict[str, str]) -> int:
+    rows = [edit_record.row_of(record) | {"undone_by": undone.get(record.id)} for record in records]
+    await tx.execute(insert(edit).on_conflict_do_nothing(), rows)
+    return len(rows)
+
+
+async def _overlay(tx: AsyncConnection) -> None:
+    """Lay over the objects what they were given on arrival and by edits of their own."""
+    last = ""
+    uid = edit.c.targets["sop_instance_uid"].astext
+    while True:
+        statement = select(uid).distinct().where(edit.c.targets.has_key("sop_instance_uid"), uid > last)
+        uids = list(await tx.scalars(statement.order_by(uid).limit(_AT_ONCE)))
+        if not uids:
+            return
+        await overlay_objects(tx, uids)
+        last = uids[-1]
+
+
+async def _apply(app: App, tx: AsyncConnection) -> None:
+    """Move and delete, as the records in force say."""
+    wanted = edit.c.kind.in_(("assign_series", "merge", "delete")) & edit.c.undone_by.is_(None)
+    rows = await tx.execute(select(edit).where(wanted).order_by(edit.c.made_at, edit.c.seq))
+    records = [edit_record.of_row(row) for row in rows.mappings()]
+    moved = {uid for record in records if is_move(record) for uid in record.study_uids}
+    if moved:
+        await relocate(tx, moved)
+    for record in records:
+        if record.kind == "delete" and await mark_deleted(tx, record):
+            await plan_purge(app, tx, record)
+
+
+async def _drop_copies(tx: AsyncConnection) -> list[str]:
+    """Take files out again that are no version but a copy: the same bytes as an earlier one that was there when they came.
+
+    A store that a crash ended leaves such a file when the sender stores the object again.
+    """
+    key = (instance.c.sop_instance_uid, instance.c.dataset_digest)
+    several = select(*key).group_by(*key).having(func.count() > 1).subquery()
+    columns = (instance.c.id, instance.c.path, instance.c.received_at, edit.c.made_at.label("deleted_at"))
+    statement = (
+        select(*key, *columns)
+        .join(several, (key[0] == several.c.sop_instance_uid) & (key[1] == several.c.dataset_digest))
+        .outerjoin(edit, edit.c.id == instance.c.deleted_by)
+        .order_by(*key, instance.c.received_at, instance.c.arrival_id, instance.c.path)
+    )
+    copies = []
+    for _, versions in groupby((await tx.execute(statement)).all(), key=lambda row: row[:2]):
+        first, *others = versions
+        for row in others:
+            if first.deleted_at is None or row.received_at < first.deleted_at:
+                copies.append(row)
+            else:
+                first = row
+    await tx.execute(instance.delete().where(instance.c.id.in_([row.id for row in copies])))
+    return [row.path for row in copies]
