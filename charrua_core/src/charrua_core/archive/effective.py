@@ -65,6 +65,7 @@ async def in_force(tx: AsyncConnection, study_uids: Iterable[str]) -> list[Recor
 async def refresh(tx: AsyncConnection, study_uids: Iterable[str]) -> None:
     """Bring the rows of these studies, and of the series in them, to what their objects and the edits in force say."""
     uids = set(study_uids)
+    uids |= set(await tx.scalars(_HOMES, {"uids": sorted(uids)}))
     uids |= await settle_versions(tx, uids)
     await tx.execute(_LOCK, {"uids": sorted(uids)})
     series = await summaries(tx, uids)
@@ -82,6 +83,11 @@ async def original_attributes(tx: AsyncConnection, study_uid: str) -> DicomJson:
     return _original(study_uid, own, await in_force(tx, [study_uid]))
 
 
+# A series that was received for a study may be in another one.
+_HOMES = text("""
+    SELECT DISTINCT t.study_uid FROM core.series s JOIN core.study t ON t.id = s.study_id
+    WHERE s.received_study_uid = ANY(:uids)
+""")
 _LOCK = text("SELECT 1 FROM core.study WHERE study_uid = ANY(:uids) ORDER BY study_uid FOR NO KEY UPDATE")
 
 Row = dict[str, Any]
