@@ -1,0 +1,78 @@
+"""What a job is, and what a kind of jobs knows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol
+
+from charrua_core.errors import CharruaError
+
+State = Literal["due", "running", "done", "dead"]
+
+MINUTE, HOUR = 60.0, 3600.0
+
+
+class GiveUp(CharruaError):
+    """This job cannot succeed, now or later: it is put to the dead ones without another try."""
+
+
+class Clock(Protocol):
+    """The time; tests bring their own."""
+
+    def now(self) -> datetime:
+        """Give the time, in UTC."""
+
+    def monotonic(self) -> float:
+        """Give seconds that no change of the clock disturbs."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Give the time, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Give seconds that no change of the clock disturbs."""
+        return time.monotonic()
+
+
+CLOCK = SystemClock()
+
+
+@dataclass(frozen=True, slots=True)
+class JobType:
+    """A kind of jobs, as a plugin declares it by the hook `job_types`."""
+
+    kind: str
+    """The plugin's name, a point, a verb: `routing.send`."""
+    run: Callable[[dict[str, Any]], Awaitable[None]]
+    """Does one job; gets its payload. Raises to have it tried again, `GiveUp` not to."""
+    retry_after: tuple[float, ...] = (MINUTE, 5 * MINUTE, 30 * MINUTE, 6 * HOUR)
+    """Seconds from each failure to the next try; after the last one the job is dead."""
+    lane_concurrency: int = 1
+    """How many jobs of one lane run beside one another, over all processes."""
+    timeout_s: float | None = None
+    """How long a job may take before it counts as failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job, as the pages show it."""
+
+    id: int
+    kind: str
+    lane: str
+    payload: dict[str, Any]
+    state: State
+    priority: int
+    run_at: datetime
+    attempts: int
+    crashes: int
+    last_error: str
+    created_at: datetime
+    finished_at: datetime | None

@@ -1,0 +1,255 @@
+"""A worker takes due jobs, does them, and notes how it went; any number of workers share the queue.
+
+A job that is taken is leased: its worker renews the lease while it lives. Others judge a lease by how long it stayed as it
+was on their own monotonic clock, so that no jump of a wall clock has a job done twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+import orjson
+
+from charrua_core.db import Database, connection_lost, lock_key
+from charrua_core.errors import DatabaseUnavailable
+from charrua_core.jobs.kinds import CLOCK, Clock, GiveUp, JobType
+from charrua_core.jobs.queue import CHANNEL
+
+POLL_S = 5.0  # notifications make it faster
+LEASE_S = 15.0
+HEARTBEAT_S = 5.0
+PAUSE_S = 1.0  # while the database is away
+CRASHES = 5  # a job over which so many workers died is dead
+KEEP_DONE = timedelta(days=7)
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    id: int
+    kind: str
+    payload: dict[str, Any]
+    attempts: int
+
+
+class Worker:
+    """Does the jobs of the kinds that it is given, several beside one another."""
+
+    def __init__(self, db: Database, kinds: Sequence[JobType], *, slots: int = 16, clock: Clock = CLOCK) -> None:
+        """Prepare to do up to `slots` jobs at the same time; jobs of other kinds are left to other workers."""
+        self._db = db
+        self._kinds = {kind.kind: kind for kind in kinds}
+        self._slots = slots
+        self._clock = clock
+        self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self._leases: dict[int, tuple[object, float]] = {}
+        self._renewed = 0.0
+        self._wake = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until cancelled; jobs that are cut off are due again at once."""
+        stop_listening = await self._db.listen(CHANNEL, lambda _: self._wake.set())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._beat(), name="job leases")
+                tasks.create_task(self._take_for_ever(), name="job queue")
+        finally:
+            stop_listening()
+            await self._stop()
+
+    async def _take_for_ever(self) -> None:
+        while True:
+            self._wake.clear()
+            if not await self._patiently(self._take):
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), POLL_S)
+
+    # -- taking ----------------------------------------------------------------------------------------------------------
+    async def _take(self) -> bool:
+        """Take what is due and for which there is room; whether there was any."""
+        free = self._slots - len(self._running)
+        if free <= 0 or not self._kinds:
+            return False
+        concurrency = [kind.lane_concurrency for kind in self._kinds.values()]
+        async with self._db.driver() as connection, connection.transaction():
+            # One at a time: two who count a lane's running jobs at the same moment would both find room.
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", lock_key("charrua jobs"))
+            rows = await connection.fetch(
+                _TAKE, self._clock.now(), list(self._kinds), concurrency, free, self._name, LEASE_S
+            )
+        for row in rows:
+            self._begin(_Taken(row["id"], row["kind"], orjson.loads(row["payload"]), row["attempts"]))
+        return bool(rows)
+
+    def _begin(self, job: _Taken) -> None:
+        task = asyncio.create_task(self._do(job), name=f"job {job.id} {job.kind}")
+        self._running[job.id] = task
+        self._renewed = self._renewed if len(self._running) > 1 else self._clock.monotonic()
+        task.add_done_callback(lambda _: self._ended(job.id))
+
+    def _ended(self, number: int) -> None:
+        self._running.pop(number, None)
+        self._wake.set()
+
+    # -- doing -----------------------------------------------------------------------------------------------------------
+    async def _do(self, job: _Taken) -> None:
+        kind = self._kinds[job.kind]
+        try:
+            async with asyncio.timeout(kind.timeout_s):
+                await kind.run(job.payload)
+        except asyncio.CancelledError:
+            with suppress(DatabaseUnavailable):  # then its lease runs out
+                await asyncio.shield(self._note(_GIVE_BACK, job.id))
+            raise
+        except Exception as error:
+            await self._patiently(partial(self._failed, job, kind, error))
+        else:
+            await self._patiently(partial(self._note, _DONE, job.id, self._clock.now()))
+
+    async def _failed(self, job: _Taken, kind: JobType, error: Exception) -> None:
+        fields = {"action": "job failed", "job": job.id, "kind": job.kind, "attempt": job.attempts + 1}
+        logger.warning("a job failed", exc_info=error, extra=fields)
+        said = f"{type(error).__name__}: {error}"[:500]
+        if isinstance(error, GiveUp) or job.attempts >= len(kind.retry_after):
+            await self._note(_DEAD, job.id, self._clock.now(), said)
+        else:
+            again = self._clock.now() + timedelta(seconds=kind.retry_after[job.attempts])
+            await self._note(_AGAIN, job.id, again, said)
+
+    async def _note(self, statement: str, *values: Any) -> None:
+        async with self._db.driver() as connection:
+            await connection.execute(statement, self._name, *values)
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do it, waiting while the database is away."""
+        while True:
+            try:
+                return await work()
+            except Exception as error:
+                if not connection_lost(error):
+                    raise
+                logger.warning("the jobs wait for the database")
+                await asyncio.sleep(PAUSE_S)
+
+    # -- leases ----------------------------------------------------------------------------------------------------------
+    async def _beat(self) -> None:
+        while True:
+            try:
+                await self._renew()
+                await self._look_after_others()
+            except Exception as error:
+                if not connection_lost(error):
+                    raise
+                self._drop_if_lapsed()
+            await asyncio.sleep(HEARTBEAT_S)
+
+    async def _renew(self) -> None:
+        async with self._db.driver() as connection:
+            await connection.execute(_RENEW, self._name, self._clock.now() + timedelta(seconds=LEASE_S))
+            await connection.execute(_FORGET, self._clock.now() - KEEP_DONE)
+        self._renewed = self._clock.monotonic()
+
+    def _drop_if_lapsed(self) -> None:
+        """Stop doing what another worker may by now have taken for lost."""
+        if self._clock.monotonic() - self._renewed > LEASE_S - HEARTBEAT_S:
+            for task in self._running.values():
+                task.cancel()
+
+    async def _look_after_others(self) -> None:
+        """Free the jobs of workers that no longer renew their leases."""
+        now = self._clock.monotonic()
+        async with self._db.driver() as connection:
+            rows = await connection.fetch(_LEASES, self._name)
+            leases = {row["id"]: row["lease_until"] for row in rows}
+            self._leases = {
+                number: self._leases[number] if self._leases.get(number, (None, 0.0))[0] == lease else (lease, now)
+                for number, lease in leases.items()
+            }
+            lapsed = [number for number, (_, since) in self._leases.items() if now - since > LEASE_S]
+            if lapsed:
+                logger.warning("jobs of a dead worker are due again", extra={"jobs": lapsed})
+                await connection.execute(
+                    _FREE, lapsed, [leases[number] for number in lapsed], self._clock.now(), CRASHES
+                )
+                self._wake.set()
+
+    async def _stop(self) -> None:
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+# Walks over the lanes by index job_due, then takes from each what its concurrency leaves free.
+_TAKE = """
+WITH RECURSIVE lane(name) AS (
+    (SELECT lane FROM core.job WHERE state = 'due' ORDER BY lane LIMIT 1)
+    UNION ALL
+    SELECT (SELECT lane FROM core.job WHERE state = 'due' AND lane > lane.name ORDER BY lane LIMIT 1)
+    FROM lane WHERE lane.name IS NOT NULL
+), kind AS (
+    SELECT * FROM unnest($2::text[], $3::int[]) AS kind(name, concurrency)
+), candidate AS (
+    SELECT job.id, job.priority, job.run_at
+    FROM lane
+    CROSS JOIN LATERAL (SELECT count(*) AS n FROM core.job WHERE state = 'running' AND job.lane = lane.name) AS running
+    CROSS JOIN LATERAL (
+        SELECT job.*, row_number() OVER (ORDER BY priority DESC, run_at, id) AS place
+        FROM (
+            SELECT id, kind, priority, run_at FROM core.job
+            WHERE state = 'due' AND job.lane = lane.name AND run_at <= $1 AND kind = ANY ($2)
+            ORDER BY priority DESC, run_at, id LIMIT $4
+        ) AS job
+    ) AS job
+    JOIN kind ON kind.name = job.kind
+    WHERE job.place + running.n <= kind.concurrency
+    ORDER BY job.priority DESC, job.run_at, job.id LIMIT $4
+)
+UPDATE core.job SET state = 'running', leased_by = $5, lease_until = $1 + make_interval(secs => $6)
+FROM (SELECT id FROM core.job WHERE id IN (SELECT id FROM candidate) AND state = 'due' FOR UPDATE SKIP LOCKED) AS free
+WHERE job.id = free.id
+RETURNING job.id, job.kind, job.payload, job.attempts
+"""
+
+_DONE = """
+UPDATE core.job SET state = 'done', finished_at = $3, last_error = '' WHERE id = $2 AND leased_by = $1 AND state = 'running'
+"""
+
+_DEAD = """
+UPDATE core.job SET state = 'dead', finished_at = $3, last_error = $4, attempts = attempts + 1
+WHERE id = $2 AND leased_by = $1 AND state = 'running'
+"""
+
+_AGAIN = """
+UPDATE core.job SET state = 'due', run_at = $3, last_error = $4, attempts = attempts + 1
+WHERE id = $2 AND leased_by = $1 AND state = 'running'
+"""
+
+_GIVE_BACK = "UPDATE core.job SET state = 'due' WHERE id = $2 AND leased_by = $1 AND state = 'running'"
+
+_RENEW = "UPDATE core.job SET lease_until = $2 WHERE state = 'running' AND leased_by = $1"
+
+_LEASES = "SELECT id, lease_until FROM core.job WHERE state = 'running' AND leased_by <> $1"
+
+_FREE = """
+UPDATE core.job
+SET state = CASE WHEN crashes + 1 >= $4 THEN 'dead' ELSE 'due' END, crashes = crashes + 1, run_at = $3,
+    finished_at = CASE WHEN crashes + 1 >= $4 THEN $3 END, last_error = 'its worker died'
+FROM unnest($1::bigint[], $2::timestamptz[]) AS lapsed(number, lease)
+WHERE job.id = lapsed.number AND job.lease_until = lapsed.lease AND state = 'running'
+"""
+
+_FORGET = "DELETE FROM core.job WHERE state = 'done' AND finished_at < $1"
