@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import importlib
 import struct
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
 
@@ -23,8 +24,12 @@ from charrua_core.dicom import (
     Roles,
     ServiceClass,
     first_offered,
+    pdu,
 )
+from charrua_core.dicom.command import Command, decode_command, encode_command
 from charrua_core.dicom.message import Collector
+from charrua_core.dicom.negotiate import request_for
+from charrua_core.dicom.pdu import UserInformation
 
 VERIFICATION = "1.2.840.10008.1.1"
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -64,7 +69,8 @@ class Scp:
 
     async def store(self, association: Association, message: Message) -> None:
         if self.on_store is not None:
-            return await self.on_store(association, message)
+            await self.on_store(association, message)
+            return
         sink = Collector(1 << 30)
         await message.receive_into(sink)
         uid = message.command.affected_sop_instance_uid
@@ -92,20 +98,113 @@ def _is_storage(uid: str) -> bool:
     return uid.startswith("1.2.840.10008.5.1.4.1.1.")
 
 
-@pytest.fixture(params=["asyncio", "uvloop"] if os.environ.get("CHARRUA_TEST_LOOPS") == "both" else ["asyncio"])
-def loop_name(request: pytest.FixtureRequest) -> str:
-    return request.param
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Callable]:
+    """Every test runs on both event loops that a site may choose."""
+    factories = {"asyncio": asyncio.new_event_loop}
+    if sys.platform != "win32":
+        factories["uvloop"] = importlib.import_module("uvloop").new_event_loop
+    return factories
 
 
 @pytest.fixture
 def limits() -> Limits:
+    """Replaced by tests of a limit."""
     return Limits()
 
 
 @pytest.fixture
 async def scp(limits: Limits) -> AsyncIterator[Scp]:
     scp = Scp()
-    scp.acceptor = Acceptor(limits, Dispatcher(scp.services), on_end=lambda association, _: scp.ended.append(association))
+    scp.acceptor = Acceptor(
+        limits, Dispatcher(scp.services), on_end=lambda association, _: scp.ended.append(association)
+    )
     await scp.acceptor.start()
     yield scp
     await scp.acceptor.stop(grace_s=1)
+
+
+class Wire:
+    """A peer that sends any bytes it likes."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def send(self, *parts: bytes) -> None:
+        self.writer.write(b"".join(parts))
+        await self.writer.drain()
+
+    async def pdu(self, timeout_s: float = 3.0) -> tuple[int, bytes]:
+        """The next PDU's type and body; (0, b"") when the connection is closed."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                kind, length = struct.unpack(">BxI", await self.reader.readexactly(6))
+                return kind, await self.reader.readexactly(length)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return 0, b""
+
+    async def associate(self, *contexts: ProposedContext) -> None:
+        await self.send(associate_rq(*(contexts or DEFAULT_CONTEXTS)))
+        kind, _ = await self.pdu()
+        assert kind == pdu.ASSOCIATE_AC
+
+    async def response(self) -> Command:
+        """The next command set, which must be in one PDU."""
+        kind, body = await self.pdu()
+        assert kind == pdu.P_DATA_TF, (kind, body)
+        return decode_command(body[6:])
+
+    async def aborted(self) -> tuple[int, int]:
+        """Source and reason of the A-ABORT that must come next."""
+        kind, body = await self.pdu()
+        assert kind == pdu.ABORT, (kind, body)
+        return body[2], body[3]
+
+
+DEFAULT_CONTEXTS = (
+    ProposedContext(VERIFICATION, (IMPLICIT,)),
+    ProposedContext(CT, (EXPLICIT,)),
+    ProposedContext(FIND, (IMPLICIT,)),
+)
+
+
+def associate_rq(*contexts: ProposedContext, called: str = "CHARRUA", calling: str = "TEST", **user: object) -> bytes:
+    return pdu.encode_associate_rq(request_for(calling, called, contexts, UserInformation(16384, **user)))
+
+
+def p_data(context_id: int, control: int, data: bytes) -> bytes:
+    return struct.pack(">BxIIBB", 4, len(data) + 6, len(data) + 2, context_id, control) + data
+
+
+def command_pdu(
+    context_id: int, command_field: int, sop_class: str, *, has_data: bool = False, **attributes: object
+) -> bytes:
+    command = Command(
+        command_field,
+        **{"message_id": 1, "affected_sop_class_uid": sop_class, **attributes},
+        data_set_type=1 if has_data else 0x0101,
+    )
+    return p_data(context_id, 3, encode_command(command))
+
+
+ECHO = command_pdu(1, CommandField.C_ECHO, VERIFICATION)
+STORE = command_pdu(3, CommandField.C_STORE, CT, has_data=True, affected_sop_instance_uid="1.2.3", priority=0)
+
+
+@pytest.fixture
+async def wire(scp: Scp) -> AsyncIterator[Callable[[], Awaitable[Wire]]]:
+    """Opens raw connections to the acceptor."""
+    opened: list[Wire] = []
+
+    async def connect() -> Wire:
+        opened.append(Wire(*await asyncio.open_connection("127.0.0.1", scp.port)))
+        return opened[-1]
+
+    yield connect
+    for one in opened:
+        one.writer.transport.abort()
+
+
+@pytest.fixture
+def raw() -> SimpleNamespace:
+    """Makers of PDUs, and some ready ones."""
+    return SimpleNamespace(associate_rq=associate_rq, p_data=p_data, command=command_pdu, echo=ECHO, store=STORE)

@@ -69,7 +69,8 @@ class Collector:
 class Message:
     """One DIMSE message of the peer, handed to a service class's handler.
 
-    `read` or `receive_into` gives the data set, once; a handler that wants neither just returns.
+    `read` or `receive_into` gives the data set, once; a handler that wants neither just returns. Nothing that the peer
+    sends after the data set, a C-CANCEL or an abort for instance, is seen before the data set is taken.
     """
 
     def __init__(self, connection: Connection, context: PresentationContext, command: Command) -> None:
