@@ -14,9 +14,9 @@ PLUGINS = sorted((ROOT / "plugins").glob("*/src/*")) + sorted((ROOT / "examples"
 
 # A module of core imports from its own line and the lines above it.
 ROOMS = [
-    {"types", "errors", "faults"},
+    {"types", "errors", "faults", "tables"},
     {"settings", "hookspecs"},
-    {"hooks", "tables", "db", "migrations", "storage", "logs"},
+    {"hooks", "db", "migrations", "storage", "logs"},
     {"changes", "jobs", "accounts", "audit", "peers"},
     {"archive", "imaging"},
     {"dicom"},

@@ -2,19 +2,71 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from charrua_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import click
+
+    from charrua_core.app import App
+    from charrua_core.jobs import JobType
+    from charrua_core.services import Service
     from charrua_core.settings import Setting
+    from charrua_core.types import Identity, Refuse
 
 
 @hookimpl
 def settings() -> Sequence[Setting]:
     """Declare core's own settings."""
+    from charrua_core import db, storage
+    from charrua_core.archive import search
     from charrua_core.settings.core import SETTINGS
 
-    return SETTINGS
+    return [*SETTINGS, *db.SETTINGS, *storage.SETTINGS, *search.SETTINGS]
+
+
+@hookimpl
+def migrations() -> Sequence[str]:
+    """Name the lineage of schema core."""
+    return ["charrua_core.migrations"]
+
+
+@hookimpl
+def services(app: App) -> Sequence[Service]:
+    """Give the listener, the followers of the change feed and the workers of the jobs."""
+    from charrua_core.services.core import core_services
+
+    return core_services(app)
+
+
+@hookimpl
+def job_types(app: App) -> Sequence[JobType]:
+    """Give the job that removes the bytes of what was deleted."""
+    from charrua_core.archive.remove import purge_job
+
+    return [purge_job(app)]
+
+
+@hookimpl
+def cli_commands() -> Sequence[click.Command]:
+    """Give core's commands."""
+    from charrua_core.cli.commands import COMMANDS
+
+    return COMMANDS
+
+
+@hookimpl
+async def auth_provider(app: App, credentials: dict[str, Any]) -> Identity | Refuse | None:
+    """Know the archive's own accounts and tokens."""
+    return await app.accounts.local(credentials)
+
+
+@hookimpl
+async def health(app: App) -> Sequence[tuple[str, bool, str]]:
+    """Tell of database, volume, followers and jobs."""
+    from charrua_core.services.health import core_health
+
+    return await core_health(app)

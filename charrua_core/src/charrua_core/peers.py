@@ -83,6 +83,12 @@ class Peers:
         except KeyError:
             raise PeerUnknown(f"no peer of AE title {aet} is known here: charrua peer add {aet} HOST PORT") from None
 
+    async def resolve(self, aet: str) -> Peer:
+        """Give the peer of this AE title as `get` does, looking into the database for one that is new."""
+        if self.find(aet) is None:
+            await self.refresh()
+        return self.get(aet)
+
     def find(self, aet: str) -> Peer | None:
         """Give the peer of this AE title, None if there is none."""
         return self._peers.get(aet.strip())
@@ -146,6 +152,9 @@ class Peers:
                 if isinstance(answer, Refuse)
                 else answer
             )
+        if peer is None:
+            await self.refresh()  # it may just have been added, and the notification be on its way
+            peer = self._peers.get(calling)
         if peer is None:
             return self._stranger(calling, address)
         if self._settings["verify_addresses"] and not await self._comes_from(peer, address):

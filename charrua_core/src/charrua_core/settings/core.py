@@ -198,6 +198,7 @@ _LIMITS = [
         "Of these, how many from one address; one more ends the oldest of them.",
     ),
     _limit("dicom_max_pdu_bytes", 131_072, 4096, 1 << 24, "Largest PDU that peers may send.", "bytes"),
+    _limit("dicom_max_object_bytes", 1 << 40, 1 << 20, 1 << 50, "Largest object that is taken.", "bytes"),
     _deadline("dicom_association_timeout", 10, "Time for a connection to become an association (ARTIM, PS3.8 9.1.5)."),
     _deadline("dicom_pdu_timeout", 30, "Time for a PDU that has begun to arrive whole."),
     _deadline("dicom_idle_timeout", 600, "An association on which nothing is asked for this long is aborted."),

@@ -1,6 +1,8 @@
 """Fixtures for the tests of Charrua and of its plugins: a server on free ports, a modality, a workstation (pytest11).
 
-    async def test_a_stored_object_is_found(archive, modality, workstation):
+    from charrua_core.testing.objects import a_study
+
+    async def test_a_stored_study_is_found(archive, modality, workstation):
         await modality.store(a_study(images=2))
         assert len(await workstation.find("STUDY")) == 1
 
@@ -9,7 +11,7 @@ Each test has a fresh database, made from a template, and volumes of its own.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from charrua_core.app import App
     from charrua_core.db import Database
     from charrua_core.testing.database import TestServer
+    from charrua_core.testing.devices import Modality, Workstation
+    from charrua_core.testing.running import Archive
 
 
 @pytest.fixture(scope="session")
@@ -71,14 +75,14 @@ async def open_archive(environment: dict[str, str]) -> AsyncIterator[Callable[..
     from contextlib import AsyncExitStack
 
     from charrua_core.app import App, Start
+    from charrua_core.testing.running import as_variables
 
     async with AsyncExitStack() as opened:
 
         async def open_archive(
             settings: dict[str, Any] | None = None, plugins: tuple[str, ...] = (), without: tuple[str, ...] = ()
         ) -> App:
-            variables = {f"CHARRUA_{name.upper()}": str(value) for name, value in (settings or {}).items()}
-            start = Start({**environment, **variables}, without, plugins)
+            start = Start({**environment, **as_variables(settings or {})}, without, plugins)
             return await opened.enter_async_context(App.opened(start))
 
         yield open_archive
@@ -89,3 +93,65 @@ async def archive_in_process(open_archive: Callable[..., Any]) -> App:
     """A fresh archive in this process, without services."""
     app: App = await open_archive()
     return app
+
+
+@pytest_asyncio.fixture
+async def start_archive(environment: dict[str, str], tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+    """A function that starts a fresh `charrua serve`: `archive = await start_archive(settings={…}, plugins=["my_module"])`.
+
+    `env` adds to its environment; modules in `plugins` are loaded beside the installed plugins, `without` leaves some out.
+    """
+    from charrua_core.testing.running import Archive, as_variables
+
+    started: list[Archive] = []
+
+    async def start_archive(
+        settings: dict[str, Any] | None = None,
+        plugins: Sequence[str] = (),
+        without: Sequence[str] = (),
+        env: dict[str, str] | None = None,
+    ) -> Archive:
+        chosen = {"CHARRUA_PLUGINS": " ".join(plugins), "CHARRUA_WITHOUT": " ".join(without)}
+        variables = {**environment, **chosen, **as_variables(settings or {}), **(env or {})}
+        archive = Archive(variables, tmp_path / f"archive-{len(started) + 1}.log")
+        started.append(archive)
+        await archive.start()
+        return archive
+
+    yield start_archive
+    for archive in started:
+        if archive.runs:
+            await archive.kill()
+
+
+@pytest_asyncio.fixture
+async def archive(start_archive: Callable[..., Any], request: pytest.FixtureRequest) -> Archive:
+    """A running archive; `@pytest.mark.settings(dicom_aet="NORTE")` sets settings of it."""
+    marker = request.node.get_closest_marker("settings")
+    running: Archive = await start_archive(settings=marker.kwargs if marker else {})
+    return running
+
+
+@pytest.fixture
+def modality(archive: Archive) -> Modality:
+    """A modality that knows the archive."""
+    from charrua_core.testing.devices import Modality
+
+    return Modality(archive.peer)
+
+
+@pytest_asyncio.fixture
+async def workstation(archive: Archive) -> AsyncIterator[Workstation]:
+    """A workstation that the archive knows as a peer."""
+    from charrua_core.testing.devices import Workstation
+
+    station = Workstation(archive.peer)
+    await station.start()
+    await archive.add_peer(station.peer)
+    yield station
+    await station.stop()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", "settings(**settings): settings of the fixture `archive`")

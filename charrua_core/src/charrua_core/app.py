@@ -1,0 +1,156 @@
+"""The archive in one process: its parts, opened in order and closed in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from charrua_core import audit, logs, peers
+from charrua_core.accounts import Accounts
+from charrua_core.archive.ingest import Ingest
+from charrua_core.audit import AuditTrail
+from charrua_core.db import Database
+from charrua_core.dicom.configured import limits_of
+from charrua_core.hooks import Hooks
+from charrua_core.jobs import Jobs
+from charrua_core.peers import Peers
+from charrua_core.services.service import Role, Service
+from charrua_core.services.sockets import Sockets
+from charrua_core.services.start import Start
+from charrua_core.settings import CHANNEL as SETTING_CHANNEL
+from charrua_core.settings import Settings
+from charrua_core.storage import Volumes
+from charrua_core.types import Identity, Origin, Refuse
+
+if TYPE_CHECKING:
+    from charrua_core.dicom import Association, Limits
+
+log = logging.getLogger(__name__)
+
+__all__ = ["App", "Start"]
+
+
+class App:
+    """The parts of the archive, for services, hooks and commands. Get one with `App.opened`.
+
+    `roles` are those of this process, empty for a command; `sockets` are listening sockets that it has inherited.
+    """
+
+    def __init__(self, start: Start, roles: Collection[Role], sockets: Sockets) -> None:
+        self.start = start
+        self.roles = frozenset(roles)
+        self.sockets = sockets
+        self.hooks: Hooks = start.hooks()
+        self.settings: Settings = start.settings(self.hooks)
+        self._refreshing: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(
+        cls, start: Start, *, roles: Collection[Role] = (), sockets: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[App]:
+        """Open settings, database (made and upgraded where needed), volumes and all that stands on them."""
+        app = cls(start, roles, dict(sockets or {}))
+        async with AsyncExitStack() as parts:
+            await app._open(parts)
+            yield app
+
+    async def _open(self, parts: AsyncExitStack) -> None:
+        self._data_dir().mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.db = await Database.open(self.settings)
+        parts.push_async_callback(self.db.close)
+        await self.db.upgrade(self.hooks.gather("migrations"))
+        await self.settings.refresh(self.db)
+        if self.roles:
+            self._start_log()
+        self.limits: Limits = limits_of(self.settings)
+        self.volumes = await Volumes.open(self.db, self.settings)
+        parts.push_async_callback(self.volumes.close)
+        self.audit = AuditTrail(self.db)
+        parts.push_async_callback(self.audit.close)
+        self.ingest = Ingest(self)
+        parts.push_async_callback(self.ingest.close)
+        self.accounts = Accounts(self.db, self.settings)
+        await self.accounts.prepare()
+        self.peers = Peers(self.db, self.settings, self.audit)
+        await self.peers.refresh()
+        self.jobs = Jobs(self.db)
+        if self.roles:
+            await self._follow_changes()
+
+    def _data_dir(self) -> Path:
+        return Path(self.settings["data_dir"])
+
+    def _start_log(self) -> None:
+        folder = self._data_dir() / "logs" if self.settings["log_file"] else None
+        logs.configure(self.settings["log_level"], folder=folder, as_json=self.settings["log_json"])
+
+    # -- live changes ----------------------------------------------------------------------------------------------------
+    async def _follow_changes(self) -> None:
+        await self.db.listen(SETTING_CHANNEL, lambda _: self._soon(self._settings_changed()))
+        await self.db.listen(peers.CHANNEL, lambda _: self._soon(self.peers.refresh()))
+
+    def _soon(self, work: Any) -> None:
+        task = asyncio.create_task(self._logged(work), name="refresh")
+        self._refreshing.add(task)
+        task.add_done_callback(self._refreshing.discard)
+
+    async def _logged(self, work: Any) -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("a change made elsewhere could not be read; the next notification tries again")
+
+    async def _settings_changed(self) -> None:
+        await self.settings.refresh(self.db)
+        logs.set_level(self.settings["log_level"])
+
+    # -- what hooks give -------------------------------------------------------------------------------------------------
+    def services(self) -> list[Service]:
+        """Give the services of this process's roles: core's first, so that the rest can rely on them."""
+        found: Sequence[tuple[str, Service]] = self.hooks.gather_by_plugin("services", app=self)
+        ordered = sorted(found, key=lambda pair: pair[0] != "core")
+        return [service for _, service in ordered if service.role in self.roles]
+
+    async def log_in(self, credentials: Mapping[str, Any]) -> Identity:
+        """Give who it is, by the chain of authentication providers; NotPermitted says why not, with its HTTP status."""
+        return await self.accounts.log_in(credentials, self._ask_providers)
+
+    async def _ask_providers(self, credentials: Mapping[str, Any]) -> Identity | Refuse | None:
+        answer: Identity | Refuse | None = await self.hooks.ask_async(
+            "auth_provider", app=self, credentials=dict(credentials)
+        )
+        return answer
+
+    async def admit(self, calling: str, called: str, address: str) -> Identity | peers.Rejection:
+        """Give who opens an association, or why it is rejected."""
+        others = [one for one in self.hooks.implementations("auth_provider") if one.plugin != "core"]
+        return await self.peers.admit(calling, called, address, self._ask_providers if others else None)
+
+    def identity_of(self, association: Association) -> Identity:
+        """Give who asks on an association, with what it may do and see."""
+        admitted = getattr(association, "identity", None)
+        return admitted if admitted is not None else self.peers.identity(association.calling_aet)
+
+    async def change_setting(self, name: str, given: Any, *, by: str) -> Any:
+        """As `change_setting`, and see it in this process at once."""
+        value = await change_setting(self.db, self.settings, name, given, by=by)
+        await self.settings.refresh(self.db)
+        return value
+
+
+async def change_setting(db: Database, settings: Settings, name: str, given: Any, *, by: str) -> Any:
+    """Write a setting to the database, with its audit record, and tell all processes; None takes it out again.
+
+    Gives the parsed value; raises SettingInvalid if it will not do.
+    """
+    async with db.transaction() as tx:
+        value = await settings.store(tx, name, given, by)
+        shown = settings.declaration(name).show(value)
+        origin = Origin("cli", user=by)
+        await audit.record(tx, audit.Event.SECURITY_ALERT, "U", by, origin, setting=name, value=shown)
+    return value

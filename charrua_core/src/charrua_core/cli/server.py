@@ -1,0 +1,88 @@
+"""`charrua serve` and what concerns the running server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from importlib.metadata import version as version_of
+
+import click
+
+from charrua_core import logs
+from charrua_core.app import App
+from charrua_core.cli.running import start_of, table, with_app
+from charrua_core.services.lock import ServerLock
+from charrua_core.services.serve import serve_forever
+
+
+@click.command()
+@click.option("--without", "_without", metavar="PLUGIN", multiple=True, help="Leave a plugin out (repeatable).")
+def serve(_without: tuple[str, ...]) -> None:
+    """Run the archive until SIGTERM; prints a line that begins with "ready" once every service listens."""
+    logs.configure(1)
+    serve_forever(start_of())
+
+
+@click.command()
+def restart() -> None:
+    """Restart the services of the running server: settings that wait for a start take effect."""
+    start = start_of()
+    data_dir = start.settings(start.hooks())["data_dir"]
+    pid = ServerLock(data_dir).holder()
+    if pid is None:
+        raise click.ClickException(f"no server runs in {data_dir}")
+    os.kill(pid, signal.SIGHUP)
+    click.echo(f"the server, process {pid}, restarts")
+
+
+@click.command()
+def version() -> None:
+    """Print the versions of Charrua, its plugins and Python."""
+    click.echo(f"charrua {version_of('charrua-core')}")
+    for plugin in start_of().hooks().plugins():
+        if plugin.version:
+            click.echo(f"{plugin.distribution} {plugin.version}")
+    click.echo(f"python {sys.version.split()[0]}")
+
+
+@click.command()
+@with_app
+async def status(app: App) -> None:
+    """Tell what works; status 1 if something does not."""
+    from charrua_core.services.health import health_of, listener_answers
+
+    pid = ServerLock(app.settings["data_dir"]).holder()
+    click.echo(f"server    {f'runs, process {pid}' if pid else 'does not run'}")
+    findings = await health_of(app)
+    if pid:
+        findings.append(await listener_answers(app))
+    for name, works, sentence in findings:
+        click.echo(f"{name:<9} {'ok' if works else 'FAILS'}: {sentence}")
+    for name in app.settings.pending():
+        click.echo(f"setting   {name} waits for a restart")
+    if not all(works for _, works, _ in findings):
+        sys.exit(1)
+
+
+@click.command()
+@with_app
+async def plugins(app: App) -> None:
+    """List the plugins, the hooks that each implements, and what was set aside because it failed."""
+    from charrua_core.services.health import lag_of_followers
+
+    lags = await lag_of_followers(app)
+    rows = [(p.name, p.version, lags.get(p.name, ""), " ".join(p.hooks)) for p in app.hooks.plugins()]
+    table(rows, "PLUGIN", "VERSION", "CHANGES", "HOOKS")
+
+
+@click.command()
+@click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
+@with_app
+async def settled(app: App, timeout: float) -> None:
+    """Wait until the change feed is read to its end and no job is due; status 1 if it takes longer."""
+    from charrua_core import jobs
+    from charrua_core.services.core import follower_names
+
+    if not await jobs.settled(app.db, follower_names(app), timeout, app.jobs):
+        raise click.ClickException(f"not settled after {timeout:g} s; charrua status tells what waits")

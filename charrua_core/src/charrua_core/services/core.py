@@ -1,0 +1,51 @@
+"""Core's own services: the DICOM listener, the followers of the change feed, the workers of the jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from charrua_core.changes import Change, Follower
+from charrua_core.hooks import Implementation
+from charrua_core.jobs import Worker
+from charrua_core.services.listener import DicomListener
+from charrua_core.services.service import Background, Service
+from charrua_core.types import Origin, StoredObject
+
+if TYPE_CHECKING:
+    from charrua_core.app import App
+
+Deliver = Callable[[Change], Awaitable[None]]
+
+
+def core_services(app: App) -> Sequence[Service]:
+    """Give them; the ones of the process's roles are started."""
+    worker = Worker(app.db, app.hooks.gather("job_types", app=app) if "jobs" in app.roles else ())
+    return [DicomListener(app), *followers(app), Background("job worker", "jobs", worker.run)]
+
+
+def followers(app: App) -> list[Service]:
+    """One follower for each plugin that implements `on_object_stored`: a slow one delays only itself."""
+    return [
+        Background(f"follower {one.plugin}", "followers", Follower(app.db, one.plugin, _tell(app, one)).run)
+        for one in app.hooks.implementations("on_object_stored")
+    ]
+
+
+def follower_names(app: App) -> list[str]:
+    """Name the followers of the change feed."""
+    return [one.plugin for one in app.hooks.implementations("on_object_stored")]
+
+
+def _tell(app: App, one: Implementation) -> Deliver:
+    async def deliver(change: Change) -> None:
+        await one.call_async({"app": app, "stored": stored_object(change.payload)})
+
+    return deliver
+
+
+def stored_object(payload: Mapping[str, Any]) -> StoredObject:
+    """Give the stored object that a change of kind `object` tells of."""
+    read = {"received_at": datetime.fromisoformat(payload["received_at"]), "origin": Origin(**payload["origin"])}
+    return StoredObject(**{**payload, **read})

@@ -1,0 +1,80 @@
+"""The DICOM listener: the service classes of all plugins behind one or two ports."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from charrua_core.dicom import Acceptor, Association, AssociationRequest, AssociationStats, Dispatcher, Rejection
+from charrua_core.dicom.certificates import tls_context
+from charrua_core.peers import Rejection as Refusal
+from charrua_core.services.service import Service
+from charrua_core.services.sockets import Sockets, bind
+
+if TYPE_CHECKING:
+    from charrua_core.app import App
+    from charrua_core.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PLAIN, TLS = "dicom", "dicom_tls"
+
+
+def bind_dicom(settings: Settings) -> Sockets:
+    """Give the listening sockets that the settings ask for; AddressTaken if one cannot be had."""
+    host = settings["dicom_host"]
+    sockets = {PLAIN: bind(host, settings["dicom_port"], "the DICOM listener")}
+    if settings["dicom_tls"] != "off" and settings["dicom_tls_port"] is not None:
+        sockets[TLS] = bind(host, settings["dicom_tls_port"], "the DICOM TLS listener")
+    return sockets
+
+
+class DicomListener(Service):
+    """Accepts associations and lets the plugins' service classes answer."""
+
+    name = "DICOM listener"
+    role = "dicom"
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._acceptors: list[Acceptor] = []
+
+    async def start(self) -> str:
+        """Listen; give the AE title and the addresses."""
+        app = self._app
+        sockets = app.sockets or bind_dicom(app.settings)
+        dispatcher = Dispatcher(app.hooks.gather("dimse_services", app=app))
+        context = await tls_context(app.settings)
+        told = []
+        for name, listening in sockets.items():
+            tls = context if name == TLS or TLS not in sockets else None
+            acceptor = Acceptor(app.limits, dispatcher, self._admit, tls, self._ended, self._is_known)
+            await acceptor.start(sock=listening)
+            self._acceptors.append(acceptor)
+            host, port = listening.getsockname()[:2]
+            told.append(f"dicom{'+tls' if tls else ''} {app.settings['dicom_aet']} {host}:{port}")
+        return ", ".join(told)
+
+    async def stop(self) -> None:
+        """Take no more associations; let those that are busy finish what they are at."""
+        for acceptor in self._acceptors:
+            await acceptor.stop()
+
+    @property
+    def associations(self) -> int:
+        """How many associations are established."""
+        return sum(len(acceptor.established) for acceptor in self._acceptors)
+
+    async def _admit(self, request: AssociationRequest) -> Rejection | None:
+        verdict = await self._app.admit(request.calling_aet, request.called_aet, request.address[0])
+        if isinstance(verdict, Refusal):
+            return Rejection(verdict.result, verdict.source, verdict.reason)
+        log.info("association", extra={"peer": request.calling_aet, "address": request.address[0]})
+        return None
+
+    def _is_known(self, request: AssociationRequest) -> bool:
+        return self._app.peers.find(request.calling_aet) is not None
+
+    def _ended(self, association: Association, stats: AssociationStats) -> None:
+        told = {"peer": association.calling_aet, "messages": stats.messages, "end": stats.end}
+        log.info("association ended", extra={**told, "seconds": round(stats.duration_s, 3)})

@@ -1,0 +1,145 @@
+"""A running `charrua serve` in processes of its own, as a test starts, drives, stops and kills it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from charrua_core.types import Peer
+
+READY_WITHIN = 60.0
+STOP_WITHIN = 30.0
+_LISTENER = re.compile(r"\bdicom (?P<aet>\S+) (?P<host>\S+):(?P<port>\d+)")
+_PAGES = re.compile(r"\bhttps?://\S+")
+
+
+class Archive:
+    """An archive under test. `environment` is what it is started with, `log` the file that takes its standard error."""
+
+    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+        self.environment = {**_outer(), **environment}
+        self.log = log
+        self.ready = ""
+        self.process: asyncio.subprocess.Process | None = None
+
+    # -- its life --------------------------------------------------------------------------------------------------------
+    async def start(self) -> float:
+        """Start it; return, with the seconds that it took, once it is ready. AssertionError shows its log otherwise."""
+        began = time.monotonic()
+        with self.log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "charrua_core.cli", "serve"),
+                env=self.environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        assert self.process.stdout is not None  # noqa: S101 -- asked for above
+        async with asyncio.timeout(READY_WITHIN):
+            self.ready = (await self.process.stdout.readline()).decode().strip()
+        if not self.ready.startswith("ready"):
+            raise AssertionError(f"the archive did not start:\n{self.told()}")
+        # The port that it found is the one that it keeps when it is started again.
+        self.environment["CHARRUA_DICOM_PORT"] = str(self.port)
+        return time.monotonic() - began
+
+    async def stop(self, number: int = signal.SIGTERM) -> int:
+        """Ask it to end, give its status; TimeoutError if it does not."""
+        if self.process is None:
+            return 0
+        with suppress(ProcessLookupError):
+            self.process.send_signal(number)
+        async with asyncio.timeout(STOP_WITHIN):
+            return await self.process.wait()
+
+    async def kill(self) -> None:
+        """Kill every process of it at once, as a power cut would."""
+        if self.process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            await self.process.wait()
+
+    @property
+    def runs(self) -> bool:
+        """Whether its first process is there."""
+        return self.process is not None and self.process.returncode is None
+
+    def told(self) -> str:
+        """Give what it wrote to standard error."""
+        return self.log.read_text(errors="replace")
+
+    # -- where it is -----------------------------------------------------------------------------------------------------
+    @property
+    def peer(self) -> Peer:
+        """The archive, as a modality knows it."""
+        found = _LISTENER.search(self.ready)
+        if found is None:
+            raise AssertionError(f"no DICOM listener in: {self.ready}")
+        return Peer(found["aet"], found["host"], int(found["port"]))
+
+    @property
+    def port(self) -> int:
+        """The port of its DICOM listener."""
+        return self.peer.port
+
+    @property
+    def url(self) -> str:
+        """The address of its pages, "" where no plugin serves any."""
+        found = _PAGES.search(self.ready)
+        return found[0] if found else ""
+
+    @property
+    def data_dir(self) -> Path:
+        """Its data folder."""
+        return Path(self.environment["CHARRUA_DATA_DIR"])
+
+    # -- its commands ----------------------------------------------------------------------------------------------------
+    async def charrua(self, *arguments: str, given: str = "") -> tuple[int, str, str]:
+        """Run a command of `charrua` beside it; gives status, standard output, standard error."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "charrua_core.cli", *arguments),
+            env=self.environment,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate(given.encode())
+        return process.returncode or 0, out.decode(), err.decode()
+
+    async def run(self, *arguments: str, given: str = "") -> str:
+        """Run a command that must succeed; gives its standard output."""
+        status, out, err = await self.charrua(*arguments, given=given)
+        if status:
+            raise AssertionError(f"charrua {' '.join(arguments)} ended with status {status}: {err or out}")
+        return out
+
+    async def settled(self, timeout_s: float = 30) -> None:
+        """Wait until its change feed is read to the end and no job is due."""
+        await self.run("settled", "--timeout", str(timeout_s))
+
+    async def add_peer(self, peer: Peer) -> None:
+        """Have it know a remote AE."""
+        from charrua_core.app import App, Start
+
+        async with App.opened(Start(self.environment)) as app:
+            await app.peers.add(peer, by="test")
+
+
+def _outer() -> dict[str, str]:
+    """Give the test's own environment without what would configure the archive."""
+    kept = {"CHARRUA_TEST_DATA", "CHARRUA_TEST_DATABASE_URL"}
+    return {name: value for name, value in os.environ.items() if not name.startswith("CHARRUA_") or name in kept}
+
+
+def as_variables(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Give settings as the environment has them."""
+    return {f"CHARRUA_{name.upper()}": str(value) for name, value in settings.items()}
