@@ -111,12 +111,12 @@ def cli_commands() -> Sequence[click.Command]:  # type: ignore[empty-body]
 
 
 @hookspec
-def accept_object(candidate: Candidate) -> Refuse | None:
+def accept_object(app: App, candidate: Candidate) -> Refuse | None:
     """Refuse an object that was received whole, before it is stored.
 
-    judge, in line (it must not block: everything it may look at is in the candidate). It is called once more in the
-    transaction when the study has changed since, and must answer alike for alike arguments. The first refusal is what the
-    sender is told; a failing implementation refuses with 0x0110.
+    judge, in line: it must not block, and may look at the candidate and at `app.settings`. It is called once more when the
+    study has changed before the object was committed, and must answer alike for alike arguments. The first refusal is what
+    the sender is told; a failing implementation refuses with 0x0110.
 
         @hookimpl
         def accept_object(candidate):
@@ -126,7 +126,7 @@ def accept_object(candidate: Candidate) -> Refuse | None:
 
 
 @hookspec
-def coerce_object(candidate: Candidate) -> Sequence[Coercion]:  # type: ignore[empty-body]
+def coerce_object(app: App, candidate: Candidate) -> Sequence[Coercion]:  # type: ignore[empty-body]
     """Give attributes that an accepted object shall have here; its bytes stay as they are (DESIGN §5).
 
     gather, in line, after `accept_object`. Later plugins win where two name the same attribute. A failure refuses the object

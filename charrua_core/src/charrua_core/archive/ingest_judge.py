@@ -13,8 +13,8 @@ from charrua_core.errors import DatasetMismatch, ObjectRefused
 from charrua_core.types import Arrival, Candidate, Coercion, DicomJson
 
 if TYPE_CHECKING:
+    from charrua_core.app import App
     from charrua_core.archive.header import Header
-    from charrua_core.hooks import Hooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ def check_command(header: Header, sop_class_uid: str, sop_instance_uid: str) -> 
         raise DatasetMismatch("the SOP Class UID differs from the command's")
 
 
-def admit(hooks: Hooks, candidate: Candidate, arrival: Arrival) -> Admission:
+def admit(app: App, candidate: Candidate, arrival: Arrival) -> Admission:
     """Ask the judges, then those who coerce; raises ObjectRefused, or PluginFailed (0x0110)."""
-    refused = hooks.judge("accept_object", candidate=candidate)
+    refused = app.hooks.judge("accept_object", app=app, candidate=candidate)
     if refused is not None:
         raise ObjectRefused(refused.reason, refused.dimse_status, refused.http_status)
-    coercions = hooks.gather_by_plugin("coerce_object", candidate=candidate)
+    coercions = app.hooks.gather_by_plugin("coerce_object", app=app, candidate=candidate)
     return _coerced(candidate.header, coercions, arrival) if coercions else AS_IT_IS
 
 

@@ -96,7 +96,7 @@ class Storing:
         spool, header = self._spool, self._header
         identity = known.identity if known else None
         candidate = Candidate(spool.arrival.origin, spool.transfer_syntax_uid, header, identity)
-        admission = admit(self._desk.app.hooks, candidate, spool.arrival)
+        admission = admit(self._desk.app, candidate, spool.arrival)
         return Filed(
             header=header,
             transfer_syntax_uid=spool.transfer_syntax_uid,
