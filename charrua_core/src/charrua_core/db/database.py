@@ -70,7 +70,12 @@ class Database:
         self.url = url
         self._server = server
         timeout_ms = int(settings["database_statement_timeout"].total_seconds() * 1000)
-        reading = {"statement_timeout": str(timeout_ms), "default_transaction_read_only": "on"}
+        reading = {
+            "statement_timeout": str(timeout_ms),
+            "default_transaction_read_only": "on",
+            # What suits a search depends on what is searched for.
+            "plan_cache_mode": "force_custom_plan",
+        }
         self._writer = self._engine(settings["database_pool_size"])
         self._reader = self._engine(settings["database_reading_pool_size"], reading, isolation_level="AUTOCOMMIT")
         self._session = Session(self.connect)

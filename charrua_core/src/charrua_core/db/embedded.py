@@ -34,7 +34,6 @@ DURABLE = ("fsync=on", "full_page_writes=on", "synchronous_commit=on")
 # Written to postgresql.conf when the folder is made; an administrator may change them there.
 CONFIGURATION = (
     "max_connections=100",
-    "shared_buffers=128MB",
     "max_wal_size=1GB",
     "random_page_cost=1.1",
     "jit=off",
@@ -110,7 +109,7 @@ class EmbeddedServer:
     async def _initialise(self, folder: Path) -> None:
         command = [postmaster.program("initdb"), "-D", str(folder), "-U", postmaster.SUPERUSER, "-E", "UTF8"]
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions"]
-        command += [word for line in (*CONFIGURATION, *_compression()) for word in ("--set", line)]
+        command += [word for line in (*CONFIGURATION, *_memory(), *_compression()) for word in ("--set", line)]
         secret = folder.with_suffix(".password")
         if postmaster.WINDOWS:
             secret.write_text(secrets.token_hex(16))
@@ -176,6 +175,12 @@ class EmbeddedServer:
                 deadline = float("inf")
             await asyncio.sleep(POLL_S)
         postmaster.reap()
+
+
+def _memory() -> tuple[str, ...]:
+    """Give the settings that go by the machine's memory: the index of a million studies fits into 512 MB and the rest."""
+    machine = (os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**32) >> 20
+    return f"shared_buffers={min(max(machine // 8, 64), 512)}MB", f"effective_cache_size={machine // 2}MB"
 
 
 def _compression() -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core import changes, tables
 from charrua_core.db import Database, notify
-from charrua_core.jobs.kinds import CLOCK, Clock, Job, State
+from charrua_core.jobs.kinds import CLOCK, Clock, Job, JobType, State
 
 CHANNEL = "charrua_job"
 SETTLED_POLL_S = 0.05
@@ -54,6 +54,12 @@ class Jobs:
         notify(tx, CHANNEL)
         number: int | None = added.scalar()
         return number
+
+    async def run(self, kinds: Sequence[JobType]) -> None:
+        """Do due jobs of these kinds, until cancelled."""
+        from charrua_core.jobs.worker import Worker
+
+        await Worker(self._db, kinds, clock=self.clock).run()
 
     async def list(
         self,

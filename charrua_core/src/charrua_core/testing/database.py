@@ -31,7 +31,7 @@ class TestServer:
         name = f"charrua_test_{os.getpid()}_{next(_numbers)}"
         if not self._has_template:
             self._make_template()
-        self._run(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}" STRATEGY FILE_COPY')
+        self._run(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}"')
         return self.url_of(name)
 
     def empty(self) -> str:
