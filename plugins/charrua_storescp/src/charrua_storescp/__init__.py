@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @hookimpl
 def settings() -> Sequence[Setting]:
     """Declare what an administrator may choose of storing."""
-    from charrua_storescp.settings import SETTINGS
+    from charrua_storescp.choices import SETTINGS
 
     return SETTINGS
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrua_core.archive.names import name_key
 from charrua_core.types import Candidate, Coercion, DicomJson, Refuse
-from charrua_storescp.settings import REFUSE, STAMP
+from charrua_storescp.choices import REFUSE, STAMP
 
 if TYPE_CHECKING:
     from charrua_core.settings import Settings
