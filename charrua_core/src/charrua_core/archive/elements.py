@@ -9,6 +9,7 @@ bytes, and parsing looks at nothing behind an element, so the memory changes onl
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from struct import Struct
 from typing import Any, NamedTuple
@@ -36,7 +37,7 @@ _IMPLICIT = frozenset({IMPLICIT_VR, "1.2.840.113619.5.2"})  # the second is GE's
 class Layout:
     """Explicit or implicit VR, and the byte order."""
 
-    __slots__ = ("endian", "explicit", "explicit_head", "implicit_head", "long_length")
+    __slots__ = ("endian", "explicit", "explicit_head", "implicit_head", "item_head", "long_length")
 
     def __init__(self, explicit: bool, endian: str) -> None:
         self.explicit = explicit
@@ -44,6 +45,7 @@ class Layout:
         self.explicit_head = Struct(endian + "HH2sH").unpack_from
         self.implicit_head = Struct(endian + "HHL").unpack_from
         self.long_length = Struct(endian + "L").unpack_from
+        self.item_head = partial(Struct(endian + "HHL").pack, 0xFFFE, 0xE000)
 
 
 IMPLICIT_LITTLE = Layout(False, "<")

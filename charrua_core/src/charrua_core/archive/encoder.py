@@ -138,5 +138,5 @@ def _sequence(items: Iterable[Any], layout: Layout, charset: CharacterSet, stric
     encoded = []
     for item in items:
         value = encode_dataset(item or {}, layout, charset, strict=strict, depth=depth + 1)
-        encoded += [struct.pack(layout.endian + "HHL", 0xFFFE, 0xE000, len(value)), value]
+        encoded += [layout.item_head(len(value)), value]
     return b"".join(encoded)

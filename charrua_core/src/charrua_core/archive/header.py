@@ -17,7 +17,8 @@ import orjson
 
 from charrua_core.archive.elements import DEFLATED, Memo, layout_of
 from charrua_core.archive.source import BufferSource, FileSource, InflatedSource, Source
-from charrua_core.archive.walk import Budgets, Walk
+from charrua_core.archive.walk import Walk
+from charrua_core.archive.walk_state import Budgets
 from charrua_core.errors import HeaderDamaged
 from charrua_core.types import DicomJson, is_valid_uid
 

@@ -13,7 +13,8 @@ from charrua_core.archive.charsets import LATIN_1, UTF_8, CharacterSet, characte
 from charrua_core.archive.elements import DEFLATED, Layout, Memo, layout_of
 from charrua_core.archive.encoder import OtherCharacterSet, encode_dataset
 from charrua_core.archive.source import BufferSource, InflatedSource, Source
-from charrua_core.archive.walk import Budgets, Walk
+from charrua_core.archive.walk import Walk
+from charrua_core.archive.walk_state import Budgets
 from charrua_core.errors import HeaderDamaged
 from charrua_core.types import DicomJson
 

@@ -22,6 +22,8 @@ WORD_SIZES = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8}
 SINGLE_VRS = frozenset({"LT", "ST", "UT", "UR"})
 PLAIN_VRS = frozenset({"AE", "AS", "CS", "DA", "DT", "TM", "UI", "UR"})
 """Text in the default repertoire whatever Specific Character Set says."""
+TEXT_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
+"""Text in the character set that Specific Character Set names (PS3.5 6.1.2.3)."""
 NUMBER_FORMATS = {"US": "H", "SS": "h", "UL": "L", "SL": "l", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
 _LONGEST_INTEGER = 15  # digits: more would not survive readers whose numbers are all double
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
 from time import perf_counter
-from typing import NamedTuple
 
 import orjson
 
@@ -15,8 +13,6 @@ from charrua_core.archive.elements import IMPLICIT_LITTLE, LONG_VRS, SHORT_VRS, 
 from charrua_core.archive.indexed import INDEXED, fact
 from charrua_core.archive.jsonmodel import (
     BINARY_VRS,
-    INLINE_BYTES,
-    INLINE_TEXT,
     Unreadable,
     binary_json,
     bulk_json,
@@ -25,24 +21,8 @@ from charrua_core.archive.jsonmodel import (
     values_json,
 )
 from charrua_core.archive.source import BudgetSpent, Source
+from charrua_core.archive.walk_state import Budgets, Head, Level, damage
 from charrua_core.errors import HeaderDamaged
-
-
-@dataclass(frozen=True, slots=True)
-class Budgets:
-    """What one header may cost; past one of them the object is kept and marked `unparsed`."""
-
-    depth: int = 64
-    elements: int = 200_000
-    header_bytes: int = 64 << 20
-    """Longest piece of an inflated data set that is kept in memory."""
-    json_bytes: int = 32 << 20
-    inline_bytes: int = INLINE_BYTES
-    """Longest binary value that stands in the JSON; a longer one is a BulkDataURI."""
-    inline_text: int = INLINE_TEXT
-    """Longest value of another kind that stands in the JSON."""
-    seconds: float = 2.0
-
 
 _WINDOW = 1 << 16
 _PEEK = 4096
@@ -53,51 +33,6 @@ _PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _OFFSET_TABLE = 0x7FE00001
 _LONGEST_OFFSET_TABLE = 16 << 20
 _AFTER_BUDGET = 5_000  # elements, and bytes of JSON for each of 64, still read behind a sequence that spent the budget
-
-
-class _Head(NamedTuple):
-    """An element's tag, VR and length, where its value begins, and whether the VR is of our dictionary."""
-
-    tag: int
-    vr: str
-    length: int
-    value: int
-    guessed: bool
-
-
-class _Level:
-    """An open sequence, and the item of it that is being read."""
-
-    __slots__ = (
-        "context",
-        "end",
-        "fragments",
-        "guessed",
-        "in_item",
-        "item_context",
-        "item_end",
-        "items",
-        "limit",
-        "tag",
-    )
-
-    def __init__(self, head: _Head, limit: int | None, context: Context) -> None:
-        self.tag = head.tag
-        self.end = None if head.length == UNDEFINED else head.value + head.length
-        self.limit = limit if self.end is None else self.end
-        self.guessed = head if head.guessed and self.end is not None else None
-        self.context = self.item_context = context
-        self.items: list[bytes] = []
-        self.in_item = False
-        self.item_end: int | None = None
-        self.fragments: list[bytes] = []
-
-    def item_limit(self) -> int | None:
-        return self.limit if self.item_end is None else self.item_end
-
-
-def _damage(what: str, tag: int, position: int) -> HeaderDamaged:
-    return HeaderDamaged(f"{what}: ({tag >> 16:04X},{tag & 0xFFFF:04X}) at byte {position} of the data set")
 
 
 class Walk:
@@ -118,7 +53,7 @@ class Walk:
         self._json_left = budgets.json_bytes
         self._skip_to: int | None = None
         self._fragments: list[bytes] = []
-        self._levels: list[_Level] = []
+        self._levels: list[Level] = []
         self._closed = b""
         self._ordered = True
         self._bulky = 0
@@ -214,7 +149,7 @@ class Walk:
         position, elements, json = self._next, self._elements_left, self._json_left
         head = self._head(position, context)
         if head.tag >> 16 == 0xFFFE:
-            raise _damage("an item or a delimiter stands outside of a sequence", head.tag, position)
+            raise damage("an item or a delimiter stands outside of a sequence", head.tag, position)
         if not self._is_sequence(head):
             return self._value(position, head, context)
         end = None if head.length == UNDEFINED else head.value + head.length
@@ -235,7 +170,7 @@ class Walk:
         self._buffer, self._base = self._source.read(position, length), position
         return self._buffer
 
-    def _head(self, position: int, context: Context) -> _Head:
+    def _head(self, position: int, context: Context) -> Head:
         self._elements_left -= 1
         if self._elements_left < 0 or perf_counter() > self._deadline:
             raise BudgetSpent
@@ -248,41 +183,41 @@ class Walk:
             return self._implicit_head(buffer, at, position, context)
         group, number, vr, length = context.layout.explicit_head(buffer, at)
         if vr in SHORT_VRS:
-            return _Head(group << 16 | number, vr.decode("latin_1"), length, position + 8, False)
+            return Head(group << 16 | number, vr.decode("latin_1"), length, position + 8, False)
         if group == 0xFFFE:
             return self._implicit_head(buffer, at, position, context)
         return self._long_head(buffer, at, position, context)
 
-    def _implicit_head(self, buffer: bytes, at: int, position: int, context: Context) -> _Head:
+    def _implicit_head(self, buffer: bytes, at: int, position: int, context: Context) -> Head:
         group, number, length = context.layout.implicit_head(buffer, at)
         tag = group << 16 | number
-        return _Head(tag, context.vr_of(tag), length, position + 8, bool(group & 1))
+        return Head(tag, context.vr_of(tag), length, position + 8, bool(group & 1))
 
-    def _long_head(self, buffer: bytes, at: int, position: int, context: Context) -> _Head:
+    def _long_head(self, buffer: bytes, at: int, position: int, context: Context) -> Head:
         group, number, vr, length = context.layout.explicit_head(buffer, at)
         tag = group << 16 | number
         if vr not in LONG_VRS:
             if not (vr.isalpha() and vr.isupper()):
                 if self._levels:  # some writers of explicit VR put implicit VR into their sequences
                     return self._implicit_head(buffer, at, position, context)
-                raise _damage("an element has no Value Representation", tag, position)
+                raise damage("an element has no Value Representation", tag, position)
             if length:  # a VR that is not known here: later ones have the long form, with two zero bytes here
-                return _Head(tag, "UN", length, position + 8, False)
+                return Head(tag, "UN", length, position + 8, False)
         if len(buffer) - at < 12:
             raise HeaderDamaged(f"the data set ends within the head of an element at byte {position}")
         (length,) = context.layout.long_length(buffer, at + 8)
         if vr != b"UN":
-            return _Head(tag, vr.decode("latin_1") if vr in LONG_VRS else "UN", length, position + 12, False)
-        return _Head(tag, context.vr_of(tag), length, position + 12, True)
+            return Head(tag, vr.decode("latin_1") if vr in LONG_VRS else "UN", length, position + 12, False)
+        return Head(tag, context.vr_of(tag), length, position + 12, True)
 
-    def _value(self, position: int, head: _Head, context: Context) -> Entry:
+    def _value(self, position: int, head: Head, context: Context) -> Entry:
         """Read the element with this head, which is no sequence, and go behind it."""
         tag, vr, length, value, guessed = head
         if length == UNDEFINED:
             return self._encapsulated(head, context)
         end = value + length
         if not self._source.reaches(end):
-            raise _damage(f"the value should have {length} bytes, but the data set ends before", tag, position)
+            raise damage(f"the value should have {length} bytes, but the data set ends before", tag, position)
         if tag in _PIXELS and not self._levels:
             self.pixel_data_offset, self.pixel_data_length = self._offset + value, length
         if length > (self._inline_bytes if vr in BINARY_VRS else self._inline_text) or tag in _PIXELS:
@@ -298,7 +233,7 @@ class Walk:
         self._next = end
         return entry
 
-    def _read(self, raw: bytes, body: bytes, head: _Head, context: Context, endian: str) -> Entry:
+    def _read(self, raw: bytes, body: bytes, head: Head, context: Context, endian: str) -> Entry:
         tag, vr = head.tag, head.vr
         if tag & 0xFFFF == 0:  # group lengths tell nothing and are wrong after the first edit
             return Entry(raw, b"", tag, tag, None, None, 1)
@@ -313,7 +248,7 @@ class Walk:
         facts = {name: fact(values)} if name else None
         return Entry(raw, fragment, tag, tag, facts, context.after(tag, body), 1)
 
-    def _bulk(self, head: _Head, length: int) -> Entry:
+    def _bulk(self, head: Head, length: int) -> Entry:
         """An element whose value is left where it is."""
         self._bulky += 1
         self._next = head.value + length
@@ -323,7 +258,7 @@ class Walk:
         self._json_left -= len(fragment)
         return Entry(b"", fragment, head.tag, head.tag, None, None, 1)
 
-    def _encapsulated(self, head: _Head, context: Context) -> Entry:
+    def _encapsulated(self, head: Head, context: Context) -> Entry:
         """Go over fragments from item to item (PS3.5 A.4); nothing but the Basic Offset Table is read."""
         pixels = head.tag in _PIXELS and not self._levels
         items: array[int] = array("Q")
@@ -337,7 +272,7 @@ class Walk:
                 items.append(self._offset + position)
             position += 8 + length
             if not self._source.reaches(position):
-                raise _damage("the last fragment is cut off", head.tag, position)
+                raise damage("the last fragment is cut off", head.tag, position)
         if pixels:
             self._items_end = self._offset + position
         vr = head.vr if context.layout.explicit else "OB"
@@ -360,15 +295,15 @@ class Walk:
         if tag == _SEQUENCE_END:
             return None
         if tag != _ITEM or length == UNDEFINED:
-            raise _damage("no item where one should be in encapsulated data", tag, position)
+            raise damage("no item where one should be in encapsulated data", tag, position)
         return int(length)
 
     # --- sequences ---------------------------------------------------------------------------------------------------
 
-    def _is_sequence(self, head: _Head) -> bool:
+    def _is_sequence(self, head: Head) -> bool:
         return head.vr == "SQ" or (head.length == UNDEFINED and (head.vr == "UN" or head.vr not in BINARY_VRS))
 
-    def _sequence(self, head: _Head, context: Context) -> bytes:
+    def _sequence(self, head: Head, context: Context) -> bytes:
         """Read a sequence of the data set itself with all that is nested in it; give its JSON."""
         self._open(head, context, None)
         while self._levels:
@@ -380,20 +315,26 @@ class Walk:
                     raise
         return self._closed
 
-    def _open(self, head: _Head, context: Context, limit: int | None) -> None:
+    def _open(self, head: Head, context: Context, limit: int | None) -> None:
         if len(self._levels) >= self._depth:
             raise BudgetSpent
         # The items of a sequence in UN are implicit little endian, whatever is around them (PS3.5 6.2.2).
         layout = IMPLICIT_LITTLE if head.guessed and context.layout.explicit else context.layout
-        level = _Level(head, limit, context.inside(layout))
+        level = Level(self._next, head, limit, context.inside(layout))
         if level.end is not None and not (self._source.reaches(level.end) and (limit is None or level.end <= limit)):
-            raise _damage("a sequence is longer than what it stands in", head.tag, head.value)
+            raise damage("a sequence is longer than what it stands in", head.tag, head.value)
         self._levels.append(level)
         self._next = head.value
 
     def _close(self) -> None:
         level = self._levels.pop()
-        self._deliver(sequence_json(level.tag, level.items))
+        self._deliver(self._sequence_fragment(level))
+
+    def _sequence_fragment(self, level: Level) -> bytes:
+        return sequence_json(level.tag, level.items)
+
+    def _item_fragment(self, level: Level) -> bytes:
+        return b"{%s}" % b",".join(level.fragments)
 
     def _deliver(self, fragment: bytes) -> None:
         if self._levels:
@@ -404,14 +345,17 @@ class Walk:
     def _give_up_guess(self) -> bool:
         """A sequence that only the dictionary called so does not read as one: leave its bytes where they are."""
         for index in range(len(self._levels) - 1, -1, -1):
-            head = self._levels[index].guessed
-            if head is not None:
+            level = self._levels[index]
+            if level.guessed is not None:
                 del self._levels[index:]
-                self._deliver(self._bulk(head._replace(vr="UN"), head.length).fragment)
+                self._deliver(self._unread(level, level.guessed))
                 return True
         return False
 
-    def _between_items(self, level: _Level) -> None:
+    def _unread(self, _level: Level, head: Head) -> bytes:
+        return self._bulk(head._replace(vr="UN"), head.length).fragment
+
+    def _between_items(self, level: Level) -> None:
         position = self._next
         if level.end is not None and position >= level.end:
             self._close()
@@ -423,15 +367,15 @@ class Walk:
             if level.end is None:
                 self._close()
         elif head.tag != _ITEM:
-            raise _damage("no item where one should be in a sequence", head.tag, position)
+            raise damage("no item where one should be in a sequence", head.tag, position)
         elif end is not None and not (self._source.reaches(end) and (level.limit is None or end <= level.limit)):
-            raise _damage("an item is longer than its sequence", level.tag, position)
+            raise damage("an item is longer than its sequence", level.tag, position)
         else:
             level.in_item, level.item_end, level.item_context = True, end, level.context
             level.fragments = []
             self._next = position + 8
 
-    def _in_item(self, level: _Level) -> None:
+    def _in_item(self, level: Level) -> None:
         """Read elements up to the end of the item, or to a sequence in it."""
         limit = level.item_limit()
         while level.item_end is None or self._next < level.item_end:
@@ -448,15 +392,15 @@ class Walk:
                     self._next = position + 8
                     break
                 if head.tag >> 16 == 0xFFFE:
-                    raise _damage("an item has no end", head.tag, position)
+                    raise damage("an item has no end", head.tag, position)
                 if self._is_sequence(head):
                     self._open(head, context, limit)
                     return
                 entry = self._value(position, head, context)
             if limit is not None and self._next > limit:
-                raise _damage("a value is longer than its item", entry.first, position)
+                raise damage("a value is longer than its item", entry.first, position)
             if entry.fragment:
                 level.fragments.append(entry.fragment)
             level.item_context = entry.after or context
-        level.items.append(b"{%s}" % b",".join(level.fragments))
+        level.items.append(self._item_fragment(level))
         level.in_item = False
