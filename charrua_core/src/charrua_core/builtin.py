@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 @hookimpl
 def settings() -> Sequence[Setting]:
     """Declare core's own settings."""
-    from charrua_core import db, storage
+    from charrua_core import db, sending, storage
     from charrua_core.archive import search
     from charrua_core.settings.core import SETTINGS
 
-    return [*SETTINGS, *db.SETTINGS, *storage.SETTINGS, *search.SETTINGS]
+    return [*SETTINGS, *db.SETTINGS, *storage.SETTINGS, *search.SETTINGS, *sending.SETTINGS]
 
 
 @hookimpl
@@ -44,10 +44,11 @@ def services(app: App) -> Sequence[Service]:
 
 @hookimpl
 def job_types(app: App) -> Sequence[JobType]:
-    """Give the job that removes the bytes of what was deleted."""
+    """Give core's own jobs: sending, and removing what was deleted."""
     from charrua_core.archive.remove import purge_job
+    from charrua_core.sending import send_job
 
-    return [purge_job(app)]
+    return [send_job(app), purge_job(app)]
 
 
 @hookimpl

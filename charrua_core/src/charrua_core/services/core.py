@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from charrua_core import sending
 from charrua_core.changes import Change, Follower
 from charrua_core.hooks import Implementation
 from charrua_core.jobs import Worker
@@ -26,21 +27,34 @@ def core_services(app: App) -> Sequence[Service]:
 
 
 def followers(app: App) -> list[Service]:
-    """One follower for each plugin that implements `on_object_stored`: a slow one delays only itself."""
+    """One follower for each plugin that implements `on_object_stored`: a slow one delays only itself; one for all routes."""
+    delivers = {one.plugin: _tell(app, one) for one in app.hooks.implementations("on_object_stored")}
+    if sending.FOLLOWER in follower_names(app):
+        delivers[sending.FOLLOWER] = _route(app)
     return [
-        Background(f"follower {one.plugin}", "followers", Follower(app.db, one.plugin, _tell(app, one)).run)
-        for one in app.hooks.implementations("on_object_stored")
+        Background(f"follower {name}", "followers", Follower(app.db, name, deliver).run)
+        for name, deliver in delivers.items()
     ]
 
 
 def follower_names(app: App) -> list[str]:
     """Name the followers of the change feed."""
-    return [one.plugin for one in app.hooks.implementations("on_object_stored")]
+    routes = [sending.FOLLOWER] if app.hooks.implementations("route_destination") else []
+    return [one.plugin for one in app.hooks.implementations("on_object_stored")] + routes
 
 
 def _tell(app: App, one: Implementation) -> Deliver:
     async def deliver(change: Change) -> None:
         await one.call_async({"app": app, "stored": stored_object(change.payload)})
+
+    return deliver
+
+
+def _route(app: App) -> Deliver:
+    began = datetime.now(UTC)
+
+    async def deliver(change: Change) -> None:
+        await sending.route(app, stored_object(change.payload), again=change.at < began)
 
     return deliver
 

@@ -1,0 +1,114 @@
+"""An object as it leaves the archive: the bytes of its file, and over them what the edits in force lay (DESIGN §5)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from charrua_core.archive.edit_record import Overlay
+from charrua_core.archive.effective import in_force, laid_over
+from charrua_core.archive.overlay import Modification, apply_overlay
+from charrua_core.errors import StudyNotFound
+from charrua_core.tables import instance, series, study
+from charrua_core.types import FileRange
+
+if TYPE_CHECKING:
+    from charrua_core.app import App
+    from charrua_core.archive.search import InstanceRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An object ready to be sent: its data set in this transfer syntax is the segments, one after another."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    segments: list[bytes | FileRange]
+
+
+@dataclass(frozen=True, slots=True)
+class _Layers:
+    """What lies over the objects of one series, and since when."""
+
+    study: Mapping[str, Any]
+    series: Mapping[str, Any]
+    objects: Mapping[int, Overlay]
+    edited_at: datetime
+
+    def over(self, instance_id: int) -> tuple[Overlay, bool]:
+        """All that is laid over an object, and whether any of it is more than what it was given by itself."""
+        alone = self.objects.get(instance_id, {})
+        over = laid_over(self.study, self.series, {"overlay": alone})
+        return over, over != alone
+
+
+async def open_object(app: App, record: InstanceRecord) -> Outgoing:
+    """One object as it leaves; see `Opener.open`."""
+    return await Opener(app).open(record)
+
+
+class Opener:
+    """Opens the objects of one retrieval: the layers of a series are read once."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._layers: dict[int, _Layers] = {}
+
+    async def open(self, record: InstanceRecord) -> Outgoing:
+        """The object with the edits in force applied; reads nothing of the file where there are none.
+
+        Raises StudyNotFound when it was removed meanwhile, StorageFailed when its volume is gone, HeaderDamaged when an
+        edited object's file cannot be walked.
+        """
+        volume = self._app.volumes.by_id(record.volume_id)
+        whole = FileRange(volume.path(record.path), record.dataset_offset, record.size_bytes - record.dataset_offset)
+        segments: list[bytes | FileRange] = [whole]
+        if record.edited:
+            segments = await self._edited(record, whole)
+        return Outgoing(record.sop_class_uid, record.sop_instance_uid, record.transfer_syntax_uid, segments)
+
+    async def _edited(self, record: InstanceRecord, whole: FileRange) -> list[bytes | FileRange]:
+        layers = self._layers.get(record.series_id)
+        if layers is None:
+            layers = self._layers[record.series_id] = await self._read_layers(record.series_id)
+        over, corrected = layers.over(record.instance_id)
+        modification = Modification(
+            self._app.settings["dicom_aet"], layers.edited_at, "CORRECT" if corrected else "COERCE"
+        )
+        syntax = record.transfer_syntax_uid
+        return await asyncio.to_thread(
+            apply_overlay, whole.path, whole.offset, record.size_bytes, syntax, over, modification
+        )
+
+    async def _read_layers(self, series_id: int) -> _Layers:
+        async with self._app.db.reading() as connection:
+            series_row = (await connection.execute(select(series).where(series.c.id == series_id))).mappings().first()
+            if series_row is None:
+                raise StudyNotFound
+            statement = select(study).where(study.c.id == series_row["study_id"])
+            study_row = (await connection.execute(statement)).mappings().one()
+            objects = await _objects(connection, series_id)
+            edited_at = await _edited_at(connection, study_row["study_uid"], series_row)
+        plain: Mapping[str, Any] = {**study_row}
+        return _Layers(plain, {**series_row}, objects, edited_at)
+
+
+async def _objects(connection: AsyncConnection, series_id: int) -> dict[int, Overlay]:
+    """What is laid over single objects of the series."""
+    statement = select(instance.c.id, instance.c.overlay)
+    rows = await connection.execute(statement.where(instance.c.series_id == series_id, instance.c.overlay.is_not(None)))
+    return {row.id: row.overlay for row in rows}
+
+
+async def _edited_at(connection: AsyncConnection, study_uid: str, series_row: Mapping[Any, Any]) -> datetime:
+    """When the last edit in force was made: the same at each retrieval, so that equal objects leave as equal bytes."""
+    records = await in_force(connection, {study_uid, series_row["received_study_uid"]})
+    moments: list[datetime] = [record.made_at for record in records]
+    return max(moments, default=series_row["first_received_at"])

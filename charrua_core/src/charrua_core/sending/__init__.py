@@ -1,0 +1,8 @@
+"""Sending stored objects to other AEs: routes become durable jobs in the lane of their destination (hook route_destination)."""
+
+from __future__ import annotations
+
+from charrua_core.sending.queue import FOLLOWER, SETTINGS, route, send_study
+from charrua_core.sending.sender import SendFailed, send_job
+
+__all__ = ["FOLLOWER", "SETTINGS", "SendFailed", "route", "send_job", "send_study"]

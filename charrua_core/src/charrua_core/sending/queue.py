@@ -1,0 +1,137 @@
+"""What is to be sent where: routes of newly stored objects, and studies that a person sends.
+
+A job holds the objects that wait for one destination, so that one association carries many: while one runs, the next
+gathers what comes.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from charrua_core import audit
+from charrua_core.archive.edit_targets import studies
+from charrua_core.errors import NotPermitted, SettingInvalid
+from charrua_core.settings import Setting
+from charrua_core.types import Identity, Origin, Route, StoredObject
+
+if TYPE_CHECKING:
+    from charrua_core.app import App
+
+KIND = "send"
+FOLLOWER = "core.routes"
+OBJECTS_IN_JOB = 200
+
+SETTINGS = (
+    Setting(
+        "send_retries",
+        tuple,
+        ("1h", "24h", "2d", "7d"),
+        help="When a sending that failed is tried again, counted from the first try.",
+        since="0.1",
+    ),
+)
+
+_WAIT = re.compile(r"(\d+(?:\.\d+)?)(s|min|h|d)")
+_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def retries_s(waits: Sequence[str]) -> tuple[float, ...]:
+    """The seconds from each failure to the next try, from the moments counted from the first one; raises SettingInvalid."""
+    moments = [0.0]
+    for wait in waits:
+        found = _WAIT.fullmatch(wait)
+        if found is None:
+            raise SettingInvalid(f"send_retries: {wait!r} is not a time such as 30s, 5min, 1h or 2d")
+        moments.append(float(found[1]) * _SECONDS[found[2]])
+    if moments != sorted(moments):
+        raise SettingInvalid("send_retries: the times are counted from the first try, so they grow")
+    return tuple(later - sooner for sooner, later in pairwise(moments))
+
+
+def lane_of(destination: str) -> str:
+    """The lane of a destination: one that is dead stops no other."""
+    return f"{KIND} {destination}"
+
+
+async def send_study(
+    app: App, identity: Identity, study_uid: str, destination: str, *, origin: Origin | None = None
+) -> int | None:
+    """Send what the archive has of a study when the job runs; gives the job, None when the same one is waiting already.
+
+    Raises NotPermitted, StudyNotFound, PeerUnknown.
+    """
+    if not identity.may("send"):
+        raise NotPermitted(f"{identity.name} has no permission to send studies")
+    app.peers.get(destination)
+    payload = {"batch": secrets.token_hex(16), "destination": destination, "study_uid": study_uid}
+    async with app.db.transaction() as tx:
+        await studies(tx, identity, study_uid)
+        origin = origin or Origin("cli", user=identity.name)
+        event = audit.Event.EXPORT
+        await audit.record(tx, event, "R", identity.name, origin, study_uids=[study_uid], destination=destination)
+        return await app.jobs.enqueue(
+            KIND, payload, lane=lane_of(destination), dedup_key=f"{destination} {study_uid}", tx=tx
+        )
+
+
+async def route(app: App, stored: StoredObject, *, again: bool) -> None:
+    """Have a stored object sent along the routes that the plugins name for it.
+
+    `again` says that this may have been told before: what is in a job already is not put into another one.
+    """
+    routes = _distinct(await app.hooks.gather_async("route_destination", stored=stored), stored)
+    if routes:
+        async with app.db.transaction() as tx:
+            for one in routes:
+                await _enqueue(app, tx, one, stored, again=again)
+
+
+def _distinct(routes: Sequence[Route], stored: StoredObject) -> list[Route]:
+    """One route to each destination, and none back to where the object came from: two archives would send it for ever."""
+    first: dict[str, Route] = {}
+    for one in routes:
+        if one.destination != stored.origin.calling_aet:
+            first.setdefault(one.destination, one)
+    return list(first.values())
+
+
+async def _enqueue(app: App, tx: AsyncConnection, to: Route, stored: StoredObject, *, again: bool) -> None:
+    this = [stored.sop_instance_uid, stored.version]
+    about = {"lane": lane_of(to.destination), "this": orjson.dumps([this]).decode()}
+    if again and await tx.scalar(_KNOWN, about):
+        return
+    gathers = {**about, "priority": to.priority, "most": OBJECTS_IN_JOB}
+    if not to.delay_s and (await tx.execute(_GATHER, gathers)).rowcount:
+        return
+    run_at = app.jobs.clock.now() + timedelta(seconds=to.delay_s)
+    payload: Mapping[str, Any] = {
+        "batch": secrets.token_hex(16),
+        "destination": to.destination,
+        "objects": [this],
+    }
+    await app.jobs.enqueue(KIND, payload, lane=lane_of(to.destination), priority=to.priority, run_at=run_at, tx=tx)
+
+
+_KNOWN = text("""
+    SELECT EXISTS (SELECT FROM core.job WHERE kind = 'send' AND lane = :lane
+        AND (payload -> 'objects' @> CAST(:this AS jsonb) OR payload -> 'sent' @> CAST(:this AS jsonb)))
+""")
+# The newest job that waits for its first try; one that a worker is just taking is left alone.
+_GATHER = text("""
+    UPDATE core.job SET payload = jsonb_set(payload, '{objects}', (payload -> 'objects') || CAST(:this AS jsonb))
+    WHERE id = (
+        SELECT id FROM core.job
+        WHERE kind = 'send' AND lane = :lane AND state = 'due' AND attempts = 0 AND run_at <= now()
+            AND priority = :priority AND payload ? 'objects' AND jsonb_array_length(payload -> 'objects') < :most
+        ORDER BY id DESC LIMIT 1 FOR UPDATE SKIP LOCKED
+    )
+""")

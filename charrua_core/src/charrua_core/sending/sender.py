@@ -1,0 +1,177 @@
+"""The job that sends: one association for many objects, each marked as it is taken, the rest tried again later."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from sqlalchemy import text
+
+from charrua_core import audit
+from charrua_core.archive.levels import SOP_INSTANCE_UID, STUDY_INSTANCE_UID
+from charrua_core.archive.outgoing import Opener
+from charrua_core.archive.search import InstanceRecord, OneOf, Query, instances
+from charrua_core.dicom import Association, ContextNotAccepted, ProposedContext
+from charrua_core.dicom.configured import associate_as
+from charrua_core.errors import CharruaError, HeaderDamaged, StorageFailed, StudyNotFound
+from charrua_core.jobs import JobType
+from charrua_core.sending.queue import KIND, retries_s
+from charrua_core.types import SYSTEM, Level, Origin, Peer
+
+if TYPE_CHECKING:
+    from charrua_core.app import App
+
+MOST_CONTEXTS = 128  # PS3.8 9.3.2: identifiers are odd numbers up to 255
+MARKED_EVERY = 25
+_OUT_OF_RESOURCES = 0xA7  # the first byte of statuses that pass with time (PS3.4 B.2.3)
+
+log = logging.getLogger(__name__)
+
+
+class SendFailed(CharruaError):
+    """The peer did not take all objects."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The objects of one job, and what became of them."""
+
+    id: str
+    waiting: list[list[Any]]
+    sent: list[list[Any]] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def taken(self, uid: str) -> None:
+        """Note that an object is over there, or gone from here."""
+        self.sent += [one for one in self.waiting if one[0] == uid]
+        self.waiting = [one for one in self.waiting if one[0] != uid]
+
+
+def send_job(app: App) -> JobType:
+    """The kind of jobs that sends objects to a peer, with its schedule of retries."""
+
+    async def run(payload: dict[str, Any]) -> None:
+        await send(app, payload)
+
+    return JobType(KIND, run, retry_after=retries_s(app.settings["send_retries"]))
+
+
+async def send(app: App, payload: Mapping[str, Any]) -> None:
+    """Send what the payload names; raises SendFailed, or why there is no association, when something is left to send."""
+    peer = app.peers.get(payload["destination"])
+    batch = await _batch(app, payload)
+    records = await _records(app, batch)
+    for gone in {uid for uid, _ in batch.waiting} - {record.sop_instance_uid for record in records}:
+        batch.taken(gone)
+    try:
+        for together in _by_contexts(records):
+            await _send_together(app, peer, together, batch)
+    finally:
+        await _mark(app, batch)
+    if batch.refused:
+        uid, why = next(iter(batch.refused.items()))
+        raise SendFailed(f"{peer.aet} did not take {len(batch.refused)} objects; {uid}: {why}")
+
+
+async def _batch(app: App, payload: Mapping[str, Any]) -> _Batch:
+    if "objects" in payload:
+        return _Batch(payload["batch"], list(payload["objects"]), list(payload.get("sent", ())))
+    query = Query(Level.STUDY, keys={STUDY_INSTANCE_UID: OneOf("UI", (payload["study_uid"],))})
+    found = [[record.sop_instance_uid, 0] async for record in instances(app, query, SYSTEM)]
+    return _Batch(payload["batch"], found)
+
+
+async def _records(app: App, batch: _Batch) -> list[InstanceRecord]:
+    if not batch.waiting:
+        return []
+    uids = tuple(dict.fromkeys(uid for uid, _ in batch.waiting))
+    query = Query(Level.IMAGE, keys={SOP_INSTANCE_UID: OneOf("UI", uids)}, relational=True)
+    return [record async for record in instances(app, query, SYSTEM)]
+
+
+def _by_contexts(records: Sequence[InstanceRecord]) -> list[list[InstanceRecord]]:
+    """The objects, so many together as one association has presentation contexts for."""
+    groups: list[list[InstanceRecord]] = []
+    contexts: set[tuple[str, str]] = set()
+    for record in records:
+        context = (record.sop_class_uid, record.transfer_syntax_uid)
+        if not groups or len(contexts | {context}) > MOST_CONTEXTS:
+            groups.append([])
+            contexts = set()
+        contexts.add(context)
+        groups[-1].append(record)
+    return groups
+
+
+async def _send_together(app: App, peer: Peer, records: Sequence[InstanceRecord], batch: _Batch) -> None:
+    pairs = dict.fromkeys((record.sop_class_uid, record.transfer_syntax_uid) for record in records)
+    proposed = [ProposedContext(sop_class, (syntax,)) for sop_class, syntax in pairs]
+    studies = sorted({record.study_uid for record in records})
+    try:
+        async with await associate_as(app.settings, peer, proposed) as association:
+            async for record, why in _send_each(app, association, records):
+                if why:
+                    batch.refused[record.sop_instance_uid] = why
+                else:
+                    batch.taken(record.sop_instance_uid)
+                if batch.sent and len(batch.sent) % MARKED_EVERY == 0:
+                    await _mark(app, batch)
+    finally:
+        _tell(app, peer, studies, batch)
+
+
+async def _send_each(
+    app: App, association: Association, records: Sequence[InstanceRecord]
+) -> AsyncIterator[tuple[InstanceRecord, str]]:
+    """Each object with why it was not taken, "" where it was; ends early when the peer has no room."""
+    opener = Opener(app)
+    for record in records:
+        try:
+            status = await _store(association, opener, record)
+        except StudyNotFound:  # removed while we were sending
+            status = 0x0000
+        except (ContextNotAccepted, HeaderDamaged, StorageFailed) as error:
+            yield record, str(error)
+            continue
+        if status >> 8 == _OUT_OF_RESOURCES:
+            raise SendFailed(f"the peer is out of resources ({status:04X}H)")
+        yield record, "" if status == 0 or status >> 12 == 0xB else f"status {status:04X}H"
+
+
+async def _store(association: Association, opener: Opener, record: InstanceRecord) -> int:
+    context = (record.sop_class_uid, record.transfer_syntax_uid)
+    association.context_for(*context)
+    outgoing = await opener.open(record)
+    response = await association.store(context, record.sop_class_uid, record.sop_instance_uid, outgoing.segments)
+    return response.status or 0
+
+
+def _tell(app: App, peer: Peer, studies: Sequence[str], batch: _Batch) -> None:
+    done = not batch.refused and not batch.waiting
+    fields = {"action": "sent", "peer": peer.aet, "objects": len(batch.sent), "refused": len(batch.refused)}
+    log.info("sent", extra=fields)
+    app.audit.later(
+        audit.Event.INSTANCES_TRANSFERRED,
+        "R",
+        SYSTEM.name,
+        Origin("job", called_aet=peer.aet, address=peer.host),
+        succeeded=done,
+        study_uids=studies,
+        objects=len(batch.sent),
+    )
+
+
+async def _mark(app: App, batch: _Batch) -> None:
+    """Keep in the job what is still to be sent, so that another try sends nothing twice."""
+    state = {"objects": batch.waiting, "sent": batch.sent}
+    async with app.db.transaction() as tx:
+        await tx.execute(_MARK, {"batch": batch.id, "state": orjson.dumps(state).decode()})
+
+
+_MARK = text("""
+    UPDATE core.job SET payload = payload || CAST(:state AS jsonb)
+    WHERE kind = 'send' AND state = 'running' AND payload ->> 'batch' = :batch
+""")
