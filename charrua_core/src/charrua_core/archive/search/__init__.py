@@ -1,0 +1,25 @@
+"""The search engine of the archive (DESIGN §7): for C-FIND, QIDO-RS, the pages and the selection of every retrieval."""
+
+from __future__ import annotations
+
+from charrua_core.archive.search.answers import Found, unsupported
+from charrua_core.archive.search.engine import SETTINGS, InstanceRecord, instances, search
+from charrua_core.archive.search.identifier import read_query
+from charrua_core.archive.search.model import AnyItem, Between, Match, NoValue, OneOf, Query, Root
+
+__all__ = [
+    "SETTINGS",
+    "AnyItem",
+    "Between",
+    "Found",
+    "InstanceRecord",
+    "Match",
+    "NoValue",
+    "OneOf",
+    "Query",
+    "Root",
+    "instances",
+    "read_query",
+    "search",
+    "unsupported",
+]

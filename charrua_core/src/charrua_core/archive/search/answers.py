@@ -1,0 +1,123 @@
+"""What a match tells: the effective attributes of its row, the counts that the archive keeps, and nothing not asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import RowMapping
+
+from charrua_core.archive.effective import laid, laid_over
+from charrua_core.archive.header import unpack_json
+from charrua_core.archive.levels import attributes_at, level_of
+from charrua_core.archive.search import columns
+from charrua_core.archive.search.columns import COMPUTED, LEVELS_DOWN
+from charrua_core.archive.search.model import Query
+from charrua_core.types import DicomJson, Level
+
+Row = RowMapping
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One entity that matches, with the attributes that were asked for and that it has."""
+
+    level: Level
+    attributes: DicomJson
+
+
+def supported(tag: str, level: Level) -> bool:
+    """Whether the archive knows the attribute for entities of this level; an image knows all attributes."""
+    of = COMPUTED[tag][1] if tag in COMPUTED else level_of(tag)
+    return LEVELS_DOWN.index(of) <= LEVELS_DOWN.index(level)
+
+
+def unsupported(query: Query) -> frozenset[str]:
+    """Give the keys that are neither matched nor told at the query's level (pending status 0xFF01)."""
+    return frozenset(tag for tag in query.return_keys | query.keys.keys() if not supported(tag, query.level))
+
+
+def attributes_of(row: Row, level: Level, aet: str) -> DicomJson:
+    """Give all attributes of a row of `statements`, edits applied."""
+    attributes: DicomJson = _OF_LEVEL[level](row, orjson.loads(row["study_attributes"]))
+    attributes.update(_counted(row))
+    attributes[columns.RETRIEVE_AET] = _element("AE", aet)
+    attributes[columns.AVAILABILITY] = _element("CS", "ONLINE")
+    return attributes
+
+
+def _patient(_row: Row, study: DicomJson) -> DicomJson:
+    return attributes_at(Level.PATIENT, study)
+
+
+def _study(row: Row, study: DicomJson) -> DicomJson:
+    return study | {columns.STUDY_UID: _element("UI", row["study_uid"])}
+
+
+def _series(row: Row, study: DicomJson) -> DicomJson:
+    uid = {columns.SERIES_UID: _element("UI", row["series_uid"])}
+    series: DicomJson = orjson.loads(row["series_attributes"])
+    return _study(row, study) | series | uid
+
+
+def _image(row: Row, study: DicomJson) -> DicomJson:
+    """Give the header's attributes with all edits laid over them."""
+    over = laid_over(
+        {"study_uid": row["study_uid"], "attributes": study, "overlay": row["study_overlay"]},
+        {"received_study_uid": row["received_study_uid"], "overlay": row["series_overlay"]},
+        {"overlay": row["instance_overlay"]},
+    )
+    header = unpack_json(row["header"])
+    return laid(over, header) if over else header
+
+
+_OF_LEVEL: dict[Level, Callable[[Row, DicomJson], DicomJson]] = {
+    Level.PATIENT: _patient,
+    Level.STUDY: _study,
+    Level.SERIES: _series,
+    Level.IMAGE: _image,
+}
+
+
+def _counted(row: Row) -> Iterator[tuple[str, dict[str, Any]]]:
+    for tag, name in _COUNTED.items():
+        if name in row:
+            value = row[name]
+            vr = COMPUTED[tag][0]
+            yield tag, _element(vr, *value) if isinstance(value, list) else _element(vr, value)
+
+
+_COUNTED = {
+    columns.MODALITIES_IN_STUDY: "modalities",
+    columns.SOP_CLASSES_IN_STUDY: "sop_classes",
+    columns.PATIENT_STUDIES: "patient_studies",
+    columns.PATIENT_SERIES: "patient_series",
+    columns.PATIENT_INSTANCES: "patient_instances",
+    columns.STUDY_SERIES: "study_series",
+    columns.STUDY_INSTANCES: "study_instances",
+    columns.SERIES_INSTANCES: "series_instances",
+}
+
+
+def _element(vr: str, *values: object) -> dict[str, Any]:
+    return {"vr": vr, "Value": list(values)} if values else {"vr": vr}
+
+
+def chooser(query: Query) -> Callable[[DicomJson], DicomJson]:
+    """Give a function that leaves of the attributes what the query asks for."""
+    level = query.level
+    if not query.return_keys:
+        return lambda attributes: attributes
+    wanted = sorted(tag for tag in query.return_keys if supported(tag, level))
+    return lambda attributes: {
+        tag: _items_chosen(attributes[tag], query.return_items.get(tag)) for tag in wanted if tag in attributes
+    }
+
+
+def _items_chosen(element: dict[str, Any], wanted: frozenset[str] | None) -> dict[str, Any]:
+    if not wanted or "Value" not in element:
+        return element
+    items = [{tag: value for tag, value in item.items() if tag in wanted} for item in element["Value"]]
+    return {**element, "Value": items}

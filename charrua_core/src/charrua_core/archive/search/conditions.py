@@ -1,0 +1,158 @@
+"""Keys as SQL conditions over the columns that hold them. Every value is a bound parameter.
+
+A condition selects all rows that match and may select others: `exact` says whether `matching` need not look again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Text, any_, bindparam, cast, func, literal, or_
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from charrua_core.archive.names import name_key, text_key
+from charrua_core.archive.search import dates, patterns
+from charrua_core.archive.search.columns import HELD, Held, Kind
+from charrua_core.archive.search.matching import GROUP, decimal
+from charrua_core.archive.search.model import AnyItem, Between, Match, NoValue, OneOf
+from charrua_core.tables import C
+
+Clause = ColumnElement[bool]
+
+_IN_GRAMS = frozenset({"00100010", "00100020", "00080050", "00081030", "00080090"})
+"""Attributes whose pieces index study_by_grams holds."""
+_IN_ORDER = frozenset({"00100010", "00100020", "00080050"})
+"""Attributes that an index in the order of their text finds by how they begin."""
+_FEW = frozenset({"0020000D", "00100020", "00080050", "00200010"})
+"""Attributes of which a value belongs to a few studies."""
+_LONG_ENOUGH = 3
+"""Characters that a pattern must begin with for the index in order to be better than that of pieces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a key asks of the columns."""
+
+    clause: Clause
+    exact: bool
+    chosen: Clause | None = None
+    """For a text that may be rare or frequent: the clause with which its own index chooses the studies that have it."""
+    few: bool = False
+    """Few studies match: any way to find them will do."""
+
+
+def condition_of(tag: str, match: Match, ignore_case: bool = True) -> Condition | None:
+    """Give the condition of a key, None where no column can tell. Raises QueryInvalid for a bad date or time."""
+    held = HELD.get(tag)
+    if held is None or isinstance(match, AnyItem):
+        return None
+    if isinstance(match, NoValue):
+        return _no_value(held)
+    if isinstance(match, Between):
+        return _between(held, *dates.between(match.vr, match.low, match.high)) if held.vr == match.vr else None
+    return _ONE_OF[held.kind](held, match, ignore_case)
+
+
+def among(column: ColumnElement[object], values: Sequence[str]) -> Clause:
+    """Say that the column holds one of the values."""
+    if len(values) == 1:
+        return column == values[0]
+    return column == any_(cast(bindparam(None, list(values), ARRAY(C)), ARRAY(C)))
+
+
+def like(column: ColumnElement[object], pattern: str) -> Clause:
+    """Say that the column matches a pattern of DICOM."""
+    return column.like(literal(patterns.like(pattern), Text), escape="\\")
+
+
+def matches(column: ColumnElement[object], values: Sequence[str]) -> Clause:
+    """Say that the column matches one of the values, which may be patterns."""
+    plain = [value for value in values if not patterns.has_wildcard(value)]
+    clauses = [like(column, value) for value in values if patterns.has_wildcard(value)]
+    return or_(*([among(column, plain)] if plain else []), *clauses)
+
+
+def _no_value(held: Held) -> Condition | None:
+    if held.kind in (Kind.LIST, Kind.COUNT):
+        return None
+    return Condition(held.column == "", exact=held.kind is not Kind.NAME)
+
+
+def _between(held: Held, first: str, last: str) -> Condition:
+    if held.kind is Kind.TIME:
+        digits = func.rpad(func.translate(held.column, ".: ", ""), 12, "0").collate("C")
+        return Condition((held.column != "") & (digits >= first) & (digits <= last), exact=True)
+    return Condition((held.column >= first) & (held.column <= last), exact=True)
+
+
+def _exact(held: Held, match: OneOf, _ignore_case: bool) -> Condition:
+    values = [value.strip() for value in match.values]
+    if held.vr == "UI" or not any(map(patterns.has_wildcard, values)):
+        return Condition(among(held.column, values), exact=True, few=held.tag in _FEW)
+    clause = matches(held.column, values)
+    return Condition(clause, exact=True, chosen=_chosen(held, clause, values))
+
+
+def _folded(held: Held, match: OneOf, ignore_case: bool) -> Condition:
+    values = [text_key(value) for value in match.values]
+    clause = matches(held.column, values)
+    return Condition(clause, exact=ignore_case, chosen=_chosen(held, clause, values))
+
+
+def _name(held: Held, match: OneOf, _ignore_case: bool) -> Condition:
+    keys = [name_key(value) for value in match.values]
+    clause = or_(*(_one_name(held, key) for key in keys))
+    plain = held.tag in _IN_ORDER and all(key.isascii() and not patterns.has_wildcard(key) for key in keys)
+    return Condition(clause, exact=False, chosen=None if plain else _chosen(held, clause, keys))
+
+
+def _chosen(held: Held, clause: Clause, values: Sequence[str]) -> Clause | None:
+    """Give the clause with the index of pieces, unless the text begins well enough for the index in its order."""
+    if held.tag not in _IN_GRAMS:
+        return None
+    text = values[0] if len(values) == 1 else ""
+    begins = held.tag in _IN_ORDER and text.isascii() and len(patterns.prefix(text)) >= _LONG_ENOUGH
+    pieces = [] if begins or GROUP in text else patterns.grams(text)
+    return func.core.grams(held.column).op("@>")(cast(pieces, ARRAY(Text))) & clause if pieces else clause
+
+
+def _one_name(held: Held, key: str) -> Clause:
+    """Say that one of the component groups may match, or each of its own in a key of several groups."""
+    first, *others = key.split(GROUP)
+    if others:
+        return like(held.column, (first or "*") + "*")
+    if key.endswith("*"):
+        alone = [like(held.column, key)]
+    else:
+        alone = [matches(held.column, [key]), like(held.column, f"{key}{GROUP}*")]
+    return or_(*alone) if key.isascii() else or_(*alone, like(held.column, f"*{GROUP}{key}*"))
+
+
+def _date(held: Held, match: OneOf, _ignore_case: bool) -> Condition:
+    clauses = [_between(held, *dates.interval(held.vr, value)).clause for value in match.values]
+    return Condition(or_(*clauses), exact=True)
+
+
+def _list(held: Held, match: OneOf, _ignore_case: bool) -> Condition | None:
+    if any(map(patterns.has_wildcard, match.values)):
+        return None
+    return Condition(held.column.op("&&")(cast(list(match.values), ARRAY(C))), exact=True)
+
+
+def _count(held: Held, match: OneOf, _ignore_case: bool) -> Condition | None:
+    numbers = [decimal(value) for value in match.values]
+    if any(number is None or abs(number) >= 2**31 for number in numbers):
+        return None
+    return Condition(or_(*(held.column == int(number) for number in numbers if number is not None)), exact=False)
+
+
+_ONE_OF: dict[Kind, Callable[[Held, OneOf, bool], Condition | None]] = {
+    Kind.EXACT: _exact,
+    Kind.FOLDED: _folded,
+    Kind.NAME: _name,
+    Kind.DATE: _date,
+    Kind.TIME: _date,
+    Kind.LIST: _list,
+    Kind.COUNT: _count,
+}

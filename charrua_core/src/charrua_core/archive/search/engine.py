@@ -1,0 +1,120 @@
+"""Search: the one way to find patients, studies, series and objects. Filters and `on_query` are applied here only."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from charrua_core.archive.search import pages, statements
+from charrua_core.archive.search.answers import Found, attributes_of, chooser
+from charrua_core.archive.search.matching import has_all
+from charrua_core.archive.search.model import Query
+from charrua_core.archive.search.plan import Plan, plan_of
+from charrua_core.errors import NotPermitted, TooManyResults
+from charrua_core.settings import Setting
+from charrua_core.types import Identity, Refuse
+
+if TYPE_CHECKING:
+    from charrua_core.app import App
+    from charrua_core.archive.search.statements import After
+
+SETTINGS = (
+    Setting(
+        "search_ignores_case",
+        bool,
+        True,
+        effect="now",
+        help="Descriptions and other texts match in capital and small letters alike (names always do, identifiers never)",
+        since="0.1",
+    ),
+)
+
+LOOKED_AT = 250_000
+"""Rows that a search looks at in memory, for keys that no column holds, before it gives up."""
+OBJECTS_PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRecord:
+    """A stored object as sending needs it; `edited`: what leaves is not what its file holds."""
+
+    instance_id: int
+    series_id: int
+    study_uid: str
+    series_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    volume_id: int
+    path: str
+    size_bytes: int
+    dataset_offset: int
+    edited: bool
+
+
+async def search(app: App, query: Query, identity: Identity) -> AsyncIterator[Found]:
+    """Give what matches and the identity may see, newest studies first.
+
+    Raises QueryInvalid, NotPermitted, TooManyResults (also when the first `at_most` matches were given and there are more).
+    """
+    plan = _plan(app, query, identity)
+    query = plan.query
+    choose, aet = chooser(query), app.settings["dicom_aet"]
+    number = looked_at = 0
+    async for row in pages.rows_of(app.db, plan, _wanted(plan)):
+        looked_at += 1
+        attributes = attributes_of(row, query.level, aet)
+        if not has_all(attributes, plan.tests):
+            if looked_at > LOOKED_AT:
+                raise TooManyResults("too much to look through: name a date, a patient or a study as well")
+            continue
+        number += 1
+        if number <= query.offset:
+            continue
+        if query.at_most and number - query.offset > query.at_most:
+            raise TooManyResults(f"more than {query.at_most} match")
+        yield Found(query.level, choose(attributes))
+        if query.limit and number - query.offset >= query.limit:
+            return
+
+
+async def instances(app: App, query: Query, identity: Identity) -> AsyncIterator[InstanceRecord]:
+    """Give the objects of the patients, studies, series or images that the query's unique keys name, series by series.
+
+    Raises as `search` does, TooManyResults before anything past `at_most` is given.
+    """
+    plan = _plan(app, query, identity)
+    after: After | None = None
+    number = 0
+    while True:
+        page = statements.object_page(plan.chosen, plan.lower, after, OBJECTS_PAGE)
+        rows = await pages.read(app.db, page)
+        for row in rows:
+            number += 1
+            if plan.query.at_most and number > plan.query.at_most:
+                raise TooManyResults(f"more than {plan.query.at_most} objects")
+            yield InstanceRecord(**row)
+        if len(rows) < OBJECTS_PAGE:
+            return
+        after = (rows[-1]["series_id"], rows[-1]["instance_id"])
+
+
+def _plan(app: App, query: Query, identity: Identity) -> Plan:
+    judged = app.hooks.judge_and_revise("on_query", "query", query=query, identity=identity)
+    if isinstance(judged, Refuse):
+        raise _refused(judged)
+    return plan_of(judged, identity, app.settings.get("search_ignores_case", True))
+
+
+def _refused(refuse: Refuse) -> NotPermitted:
+    error = NotPermitted(refuse.reason)
+    error.dimse_status, error.http_status = refuse.dimse_status, refuse.http_status
+    return error
+
+
+def _wanted(plan: Plan) -> int:
+    """Give how many rows will do, 0 if that is not known."""
+    query = plan.query
+    end = query.limit or (query.at_most + 1 if query.at_most else 0)
+    return 0 if plan.tests or not end else end + query.offset

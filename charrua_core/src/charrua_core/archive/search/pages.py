@@ -1,0 +1,124 @@
+"""How the rows of a plan are read: page after page, each a statement or two of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from sqlalchemy import RowMapping, Select
+from sqlalchemy.exc import DBAPIError
+
+from charrua_core.archive.search import statements
+from charrua_core.archive.search.conditions import Clause
+from charrua_core.archive.search.plan import Plan
+from charrua_core.archive.search.statements import After
+from charrua_core.db import Database
+from charrua_core.errors import TooManyResults
+from charrua_core.types import Level
+
+FIRST_PAGE = 100
+LARGEST_PAGE = {Level.PATIENT: 500, Level.STUDY: 2000, Level.SERIES: 2000, Level.IMAGE: 500}
+GROWTH = 4
+NAME_WALK = 50_000
+"""The newest studies among which a frequent name is looked for, in the index alone; a rarer one is looked up."""
+ROW_WALK = 2_000
+"""The same for texts that are in the rows only."""
+QUERY_CANCELED = "57014"
+
+
+async def rows_of(db: Database, plan: Plan, wanted: int = 0) -> AsyncIterator[RowMapping]:
+    """Give the rows, which may be more than what matches: `plan.tests` are to be asked of each.
+
+    `wanted` is how many will do, if that is known. Raises TooManyResults when a statement takes too long.
+    """
+    count = min(wanted or FIRST_PAGE, LARGEST_PAGE[plan.query.level])
+    after: After | None = None
+    while True:
+        rows, last = await _READ[plan.query.level](db, plan, after, count)
+        for row in rows:
+            yield row
+        if last is None:
+            return
+        after, count = last, min(count * GROWTH, LARGEST_PAGE[plan.query.level])
+
+
+Page = tuple[Sequence[RowMapping], After | None]
+
+
+async def read(db: Database, statement: Select[Any]) -> Sequence[RowMapping]:
+    """Run one statement of a search. Raises TooManyResults when it takes too long."""
+    try:
+        async with db.reading() as connection:
+            rows: Sequence[RowMapping] = (await connection.execute(statement)).mappings().all()
+            return rows
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) == QUERY_CANCELED:
+            raise TooManyResults("the search took too long; ask for less") from error
+        raise
+
+
+async def _studies(db: Database, plan: Plan, after: After | None, count: int) -> Page:
+    if plan.named is None:
+        rows = await read(db, statements.study_page(plan.chosen, after, count))
+    else:
+        rows = await _named_studies(db, plan, plan.named.clause, after, count)
+    return rows, _last(rows, count, "study_date", "study_id")
+
+
+async def _named_studies(
+    db: Database, plan: Plan, named: Clause, after: After | None, count: int
+) -> Sequence[RowMapping]:
+    """Look at the newest studies first, where a frequent text is soon found; then choose by the text's own index."""
+    walk = NAME_WALK if plan.by_name else ROW_WALK
+    rows = await read(db, statements.newest_studies(named, plan.dates, plan.upper, after, walk, count))
+    if len(rows) == count or (plan.dates and not plan.upper and await _are_all(db, plan, after, walk)):
+        return rows
+    return await read(db, statements.chosen_studies(plan.chosen, after, count))
+
+
+async def _are_all(db: Database, plan: Plan, after: After | None, walk: int) -> bool:
+    """Whether the walk came to the end of the dates that were asked for."""
+    (left,) = await read(db, statements.dates_left(plan.dates, after, walk))
+    return bool(left["number"] < walk)
+
+
+async def _patients(db: Database, plan: Plan, after: After | None, count: int) -> Page:
+    keys = await _patient_keys(db, plan, after, count)
+    if not keys:
+        return [], None
+    found = {tuple(key.values()) for key in keys}
+    rows = await read(db, statements.patient_rows(sorted(found), plan.scope, plan.plain))
+    here = [row for row in rows if _patient_key(row) in found]
+    return here, _last(keys, count, "patient_id", "issuer", "unnamed")
+
+
+async def _patient_keys(db: Database, plan: Plan, after: After | None, count: int) -> Sequence[RowMapping]:
+    if plan.named is None:
+        return await read(db, statements.patient_page(plan.chosen, after, count))
+    if plan.by_name and not plan.dates and not plan.upper:
+        keys = await read(db, statements.next_patients(plan.named.clause, after, NAME_WALK, count))
+        if len(keys) == count:
+            return keys
+    return await read(db, statements.chosen_patients(plan.chosen, after, count))
+
+
+def _patient_key(row: RowMapping) -> tuple[Any, ...]:
+    return row["patient_id"], row["issuer"], row["unnamed"]
+
+
+async def _series(db: Database, plan: Plan, after: After | None, count: int) -> Page:
+    rows = await read(db, statements.lower_page(Level.SERIES, plan.chosen, plan.lower, after, count))
+    return rows, _last(rows, count, "series_id")
+
+
+async def _images(db: Database, plan: Plan, after: After | None, count: int) -> Page:
+    rows = await read(db, statements.lower_page(Level.IMAGE, plan.chosen, plan.lower, after, count))
+    return rows, _last(rows, count, "series_id", "instance_id")
+
+
+def _last(rows: Sequence[RowMapping], count: int, *names: str) -> After | None:
+    """Give where the next page begins, None if this one was the last."""
+    return tuple(rows[-1][name] for name in names) if len(rows) == count else None
+
+
+_READ = {Level.PATIENT: _patients, Level.STUDY: _studies, Level.SERIES: _series, Level.IMAGE: _images}

@@ -1,0 +1,53 @@
+"""What the asking person may see, as conditions that every statement of a search carries (DESIGN §7)."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, and_, exists, select
+
+from charrua_core.archive.levels import tag_of
+from charrua_core.archive.names import name_key, text_key
+from charrua_core.archive.search.columns import HELD, MODALITIES_IN_STUDY, MODALITY, Held, Kind
+from charrua_core.archive.search.conditions import Clause, matches
+from charrua_core.errors import NotPermitted
+from charrua_core.tables import series, study
+from charrua_core.types import Identity, Level
+
+_STUDY_ROW = (Level.PATIENT, Level.STUDY)
+_FILTERED_KINDS = (Kind.EXACT, Kind.FOLDED, Kind.NAME)
+
+
+def scope(identity: Identity, level: Level) -> list[Clause]:
+    """Give the conditions that leave only what the identity may see; none for one without filters.
+
+    A filter of a series attribute admits a study that has such a series, and of its series only those. Raises NotPermitted
+    where a filter names what the index cannot tell: nothing is shown rather than too much.
+    """
+    clauses = []
+    for row_filter in identity.row_filters:
+        held = [(_held(keyword), values) for keyword, values in row_filter.admits.items()]
+        clauses += [_admits(one, values) for one, values in held if one.level in _STUDY_ROW]
+        of_series = [_admits(one, values) for one, values in held if one.level is Level.SERIES]
+        if of_series:
+            clauses.append(_with_series(of_series) if level in _STUDY_ROW else and_(*of_series))
+    return clauses
+
+
+def _held(keyword: str) -> Held:
+    try:
+        tag = tag_of(keyword)
+    except KeyError:
+        tag = ""
+    held = HELD.get(MODALITY if tag == MODALITIES_IN_STUDY else tag)
+    if held is None or held.kind not in _FILTERED_KINDS or held.level is Level.IMAGE:
+        raise NotPermitted(f"the filter of this account or peer names {keyword}, by which the index cannot filter")
+    return held
+
+
+def _admits(held: Held, values: tuple[str, ...]) -> Clause:
+    fold = {Kind.NAME: name_key, Kind.FOLDED: text_key}.get(held.kind, str.strip)
+    return matches(held.column, [fold(value) for value in values])
+
+
+def _with_series(clauses: list[Clause]) -> ColumnElement[bool]:
+    here = [series.c.study_id == study.c.id, series.c.deleted_by.is_(None), *clauses]
+    return exists(select(series.c.id).where(*here).correlate(study))

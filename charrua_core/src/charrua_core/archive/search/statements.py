@@ -1,0 +1,228 @@
+"""The SELECT statements of searches: one page each, by keyset, newest study first.
+
+A page begins after the last row of the page before (`after`), so that nothing is told twice or left out while objects
+arrive, and no cursor stays open for a slow peer. Each statement names the index that serves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    FromClause,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import BIGINT
+
+from charrua_core.archive.search.conditions import Clause, among
+from charrua_core.tables import instance, series, study
+from charrua_core.types import Level
+
+After = tuple[Any, ...]
+
+NAMED_AT_MOST = 1_000
+"""Studies of a name that are looked at for the other keys, in one walk."""
+
+_s, _e, _i = study.c, series.c, instance.c
+_STUDY_SHOWN = _s.deleted_by.is_(None)
+
+_STUDY_COLUMNS = (
+    _s.id.label("study_id"),
+    _s.study_uid,
+    _s.study_date,
+    cast(_s.attributes, Text).label("study_attributes"),
+    _s.modalities,
+    _s.sop_classes,
+    _s.series_count.label("study_series"),
+    _s.instance_count.label("study_instances"),
+)
+_SERIES_COLUMNS = (
+    *_STUDY_COLUMNS,
+    _e.id.label("series_id"),
+    _e.series_uid,
+    cast(_e.attributes, Text).label("series_attributes"),
+    _e.instance_count.label("series_instances"),
+)
+_IMAGE_COLUMNS = (
+    *_SERIES_COLUMNS,
+    _i.id.label("instance_id"),
+    _i.header,
+    _e.received_study_uid,
+    _s.overlay.label("study_overlay"),
+    _e.overlay.label("series_overlay"),
+    _i.overlay.label("instance_overlay"),
+)
+_OVERLAID = func.coalesce(_i.overlay, _e.overlay, _s.overlay).is_not(None)
+_OBJECT_COLUMNS = (
+    _i.id.label("instance_id"),
+    _e.id.label("series_id"),
+    _s.study_uid,
+    _e.series_uid,
+    _i.sop_instance_uid,
+    _i.sop_class_uid,
+    _i.transfer_syntax_uid,
+    _i.volume_id,
+    _i.path,
+    _i.size_bytes,
+    _i.dataset_offset,
+    (_OVERLAID | (_e.received_study_uid != _s.study_uid)).label("edited"),
+)
+
+# Patients without an ID are told apart by name.
+_EMPTY: ColumnElement[str] = literal_column("''")
+_UNNAMED = case((_s.patient_id == _EMPTY, _s.patient_name_key), else_=_EMPTY).label("unnamed")
+_PATIENT_KEY = (_s.patient_id, _s.issuer, _UNNAMED)
+
+
+def with_overlaid(clause: Clause) -> Clause:
+    """Select also the images that edits may have made to match."""
+    return clause | _OVERLAID
+
+
+def study_page(clauses: Sequence[Clause], after: After | None, count: int, offset: int = 0) -> Select[Any]:
+    """Studies by date: index study_by_date, or that of a selective key, which the planner chooses."""
+    found = select(*_STUDY_COLUMNS).where(_STUDY_SHOWN, *clauses, *_older(after))
+    return _newest_first(found).limit(count).offset(offset or None)
+
+
+def newest_studies(
+    named: Clause, dates: Sequence[Clause], others: Sequence[Clause], after: After | None, rows: int, count: int
+) -> Select[Any]:
+    """Of the next `rows` studies by date those that match `named`, of these the first that match the others.
+
+    Index study_by_date, alone for names, as it holds them; it is read no further than it takes to fill the page.
+    """
+    walk: Select[Any] = select(_s.id, _s.study_date, named.label("named"))
+    walk = walk.where(_STUDY_SHOWN, *dates, *_older(after))
+    studies = _newest_first(walk).limit(rows).subquery("studies")
+    first = select(studies.c.id, studies.c.study_date).where(studies.c.named)
+    return _in_order(_newest_of(first, studies).limit(NAMED_AT_MOST if others else count), others, count)
+
+
+def dates_left(dates: Sequence[Clause], after: After | None, rows: int) -> Select[Any]:
+    """How many studies are left by date, counted up to `rows`: index study_by_date alone."""
+    left = select(_s.id).where(_STUDY_SHOWN, *dates, *_older(after)).limit(rows).subquery("left")
+    return select(*(func.count(left.c.id).label("number"),))
+
+
+def chosen_studies(clauses: Sequence[Clause], after: After | None, count: int) -> Select[Any]:
+    """Studies that a text chooses, sorted after the choice: study_by_name or study_by_grams.
+
+    In one step the planner would walk all dates for a name that it takes to be frequent.
+    """
+    chosen = _materialised(select(_s.id, _s.study_date).where(_STUDY_SHOWN, *clauses, *_older(after)))
+    return _in_order(_newest_of(select(chosen), chosen).limit(count), [], count)
+
+
+def _newest_of(statement: Select[Any], studies: FromClause) -> Select[Any]:
+    return statement.order_by(studies.c.study_date.desc(), studies.c.id.desc())
+
+
+def _in_order(ids: Select[Any], clauses: Sequence[Clause], count: int) -> Select[Any]:
+    first = ids.subquery("first")
+    found = select(*_STUDY_COLUMNS).join_from(first, study, first.c.id == _s.id).where(*clauses)
+    return _newest_of(found, first).limit(count)
+
+
+def patient_page(clauses: Sequence[Clause], after: After | None, count: int) -> Select[Any]:
+    """The keys of patients, in order: index study_by_patient."""
+    studies = select(*_PATIENT_KEY).where(_STUDY_SHOWN, *clauses, *_later_patient(after))
+    return studies.group_by(*_PATIENT_KEY).order_by(*_PATIENT_KEY).limit(count)
+
+
+def next_patients(named: Clause, after: After | None, rows: int, count: int) -> Select[Any]:
+    """Of the next `rows` studies by patient, the keys of patients that match `named`: index study_by_patient."""
+    walk = select(*_PATIENT_KEY, named.label("named")).where(_STUDY_SHOWN, *_later_patient(after))
+    studies = walk.order_by(*_PATIENT_KEY).limit(rows).subquery("studies")
+    key = (studies.c.patient_id, studies.c.issuer, studies.c.unnamed)
+    return select(*key).where(studies.c.named).group_by(*key).order_by(*key).limit(count)
+
+
+def chosen_patients(clauses: Sequence[Clause], after: After | None, count: int) -> Select[Any]:
+    """The keys of patients that a text chooses: study_by_name or study_by_grams."""
+    chosen = _materialised(select(*_PATIENT_KEY).where(_STUDY_SHOWN, *clauses, *_later_patient(after)))
+    key = (chosen.c.patient_id, chosen.c.issuer, chosen.c.unnamed)
+    return select(*key).group_by(*key).order_by(*key).limit(count)
+
+
+def patient_rows(keys: Sequence[After], scope: Sequence[Clause], clauses: Sequence[Clause]) -> Select[Any]:
+    """The newest matching study of each patient, and the sums of all of theirs: index study_by_patient."""
+    counts = (
+        func.count().over(partition_by=_PATIENT_KEY).label("patient_studies"),
+        cast(func.sum(_s.series_count).over(partition_by=_PATIENT_KEY), BIGINT).label("patient_series"),
+        cast(func.sum(_s.instance_count).over(partition_by=_PATIENT_KEY), BIGINT).label("patient_instances"),
+    )
+    attributes = cast(_s.attributes, Text).label("study_attributes")
+    rows = select(*_PATIENT_KEY, attributes, *counts).distinct(*_PATIENT_KEY)
+    rows = rows.where(_STUDY_SHOWN, among(_s.patient_id, sorted({key[0] for key in keys})), *scope)
+    matching_first = [and_(*clauses).desc()] if clauses else []
+    return rows.order_by(*_PATIENT_KEY, *matching_first, _s.study_date.desc(), _s.id.desc())
+
+
+def lower_page(
+    level: Level, upper: Sequence[Clause], lower: Sequence[Clause], after: After | None, count: int
+) -> Select[Any]:
+    """Series, or images, with their studies: series_by_study or series_by_uid, instance_by_series or instance_current.
+
+    The studies are chosen first: the planner would otherwise walk all series in their order for the first page.
+    """
+    columns = _SERIES_COLUMNS if level is Level.SERIES else _IMAGE_COLUMNS
+    return _below_studies(columns, level, upper, lower, after, count)
+
+
+def object_page(upper: Sequence[Clause], lower: Sequence[Clause], after: After | None, count: int) -> Select[Any]:
+    """What sending needs to know of objects, series by series: the same indexes as `lower_page`."""
+    return _below_studies(_OBJECT_COLUMNS, Level.IMAGE, upper, lower, after, count)
+
+
+def _below_studies(
+    columns: Sequence[Any],
+    level: Level,
+    upper: Sequence[Clause],
+    lower: Sequence[Clause],
+    after: After | None,
+    count: int,
+) -> Select[Any]:
+    order = (_e.id, _i.id) if level is Level.IMAGE else (_e.id,)
+    found = select(*columns).join_from(study, series, _e.study_id == _s.id).where(_STUDY_SHOWN, _e.deleted_by.is_(None))
+    if level is Level.IMAGE:
+        found = found.join(instance, _i.series_id == _e.id).where(_i.deleted_by.is_(None), _i.current)
+    if upper:
+        chosen = _materialised(select(_s.id).where(_STUDY_SHOWN, *upper))
+        found = found.join(chosen, chosen.c.id == _e.study_id)
+    if after:
+        found = found.where(tuple_(*order) > tuple_(*map(literal, after)))
+    return found.where(*lower).order_by(*order).limit(count)
+
+
+def _materialised(statement: Select[Any]) -> CTE:
+    return statement.cte("chosen").prefix_with("MATERIALIZED", dialect="postgresql")
+
+
+def _newest_first(statement: Select[Any]) -> Select[Any]:
+    return statement.order_by(_s.study_date.desc(), _s.id.desc())
+
+
+def _older(after: After | None) -> list[Clause]:
+    return [tuple_(_s.study_date, _s.id) < tuple_(*map(literal, after))] if after else []
+
+
+def _later_patient(after: After | None) -> list[Clause]:
+    """Whole patients after the last: one that the page before ended in was told whole."""
+    if after is None:
+        return []
+    patient_id, issuer, unnamed = map(literal, after)
+    begun = tuple_(_s.patient_id, _s.issuer) >= tuple_(patient_id, issuer)
+    return [begun, tuple_(_s.patient_id, _s.issuer, _UNNAMED) > tuple_(patient_id, issuer, unnamed)]
