@@ -22,16 +22,20 @@ VERIFICATION = "1.2.840.10008.1.1"
 _NODELAY = {"TCP_NODELAY": "1"}
 
 
-class NotStarted(Exception):
-    """A server did not come up, or ended by itself; the message holds the end of its log."""
-
-
 class Peer(NamedTuple):
     """A destination for C-MOVE."""
 
     aet: str
     host: str
     port: int
+
+
+# Whoever asks Charrua for more than storing must be known to it: our own client, and DCMTK's by their default titles.
+_CLIENTS = tuple(Peer(aet, "127.0.0.1", 104) for aet in ("BENCH", "FINDSCU", "GETSCU", "MOVESCU"))
+
+
+class NotStarted(Exception):
+    """A server did not come up, or ended by itself; the message holds the end of its log."""
 
 
 @dataclass
@@ -48,6 +52,7 @@ class Contestant:
     environment: ClassVar[Mapping[str, str]] = {}
     concurrent: ClassVar[bool] = True
     most_studies: ClassVar[int] = 10**9
+    exact: ClassVar[bool] = True  # keeps a data set byte for byte as it came
 
     def command(self) -> list[str]:
         """Write the configuration and return what is to be run."""
@@ -130,6 +135,7 @@ class Orthanc(Contestant):
 
     name = "orthanc"
     aet = "ORTHANC"
+    exact = False
     options: ClassVar[Mapping[str, object]] = {}
 
     def command(self) -> list[str]:
@@ -198,6 +204,7 @@ class Dcmqrscp(Contestant):
     aet = "ARCHIVE"
     environment = _NODELAY
     concurrent = False  # several senders at once are answered with C000
+    exact = False
     most_studies = 450  # it allows 500, deletes the oldest then, and dies soon after
 
     def command(self) -> list[str]:
@@ -218,6 +225,7 @@ class Charrua(Contestant):
     name = "charrua"
     aet = "CHARRUA"
     workers: ClassVar[str | None] = None
+    _acquainted: bool = False
 
     def command(self) -> list[str]:
         """`charrua serve` from this interpreter's environment."""
@@ -246,8 +254,10 @@ class Charrua(Contestant):
                 start_new_session=True,
             )
         self._wait_for_ready(timeout_s)
-        for peer in self.peers:
-            self.run("peer", "add", peer.aet, peer.host, str(peer.port))
+        if not self._acquainted:
+            for peer in {peer.aet: peer for peer in (*_CLIENTS, *self.peers)}.values():
+                self.run("peer", "add", peer.aet, peer.host, str(peer.port))
+            self._acquainted = True
 
     def _wait_for_ready(self, timeout_s: float) -> None:
         assert self.process is not None and self.process.stdout is not None
