@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from charrua_core.archive.search import pages, statements
-from charrua_core.archive.search.answers import Found, attributes_of, chooser
+from charrua_core.archive.search.answers import Found, attributes_of, chooser, supported
 from charrua_core.archive.search.matching import has_all
 from charrua_core.archive.search.model import Query
 from charrua_core.archive.search.plan import Plan, plan_of
-from charrua_core.errors import NotPermitted, TooManyResults
+from charrua_core.errors import NotPermitted, QueryInvalid, TooManyResults
 from charrua_core.settings import Setting
-from charrua_core.types import Identity, Refuse
+from charrua_core.types import Identity, Level, Refuse
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -53,12 +53,12 @@ class InstanceRecord:
     edited: bool
 
 
-async def search(app: App, query: Query, identity: Identity) -> AsyncIterator[Found]:
+async def search(app: App, query: Query, identity: Identity) -> AsyncGenerator[Found, None]:
     """Give what matches and the identity may see, newest studies first.
 
     Raises QueryInvalid, NotPermitted, TooManyResults (also when the first `at_most` matches were given and there are more).
     """
-    plan = _plan(app, query, identity)
+    plan = _plan(app, query, identity, query.level)
     query = plan.query
     choose, aet = chooser(query), app.settings["dicom_aet"]
     number = looked_at = 0
@@ -79,12 +79,15 @@ async def search(app: App, query: Query, identity: Identity) -> AsyncIterator[Fo
             return
 
 
-async def instances(app: App, query: Query, identity: Identity) -> AsyncIterator[InstanceRecord]:
-    """Give the objects of the patients, studies, series or images that the query's unique keys name, series by series.
+async def instances(app: App, query: Query, identity: Identity) -> AsyncGenerator[InstanceRecord, None]:
+    """Give the objects of the patients, studies, series or images that match, series by series.
 
-    Raises as `search` does, TooManyResults before anything past `at_most` is given.
+    Raises as `search` does, TooManyResults after the first `at_most` were given if there are more; and QueryInvalid for
+    keys that no column of the index can tell.
     """
-    plan = _plan(app, query, identity)
+    plan = _plan(app, query, identity, Level.IMAGE)
+    if plan.tests:
+        raise QueryInvalid("objects are chosen by what the index has a column for")
     after: After | None = None
     number = 0
     while True:
@@ -100,11 +103,13 @@ async def instances(app: App, query: Query, identity: Identity) -> AsyncIterator
         after = (rows[-1]["series_id"], rows[-1]["instance_id"])
 
 
-def _plan(app: App, query: Query, identity: Identity) -> Plan:
+def _plan(app: App, query: Query, identity: Identity, rows: Level) -> Plan:
     judged = app.hooks.judge_and_revise("on_query", "query", query=query, identity=identity)
     if isinstance(judged, Refuse):
         raise _refused(judged)
-    return plan_of(judged, identity, app.settings.get("search_ignores_case", True))
+    if any(not supported(tag, rows) for tag in judged.keys.keys() - query.keys.keys()):
+        raise NotPermitted("a plugin narrows the query by what cannot be told at its level")
+    return plan_of(judged, identity, app.settings.get("search_ignores_case", True), rows)
 
 
 def _refused(refuse: Refuse) -> NotPermitted:

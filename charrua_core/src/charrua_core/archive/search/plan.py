@@ -58,16 +58,20 @@ class Plan:
         return [self.named.chosen, *self.dates, *self.upper]
 
 
-def plan_of(query: Query, identity: Identity, ignore_case: bool) -> Plan:
-    """Make a query ready. Raises QueryInvalid, and NotPermitted for a filter that cannot be told."""
+def plan_of(query: Query, identity: Identity, ignore_case: bool, rows: Level | None = None) -> Plan:
+    """Make a query ready; `rows` is the level of what is selected, if not the query's.
+
+    Raises QueryInvalid, and NotPermitted for a filter that cannot be told.
+    """
     _check_hierarchy(query)
-    visible = scope(identity, query.level)
+    rows = rows or query.level
+    visible = scope(identity, rows)
     plan = Plan(query, visible)
-    (plan.upper if query.level in _STUDY_ROW else plan.lower).extend(visible)
+    (plan.upper if rows in _STUDY_ROW else plan.lower).extend(visible)
     texts: dict[str, Condition] = {}
     few = False
     for tag, match in query.keys.items():
-        if supported(tag, query.level):
+        if supported(tag, rows):
             condition = condition_of(tag, match, ignore_case)
             few |= condition is not None and condition.few
             _take(plan, texts, tag, match, condition)

@@ -1,0 +1,157 @@
+"""C-FIND: the query service (PS3.4 C.4.1)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from charrua_core.archive.identifier import decode_identifier, encode_identifier
+from charrua_core.archive.search import Found, Query, read_query, search, unsupported
+from charrua_core.audit import Event
+from charrua_core.dicom import Association, CommandField, Message, ServiceClass
+from charrua_core.errors import AssociationAborted, CharruaError, NotPermitted
+from charrua_core.types import DicomJson, Origin
+from charrua_qr.cancelling import Cancelled, until_cancelled
+from charrua_qr.models import (
+    CANCELLED,
+    FIND,
+    IDENTIFIER_LIMIT,
+    PENDING,
+    PENDING_WITHOUT_SOME_KEYS,
+    SUCCESS,
+    Agreed,
+    answer_find,
+)
+
+if TYPE_CHECKING:
+    from charrua_core.app import App
+
+log = logging.getLogger(__name__)
+
+BATCH = 50
+"""Matches that leave in one write."""
+_ALWAYS = frozenset({"00080054"})
+"""Retrieve AE Title is told without being asked for (PS3.4 C.4.1.1.3.2)."""
+_LEVEL, _CHARACTER_SET = "00080052", "00080005"
+
+
+def find_service(app: App) -> ServiceClass:
+    """Give the query SCP."""
+    return ServiceClass("Query", FIND, FindScp(app).handle, frozenset({CommandField.C_FIND}), extended=answer_find)
+
+
+class FindScp:
+    """Answers C-FIND requests.
+
+    0xFF00: a match; 0xFF01: a match, and some key is not known at this level; 0x0000: no more; 0xFE00: cancelled; 0xA700:
+    more than `query_results` match, or the search takes too long; 0xA900: the identifier breaks a rule of its level;
+    0xC000: it cannot be read; 0x0124: the AE may not query.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def handle(self, association: Association, message: Message) -> None:
+        """Answer one request."""
+        answer = _Answer(self._app, association, message)
+        status, comment = SUCCESS, None
+        try:
+            await until_cancelled(message, answer.give())
+        except Cancelled:
+            status = CANCELLED
+        except AssociationAborted:
+            raise
+        except CharruaError as error:
+            status, comment = error.dimse_status, str(error)[:64]
+            _log_refusal(association, error)
+        answer.audit(status)
+        if association.is_open:
+            await association.respond(message, status, error_comment=comment)
+
+
+class _Answer:
+    """The matches of one request, on their way to the peer."""
+
+    def __init__(self, app: App, association: Association, message: Message) -> None:
+        self._app, self._association, self._message = app, association, message
+        self._query: Query | None = None
+        self._sent = 0
+
+    async def give(self) -> None:
+        """Send all matches."""
+        identity = self._app.identity_of(self._association)
+        if not identity.may("query"):
+            await self._message.drain()
+            raise NotPermitted("this AE may not query here")
+        context = self._message.context
+        identifier = decode_identifier(await self._message.read(IDENTIFIER_LIMIT), context.transfer_syntax)
+        agreed = Agreed.on(self._association, context.abstract_syntax)
+        asked = read_query(identifier, FIND[context.abstract_syntax], relational=agreed.relational, fuzzy=agreed.fuzzy)
+        self._query = replace(
+            asked, return_keys=asked.return_keys | _ALWAYS, at_most=self._app.settings["query_results"]
+        )
+        async with aclosing(search(self._app, self._query, identity)) as matches:
+            await self._send_all(matches, _encoder(identifier, self._query, context.transfer_syntax))
+
+    async def _send_all(self, matches: AsyncIterator[Found], encode: Callable[[Found], bytes]) -> None:
+        batch: list[bytes] = []
+        try:
+            async for found in matches:
+                batch.append(encode(found))
+                if len(batch) == BATCH:
+                    await self._send(batch)
+        except CharruaError:
+            await self._send(batch)  # what was found before the limit or the failure is told
+            raise
+        await self._send(batch)
+
+    async def _send(self, batch: list[bytes]) -> None:
+        if batch:
+            status = PENDING_WITHOUT_SOME_KEYS if self._query and unsupported(self._query) else PENDING
+            await self._association.respond_each(self._message, status, batch)
+            self._sent += len(batch)
+            batch.clear()
+
+    def audit(self, status: int) -> None:
+        """Write the query into the audit trail (PS3.15 A.5.3.10): which keys it had, not their values."""
+        association, query = self._association, self._query
+        origin = Origin(
+            "dimse", association.calling_aet, association.called_aet, association.address[0], association.id
+        )
+        self._app.audit.later(
+            Event.QUERY,
+            "E",
+            association.calling_aet,
+            origin,
+            succeeded=status in (SUCCESS, CANCELLED),
+            level=str(query.level) if query else "",
+            keys=sorted(query.keys) if query else [],
+            matches=self._sent,
+            status=f"{status:04X}",
+        )
+
+
+def _encoder(identifier: DicomJson, query: Query, transfer_syntax_uid: str) -> Callable[[Found], bytes]:
+    """Give a function that writes a match with all keys that were asked for, in a character set that the peer can read."""
+    charset = "\\".join(str(term or "") for term in identifier.get(_CHARACTER_SET, {}).get("Value", ()))
+    unknown = unsupported(query)
+    blank = {tag: {"vr": element["vr"]} for tag, element in identifier.items() if tag not in unknown}
+    blank[_LEVEL] = {"vr": "CS", "Value": [str(query.level)]}
+
+    def encode(found: Found) -> bytes:
+        return encode_identifier(blank | found.attributes, transfer_syntax_uid, charset)
+
+    return encode
+
+
+def _log_refusal(association: Association, error: CharruaError) -> None:
+    where = {"peer": association.calling_aet, "association": association.id}
+    log.warning(
+        "query ended: %s",
+        type(error).__name__,
+        exc_info=error.__cause__,
+        extra={"action": "refused", "status": f"{error.dimse_status:04X}", **where},
+    )

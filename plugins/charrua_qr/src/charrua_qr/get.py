@@ -1,0 +1,78 @@
+"""C-GET: sending back over the same association what its requestor asks for (PS3.4 C.4.3)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from pynetdicom import sop_class
+
+from charrua_core.dicom import Association, CommandField, Message, Roles, ServiceClass
+from charrua_core.errors import AssociationAborted, DimseTimeout
+from charrua_qr import trail
+from charrua_qr.models import GET, answer_retrieve
+from charrua_qr.selection import selected
+from charrua_qr.suboperations import Suboperations
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from charrua_core.app import App
+
+log = logging.getLogger(__name__)
+
+_STANDARD = "1.2.840.10008."
+_STORAGE = frozenset(sop_class._STORAGE_CLASSES.values())
+_STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
+
+
+def get_service(app: App) -> ServiceClass:
+    """Give the C-GET SCP."""
+    return ServiceClass(
+        "Retrieve (C-GET)", GET, GetScp(app).handle, frozenset({CommandField.C_GET}), extended=answer_retrieve
+    )
+
+
+def storage_to_requestor() -> ServiceClass:
+    """Let requestors be the SCP of storage, in the transfer syntax that they name first."""
+    return ServiceClass(
+        "Storage to the requestor of C-GET", _is_storage, _no_request, frozenset(), _first, Roles(scu=False, scp=True)
+    )
+
+
+def _is_storage(uid: str) -> bool:
+    """Whether the SOP class is stored objects': those of PS3.4 B.5, and private ones."""
+    return uid in _STORAGE or uid.startswith(_STORAGE_ROOT) or not uid.startswith(_STANDARD)
+
+
+def _first(_sop_class_uid: str, offered: Sequence[str], _association: Association) -> str | None:
+    return offered[0] if offered else None
+
+
+async def _no_request(_association: Association, _message: Message) -> None:
+    """The service has no commands: in this role the archive asks."""
+
+
+class GetScp:
+    """Answers C-GET requests, with the statuses of `MoveScp`; there is no destination to be unknown."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._turns = asyncio.Semaphore(app.settings["retrievals_at_once"])
+
+    async def handle(self, association: Association, message: Message) -> None:
+        """Answer one request."""
+        selection = await selected(self._app, association, message)
+        operations = Suboperations(self._app, association, message, len(selection.objects))
+        trail.begin(self._app, association, association.calling_aet, selection)
+        try:
+            async with self._turns:
+                await operations.send(selection.objects, association)
+        except (AssociationAborted, DimseTimeout) as error:
+            log.warning(
+                "retrieval broken off: %s", error, extra={"action": "broken off", "peer": association.calling_aet}
+            )
+            operations.fail(selection.objects[-operations.counts.remaining :])
+        status = await operations.end(cut=selection.cut)
+        trail.end(self._app, association, association.calling_aet, selection, operations.counts, status)

@@ -1,0 +1,107 @@
+"""C-MOVE: sending to a known peer what another asks for (PS3.4 C.4.2)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from charrua_core.archive.search import InstanceRecord
+from charrua_core.dicom import Association, CommandField, Message, ProposedContext, ServiceClass
+from charrua_core.dicom.configured import associate_as
+from charrua_core.errors import CharruaError, PeerUnknown
+from charrua_core.types import Peer
+from charrua_qr import trail
+from charrua_qr.cancelling import Cancelled, until_cancelled
+from charrua_qr.models import MOVE, answer_retrieve
+from charrua_qr.selection import Selection, selected
+from charrua_qr.suboperations import Suboperations
+
+if TYPE_CHECKING:
+    from charrua_core.app import App
+
+log = logging.getLogger(__name__)
+
+CANCEL_GRACE_S = 1.0
+"""Time for the object that is being sent when the peer cancels."""
+MOST_CONTEXTS = 128
+"""Presentation contexts of one association (PS3.8 9.3.2.2)."""
+
+
+def move_service(app: App) -> ServiceClass:
+    """Give the C-MOVE SCP."""
+    return ServiceClass(
+        "Retrieve (C-MOVE)", MOVE, MoveScp(app).handle, frozenset({CommandField.C_MOVE}), extended=answer_retrieve
+    )
+
+
+class MoveScp:
+    """Answers C-MOVE requests.
+
+    0xFF00: under way; 0x0000: all sent; 0xB000: some failed; 0xA702: none could be sent, or more than `retrieve_results`
+    were asked for; 0xA801: the destination is no known peer, or this archive itself; 0xA900: the identifier breaks a rule
+    of its level; 0xC000: it cannot be read; 0xFE00: cancelled; 0x0124: the AE may not retrieve.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._turns = asyncio.Semaphore(app.settings["retrievals_at_once"])
+
+    async def handle(self, association: Association, message: Message) -> None:
+        """Answer one request."""
+        selection = await selected(self._app, association, message)
+        peer = self._destination(message)
+        operations = Suboperations(self._app, association, message, len(selection.objects))
+        trail.begin(self._app, association, peer.aet, selection)
+        comment = None
+        try:
+            async with self._turns:
+                sending = self._send(association, message, peer, selection, operations)
+                await until_cancelled(message, sending, CANCEL_GRACE_S)
+        except Cancelled:
+            log.info("retrieval cancelled", extra={"action": "cancelled", "peer": association.calling_aet})
+        except CharruaError as error:
+            log.warning("retrieval broken off: %s", error, extra={"action": "broken off", "peer": peer.aet})
+            comment = str(error)[:64]
+            operations.fail(selection.objects[-operations.counts.remaining :])
+        status = await operations.end(cut=selection.cut, comment=comment)
+        trail.end(self._app, association, peer.aet, selection, operations.counts, status)
+
+    def _destination(self, message: Message) -> Peer:
+        aet = (message.command.move_destination or "").strip()
+        if aet == self._app.settings["dicom_aet"]:
+            raise PeerUnknown("the archive does not send to itself")
+        return self._app.peers.get(aet)
+
+    async def _send(
+        self, association: Association, message: Message, peer: Peer, selection: Selection, operations: Suboperations
+    ) -> None:
+        originator = (association.calling_aet, message.command.message_id or 0)
+        for records, contexts in in_associations(selection.objects):
+            async with await associate_as(self._app.settings, peer, contexts) as destination:
+                await operations.send(records, destination, originator)
+
+
+def in_associations(
+    records: Sequence[InstanceRecord],
+) -> Iterator[tuple[list[InstanceRecord], list[ProposedContext]]]:
+    """Give the objects in runs that one association can carry, with its contexts: one for each kind of object.
+
+    Each SOP class is proposed in the very transfer syntaxes in which its objects are stored.
+    """
+    run: list[InstanceRecord] = []
+    kinds: dict[tuple[str, str], None] = {}
+    for record in records:
+        kind = (record.sop_class_uid, record.transfer_syntax_uid)
+        if kind not in kinds and len(kinds) == MOST_CONTEXTS:
+            yield run, _contexts(kinds)
+            run, kinds = [], {}
+        kinds[kind] = None
+        run.append(record)
+    if run:
+        yield run, _contexts(kinds)
+
+
+def _contexts(kinds: dict[tuple[str, str], None]) -> list[ProposedContext]:
+    return [ProposedContext(sop_class, (syntax,)) for sop_class, syntax in kinds]

@@ -1,0 +1,63 @@
+"""What a C-MOVE or C-GET asks for: the objects below its unique keys (PS3.4 C.4.2.1.4)."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from charrua_core.archive.identifier import decode_identifier
+from charrua_core.archive.search import InstanceRecord, Query, instances, read_query
+from charrua_core.archive.search.columns import UNIQUE_KEYS
+from charrua_core.dicom import Association, Message
+from charrua_core.errors import NotPermitted, QueryInvalid, TooManyResults
+from charrua_qr.models import GET, IDENTIFIER_LIMIT, MOVE, Agreed
+
+if TYPE_CHECKING:
+    from charrua_core.app import App
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The objects to send; `cut`: there are more than `retrieve_results`, which are left out."""
+
+    objects: list[InstanceRecord]
+    cut: bool = False
+
+    @property
+    def study_uids(self) -> tuple[str, ...]:
+        """The studies of the objects, once each."""
+        return tuple(dict.fromkeys(record.study_uid for record in self.objects))
+
+
+async def selected(app: App, association: Association, message: Message) -> Selection:
+    """Read the request's identifier and find its objects.
+
+    Raises NotPermitted, QueryInvalid, and HeaderDamaged for an identifier that cannot be read.
+    """
+    identity = app.identity_of(association)
+    if not identity.may("retrieve"):
+        await message.drain()
+        raise NotPermitted("this AE may not retrieve here")
+    query = replace(await _query(association, message), at_most=app.settings["retrieve_results"])
+    objects: list[InstanceRecord] = []
+    try:
+        async with aclosing(instances(app, query, identity)) as found:
+            async for record in found:
+                objects.append(record)  # noqa: PERF401 - those before TooManyResults count
+    except TooManyResults:
+        if not query.at_most:
+            raise
+        return Selection(objects, cut=True)
+    return Selection(objects)
+
+
+async def _query(association: Association, message: Message) -> Query:
+    context = message.context
+    identifier = decode_identifier(await message.read(IDENTIFIER_LIMIT), context.transfer_syntax)
+    root = (MOVE | GET)[context.abstract_syntax]
+    query = read_query(identifier, root, relational=Agreed.on(association, context.abstract_syntax).relational)
+    keys = {tag: match for tag, match in query.keys.items() if tag in UNIQUE_KEYS.values()}
+    if UNIQUE_KEYS[query.level] not in keys:
+        raise QueryInvalid(f"a retrieval at {query.level} level names what it wants")
+    return replace(query, keys=keys)

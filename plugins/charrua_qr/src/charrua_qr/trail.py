@@ -1,0 +1,52 @@
+"""What retrievals leave in the audit trail: their begin and their end (PS3.15 A.5.3.3, A.5.3.7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from charrua_core.audit import Event
+from charrua_core.dicom import Association
+from charrua_core.types import Origin
+from charrua_qr.models import SUCCESS
+from charrua_qr.selection import Selection
+from charrua_qr.suboperations import Counts
+
+if TYPE_CHECKING:
+    from charrua_core.app import App
+
+
+def begin(app: App, association: Association, destination: str, selection: Selection) -> None:
+    """Write that objects are about to be sent."""
+    app.audit.later(
+        Event.BEGIN_TRANSFERRING,
+        "E",
+        association.calling_aet,
+        origin_of(association),
+        study_uids=selection.study_uids,
+        destination=destination,
+        objects=len(selection.objects),
+    )
+
+
+def end(
+    app: App, association: Association, destination: str, selection: Selection, counts: Counts, status: int
+) -> None:
+    """Write what became of it."""
+    app.audit.later(
+        Event.INSTANCES_TRANSFERRED,
+        "R",
+        association.calling_aet,
+        origin_of(association),
+        succeeded=status == SUCCESS,
+        study_uids=selection.study_uids,
+        destination=destination,
+        sent=counts.completed + counts.warning,
+        failed=len(counts.failed_uids),
+        status=f"{status:04X}",
+    )
+
+
+def origin_of(association: Association) -> Origin:
+    """Give where the requests of an association come from."""
+    address = association.address[0]
+    return Origin("dimse", association.calling_aet, association.called_aet, address, association.id)
