@@ -10,13 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from struct import iter_unpack
-from time import perf_counter
 from types import MappingProxyType
 
 import orjson
 
 from charrua_core.archive.elements import DEFLATED, Memo, layout_of
-from charrua_core.archive.source import BufferSource, FileSource, InflatedSource, Source
+from charrua_core.archive.source import BufferSource, Clock, FileSource, InflatedSource, Source
 from charrua_core.archive.walk import Walk
 from charrua_core.archive.walk_state import Budgets
 from charrua_core.errors import HeaderDamaged
@@ -100,7 +99,7 @@ def scan(
     unsafe (0xA900).
     """
     budgets = budgets or Budgets()
-    deadline = perf_counter() + budgets.seconds
+    clock = Clock(budgets.seconds)
     opened: Source
     if isinstance(source, int):
         if size is None:
@@ -109,8 +108,8 @@ def scan(
     else:
         opened = BufferSource(memoryview(source)[dataset_offset:size])
     if transfer_syntax_uid in DEFLATED:
-        opened, dataset_offset = InflatedSource(opened, budgets.header_bytes, deadline), 0
-    walk = Walk(opened, layout_of(transfer_syntax_uid), dataset_offset, budgets, deadline, memo or _MEMO)
+        opened, dataset_offset = InflatedSource(opened, budgets.header_bytes, clock), 0
+    walk = Walk(opened, layout_of(transfer_syntax_uid), dataset_offset, budgets, clock, memo or _MEMO)
     walk.run()
     return _header(walk)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from time import perf_counter
 from typing import Any
 
 import orjson
@@ -12,7 +11,7 @@ import orjson
 from charrua_core.archive.charsets import LATIN_1, UTF_8, CharacterSet, character_set
 from charrua_core.archive.elements import DEFLATED, Layout, Memo, layout_of
 from charrua_core.archive.encoder import OtherCharacterSet, encode_dataset
-from charrua_core.archive.source import BufferSource, InflatedSource, Source
+from charrua_core.archive.source import BufferSource, Clock, InflatedSource, Source
 from charrua_core.archive.walk import Walk
 from charrua_core.archive.walk_state import Budgets
 from charrua_core.errors import HeaderDamaged
@@ -30,11 +29,11 @@ def decode_identifier(identifier: bytes, transfer_syntax_uid: str) -> DicomJson:
 
     Raises HeaderDamaged when the bytes do not hold together or ask for more than a query is worth.
     """
-    deadline = perf_counter() + _BUDGETS.seconds
+    clock = Clock(_BUDGETS.seconds)
     source: Source = BufferSource(identifier)
     if transfer_syntax_uid in DEFLATED:
-        source = InflatedSource(source, _BUDGETS.header_bytes, deadline)
-    walk = Walk(source, layout_of(transfer_syntax_uid), 0, _BUDGETS, deadline, _MEMO)
+        source = InflatedSource(source, _BUDGETS.header_bytes, clock)
+    walk = Walk(source, layout_of(transfer_syntax_uid), 0, _BUDGETS, clock, _MEMO)
     walk.run()
     if walk.unparsed:
         raise HeaderDamaged("the identifier is too large")

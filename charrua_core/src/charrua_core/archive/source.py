@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Protocol
 
 from charrua_core.errors import HeaderDamaged
@@ -16,6 +16,25 @@ class BudgetSpent(Exception):
     """The data set asks for more than its header is worth."""
 
 
+class Clock:
+    """The processor time that a walk may take; waiting for the disk or for other threads does not count."""
+
+    __slots__ = ("_began", "_seconds", "_stop")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._began = thread_time()
+        self._stop = perf_counter() + seconds
+
+    def check(self) -> None:
+        """Raise BudgetSpent when the time is over."""
+        if perf_counter() > self._stop:
+            left = self._seconds - (thread_time() - self._began)
+            if left <= 0:
+                raise BudgetSpent
+            self._stop = perf_counter() + left
+
+
 class Source(Protocol):
     """A data set's bytes, read forward."""
 
@@ -25,7 +44,10 @@ class Source(Protocol):
         """Give the bytes from the position; fewer only where the data set ends."""
 
     def reaches(self, position: int) -> bool:
-        """Whether the data set has at least so many bytes."""
+        """Whether the data set has so many bytes, as far as it is known."""
+
+    def skip_to(self, position: int) -> bool:
+        """Whether the data set has so many bytes; what lies before them need not be readable any more."""
 
 
 class FileSource:
@@ -43,8 +65,10 @@ class FileSource:
         return os.pread(self._descriptor, max(0, min(length, self._size - position)), self._offset + position)
 
     def reaches(self, position: int) -> bool:
-        """Whether the data set has at least so many bytes."""
+        """Whether the data set has so many bytes."""
         return position <= self._size
+
+    skip_to = reaches
 
 
 class BufferSource:
@@ -60,24 +84,26 @@ class BufferSource:
         return bytes(self._view[position : position + length])
 
     def reaches(self, position: int) -> bool:
-        """Whether the data set has at least so many bytes."""
+        """Whether the data set has so many bytes."""
         return position <= len(self._view)
+
+    skip_to = reaches
 
 
 class InflatedSource:
     """A deflated data set (PS3.5 A.5), inflated only as far as it is read; what lies before the position is forgotten.
 
-    At most `budget` bytes are kept at a time, and nothing is inflated after `deadline` (of `perf_counter`).
+    At most `budget` bytes are kept at a time, and nothing is inflated when the clock has run out.
     """
 
     inflated = True
 
-    def __init__(self, packed: Source, budget: int, deadline: float) -> None:
+    def __init__(self, packed: Source, budget: int, clock: Clock) -> None:
         self._packed = packed
         self._packed_position = 0
         self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         self._budget = budget
-        self._deadline = deadline
+        self._clock = clock
         self._kept = bytearray()
         self._base = 0
 
@@ -92,7 +118,11 @@ class InflatedSource:
         return bytes(self._kept[start : start + length])
 
     def reaches(self, position: int) -> bool:
-        """Whether the data set has at least so many bytes."""
+        """Whether the data set has so many bytes; True as long as its end was not seen."""
+        return not self._inflater.eof or position <= self._base + len(self._kept)
+
+    def skip_to(self, position: int) -> bool:
+        """Whether the data set has so many bytes; those before are inflated and forgotten."""
         while self._base + len(self._kept) < position and self._more():
             self._forget(position)
         return self._base + len(self._kept) >= position
@@ -107,8 +137,7 @@ class InflatedSource:
         """Inflate one more piece; False at the end of the stream."""
         if self._inflater.eof:
             return False
-        if perf_counter() > self._deadline:
-            raise BudgetSpent
+        self._clock.check()
         packed = self._inflater.unconsumed_tail or self._next_packed()
         try:
             self._kept += self._inflater.decompress(packed, _CHUNK)

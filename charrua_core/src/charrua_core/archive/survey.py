@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import perf_counter
 from typing import NamedTuple
 
 from charrua_core.archive.elements import IMPLICIT_LITTLE, Context, Entry, Layout, Memo
 from charrua_core.archive.encoder import encode_head
 from charrua_core.archive.jsonmodel import TEXT_VRS
-from charrua_core.archive.source import BudgetSpent, BufferSource, InflatedSource, Source
+from charrua_core.archive.source import BudgetSpent, BufferSource, Clock, InflatedSource, Source
 from charrua_core.archive.walk import Walk
 from charrua_core.archive.walk_state import Budgets, Head, Level
 from charrua_core.errors import HeaderDamaged
@@ -54,7 +53,7 @@ class _PlainWalk(Walk):
     """A walk that reads element by element, however well it remembers them."""
 
     def __init__(self, source: Source, layout: Layout) -> None:
-        super().__init__(source, layout, 0, _BUDGETS, perf_counter() + _BUDGETS.seconds, Memo())
+        super().__init__(source, layout, 0, _BUDGETS, Clock(_BUDGETS.seconds), Memo())
 
     def _affords(self, entry: Entry) -> bool:  # noqa: ARG002
         return False
@@ -113,7 +112,7 @@ class _ToUnicode(_PlainWalk):
         value = b"".join(level.fragments)
         return level.context.layout.item_head(len(value)) + value
 
-    def _unread(self, level: Level, head: Head) -> bytes:
+    def _left_alone(self, level: Level, head: Head) -> bytes:
         self._next = head.value + head.length
         return self._raw[level.start : self._next]
 
@@ -129,10 +128,10 @@ def survey(source: Source, layout: Layout) -> Survey:
 
 def inflated(source: Source) -> bytes:
     """Give a deflated data set inflated, 256 MiB at most. Raises HeaderDamaged when it is longer, or damaged."""
-    stream = InflatedSource(source, _LONGEST_INFLATED, perf_counter() + _BUDGETS.seconds)
+    stream = InflatedSource(source, _LONGEST_INFLATED, Clock(_BUDGETS.seconds))
     try:
         dataset = stream.read(0, _LONGEST_INFLATED)
-        longer = stream.reaches(_LONGEST_INFLATED + 1)
+        longer = stream.skip_to(_LONGEST_INFLATED + 1)
     except BudgetSpent:
         longer = True
     if longer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from time import perf_counter
 
 import orjson
 
@@ -20,7 +19,7 @@ from charrua_core.archive.jsonmodel import (
     sequence_json,
     values_json,
 )
-from charrua_core.archive.source import BudgetSpent, Source
+from charrua_core.archive.source import BudgetSpent, Clock, Source
 from charrua_core.archive.walk_state import Budgets, Head, Level, damage
 from charrua_core.errors import HeaderDamaged
 
@@ -38,14 +37,12 @@ _AFTER_BUDGET = 5_000  # elements, and bytes of JSON for each of 64, still read 
 class Walk:
     """The state of one walk; `run` it, then read `facts`, `json()` and the rest."""
 
-    def __init__(
-        self, source: Source, layout: Layout, offset: int, budgets: Budgets, deadline: float, memo: Memo
-    ) -> None:
+    def __init__(self, source: Source, layout: Layout, offset: int, budgets: Budgets, clock: Clock, memo: Memo) -> None:
         self._source = source
         self._offset = offset
         self._depth = budgets.depth
         self._inline_bytes, self._inline_text = budgets.inline_bytes, budgets.inline_text
-        self._deadline = deadline
+        self._tick = clock.check
         self._context = memo.context(layout, DEFAULT, False)
         self._buffer = b""
         self._base = self._next = 0
@@ -72,7 +69,7 @@ class Walk:
                 self._top_level()
                 return
             except BudgetSpent:
-                if self.unparsed or self._skip_to is None or perf_counter() > self._deadline:
+                if self.unparsed or self._skip_to is None:
                     self.unparsed = True
                     return
             self.unparsed = True
@@ -172,8 +169,9 @@ class Walk:
 
     def _head(self, position: int, context: Context) -> Head:
         self._elements_left -= 1
-        if self._elements_left < 0 or perf_counter() > self._deadline:
+        if self._elements_left < 0:
             raise BudgetSpent
+        self._tick()
         buffer, at = self._buffer, position - self._base
         if at < 0 or at + 12 > len(buffer):
             buffer, at = self._window(position), 0
@@ -216,15 +214,13 @@ class Walk:
         if length == UNDEFINED:
             return self._encapsulated(head, context)
         end = value + length
-        if not self._source.reaches(end):
-            raise damage(f"the value should have {length} bytes, but the data set ends before", tag, position)
-        if tag in _PIXELS and not self._levels:
-            self.pixel_data_offset, self.pixel_data_length = self._offset + value, length
         if length > (self._inline_bytes if vr in BINARY_VRS else self._inline_text) or tag in _PIXELS:
-            return self._bulk(head, length)
+            return self._bulk(position, head)
         if end - self._base > len(self._buffer) or position < self._base:
             self._window(position, max(_WINDOW, end - position))
         raw = self._buffer[position - self._base : end - self._base]
+        if len(raw) < end - position:
+            raise self._cut_off(position, head)
         entry = self._read(raw, raw[value - position :], head, context, "<" if guessed else context.layout.endian)
         self._json_left -= len(entry.fragment)
         if self._json_left < 0:
@@ -248,15 +244,26 @@ class Walk:
         facts = {name: fact(values)} if name else None
         return Entry(raw, fragment, tag, tag, facts, context.after(tag, body), 1)
 
-    def _bulk(self, head: Head, length: int) -> Entry:
+    def _bulk(self, position: int, head: Head) -> Entry:
         """An element whose value is left where it is."""
+        if not self._levels:
+            if head.tag in _PIXELS:
+                self.pixel_data_offset, self.pixel_data_length = self._offset + head.value, head.length
+            elif head.tag == _OFFSET_TABLE and head.length <= _LONGEST_OFFSET_TABLE:
+                self._tables[0] = self._source.read(head.value, head.length)
+        self._next = head.value + head.length
+        if not self._source.skip_to(self._next):
+            raise self._cut_off(position, head)
+        return Entry(b"", self._unread(head), head.tag, head.tag, None, None, 1)
+
+    def _unread(self, head: Head) -> bytes:
         self._bulky += 1
-        self._next = head.value + length
-        if head.tag == _OFFSET_TABLE and not self._levels and length <= _LONGEST_OFFSET_TABLE:
-            self._tables[0] = self._source.read(head.value, length)
-        fragment = bulk_json(head.tag, head.vr, self._offset + head.value, length, inflated=self._source.inflated)
+        fragment = bulk_json(head.tag, head.vr, self._offset + head.value, head.length, inflated=self._source.inflated)
         self._json_left -= len(fragment)
-        return Entry(b"", fragment, head.tag, head.tag, None, None, 1)
+        return fragment
+
+    def _cut_off(self, position: int, head: Head) -> HeaderDamaged:
+        return damage(f"the value should have {head.length} bytes, but the data set ends before", head.tag, position)
 
     def _encapsulated(self, head: Head, context: Context) -> Entry:
         """Go over fragments from item to item (PS3.5 A.4); nothing but the Basic Offset Table is read."""
@@ -271,19 +278,18 @@ class Walk:
             elif pixels:
                 items.append(self._offset + position)
             position += 8 + length
-            if not self._source.reaches(position):
+            if not self._source.skip_to(position):
                 raise damage("the last fragment is cut off", head.tag, position)
         if pixels:
             self._items_end = self._offset + position
-        vr = head.vr if context.layout.explicit else "OB"
-        entry = self._bulk(head._replace(vr=vr), position - head.value)
         self._next = position + 8
-        return entry
+        vr = head.vr if context.layout.explicit else "OB"
+        fragment = self._unread(head._replace(vr=vr, length=position - head.value))
+        return Entry(b"", fragment, head.tag, head.tag, None, None, 1)
 
     def _fragment_length(self, position: int, layout: Layout) -> int | None:
         """Give the length of the item at the position, None at the delimiter that ends the sequence."""
-        if perf_counter() > self._deadline:
-            raise BudgetSpent
+        self._tick()
         at = position - self._base
         if at < 0 or at + 8 > len(self._buffer):
             self._window(position, _PEEK)
@@ -348,12 +354,13 @@ class Walk:
             level = self._levels[index]
             if level.guessed is not None:
                 del self._levels[index:]
-                self._deliver(self._unread(level, level.guessed))
+                self._deliver(self._left_alone(level, level.guessed))
                 return True
         return False
 
-    def _unread(self, _level: Level, head: Head) -> bytes:
-        return self._bulk(head._replace(vr="UN"), head.length).fragment
+    def _left_alone(self, _level: Level, head: Head) -> bytes:
+        self._next = head.value + head.length
+        return self._unread(head._replace(vr="UN"))
 
     def _between_items(self, level: Level) -> None:
         position = self._next
