@@ -168,7 +168,7 @@ def on_query(query: Query, identity: Identity) -> Query | Refuse | None:
 
 
 @hookspec
-def route_destination(stored: StoredObject) -> Sequence[Route]:  # type: ignore[empty-body]
+def route_destination(app: App, stored: StoredObject) -> Sequence[Route]:  # type: ignore[empty-body]
     """Name the peers that an object goes to next.
 
     gather, from the change feed like `on_object_stored`: a failure is tried again. Destinations named twice are sent to

@@ -19,6 +19,7 @@ from charrua_core.archive.edit_make import invalid_unless, make
 from charrua_core.archive.edit_record import Overlay, Record
 from charrua_core.archive.effective import original_attributes
 from charrua_core.archive.levels import TAGS, tag_of
+from charrua_core.errors import EditInvalid
 from charrua_core.types import Identity, Level, Origin
 
 if TYPE_CHECKING:
@@ -164,6 +165,19 @@ async def merge_patients(
         return Record.new("merge", identity.name, targets, before=before, after={"attributes": after}, reason=reason)
 
     return await make(app, identity, "edit", origin, plan)
+
+
+async def known_patient(app: App, patient_id: str, issuer: str = "") -> Patient:
+    """What the newest study of a patient says of them; raises EditInvalid where the archive has none."""
+    study = tables.study.c
+    columns = (study.patient_name, study.patient_birth_date, study.patient_sex)
+    of_patient = (study.patient_id == patient_id, study.issuer == issuer, study.deleted_by.is_(None))
+    statement = select(*columns).where(*of_patient).order_by(study.first_received_at.desc()).limit(1)
+    async with app.db.reading() as connection:
+        row = (await connection.execute(statement)).first()
+    if row is None:
+        raise EditInvalid(f"no study here is of the patient {patient_id}")
+    return Patient(patient_id, issuer, *row)
 
 
 async def _targets(

@@ -88,7 +88,7 @@ async def route(app: App, stored: StoredObject, *, again: bool) -> None:
 
     `again` says that this may have been told before: what is in a job already is not put into another one.
     """
-    routes = _distinct(await app.hooks.gather_async("route_destination", stored=stored), stored)
+    routes = _distinct(await app.hooks.gather_async("route_destination", app=app, stored=stored), stored)
     if routes:
         async with app.db.transaction() as tx:
             for one in routes:
