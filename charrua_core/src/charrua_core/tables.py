@@ -96,7 +96,7 @@ study = Table(
     _moment("last_received_at"),
     Column("status", C, nullable=False, server_default="UNREAD"),
     # The sum of the edits that are in force at this level (DICOM JSON; null deletes an attribute).
-    Column("overlay", JSONB),
+    Column("overlay", JSONB(none_as_null=True)),
     Column("merged_into", BigInteger, ForeignKey("core.study.id")),
     Column("deleted_by", UUID),
     # Searches: pages newest first and by patient, both able to look at names without visiting the rows (archive/search).
@@ -162,7 +162,7 @@ series = Table(
     Column("size_bytes", BigInteger, nullable=False, server_default="0"),
     _moment("first_received_at"),
     _moment("last_received_at"),
-    Column("overlay", JSONB),
+    Column("overlay", JSONB(none_as_null=True)),
     Column("deleted_by", UUID),
     UniqueConstraint("received_study_uid", "series_uid"),
     Index("series_by_study", "study_id"),
@@ -202,7 +202,7 @@ instance = Table(
     Column("arrival_id", UUID, nullable=False),
     _moment("received_at"),
     Column("origin", JSONB, nullable=False, server_default="{}"),
-    Column("overlay", JSONB),
+    Column("overlay", JSONB(none_as_null=True)),
     Column("deleted_by", UUID),
     UniqueConstraint("sop_instance_uid", "version"),
     Index("instance_current", "sop_instance_uid", unique=True, postgresql_where=text("current AND deleted_by IS NULL")),
