@@ -225,7 +225,6 @@ class Charrua(Contestant):
     name = "charrua"
     aet = "CHARRUA"
     workers: ClassVar[str | None] = None
-    _acquainted: bool = False
 
     def command(self) -> list[str]:
         """`charrua serve` from this interpreter's environment."""
@@ -254,10 +253,14 @@ class Charrua(Contestant):
                 start_new_session=True,
             )
         self._wait_for_ready(timeout_s)
-        if not self._acquainted:
+        self._introduce_clients()
+
+    def _introduce_clients(self) -> None:
+        done = self.folder / "introduced"  # the archive remembers its peers, so once is enough for each folder
+        if not done.exists():
             for peer in {peer.aet: peer for peer in (*_CLIENTS, *self.peers)}.values():
                 self.run("peer", "add", peer.aet, peer.host, str(peer.port))
-            self._acquainted = True
+            done.touch()
 
     def _wait_for_ready(self, timeout_s: float) -> None:
         assert self.process is not None and self.process.stdout is not None

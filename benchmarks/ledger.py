@@ -49,7 +49,7 @@ class Ledger:
         return ledger
 
 
-@dataclass
+@dataclass(frozen=True)
 class Findings:
     """Counts over any number of checks; all but the first three must be nought."""
 
@@ -64,10 +64,8 @@ class Findings:
     orphan_files: int = 0
     half_files: int = 0
 
-    def __iadd__(self, other: Findings) -> Findings:
-        for one in fields(self):
-            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
-        return self
+    def __add__(self, other: Findings) -> Findings:
+        return Findings(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
 
     @property
     def promise_kept(self) -> bool:
