@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,7 +63,7 @@ class App:
         self._data_dir().mkdir(parents=True, exist_ok=True, mode=0o700)
         self.db = await Database.open(self.settings)
         parts.push_async_callback(self.db.close)
-        await self.db.upgrade(self.hooks.gather("migrations"))
+        await self.db.upgrade(self.hooks.gather_of(str, "migrations"))
         await self.settings.refresh(self.db)
         if self.roles:
             self._start_log()
@@ -111,10 +111,9 @@ class App:
 
     # -- what hooks give -------------------------------------------------------------------------------------------------
     def services(self) -> list[Service]:
-        """Give the services of this process's roles: core's first, so that the rest can rely on them."""
-        found: Sequence[tuple[str, Service]] = self.hooks.gather_by_plugin("services", app=self)
-        ordered = sorted(found, key=lambda pair: pair[0] != "core")
-        return [service for _, service in ordered if service.role in self.roles]
+        """Give the services of this process's roles, core's before those of plugins."""
+        found = self.hooks.gather_of(Service, "services", app=self)  # type: ignore[type-abstract]
+        return [service for service in reversed(found) if service.role in self.roles]
 
     async def log_in(self, credentials: Mapping[str, Any]) -> Identity:
         """Give who it is, by the chain of authentication providers; NotPermitted says why not, with its HTTP status."""

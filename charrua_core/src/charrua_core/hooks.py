@@ -14,13 +14,15 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, TypeVar
 
 import pluggy
 
 from charrua_core import hookspecs
 from charrua_core.errors import PluginFailed
 from charrua_core.types import Refuse
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -161,6 +163,16 @@ class Hooks:
         gathered: list[Any] = []
         for one in self._implementations[name]:
             gathered += _listed(one, one.call(given))
+        return gathered
+
+    def gather_of(self, kind: type[T], name: str, **given: Any) -> list[T]:
+        """Give what `gather` gives, where each result must be of this kind; PluginFailed names the plugin otherwise."""
+        gathered: list[T] = []
+        for one in self._implementations[name]:
+            for result in _listed(one, one.call(given)):
+                if not isinstance(result, kind):
+                    raise one.failed(f"it gave {type(result).__name__} among what must be {kind.__name__}")
+                gathered.append(result)
         return gathered
 
     def gather_by_plugin(self, name: str, **given: Any) -> list[tuple[str, Any]]:

@@ -12,12 +12,11 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from pynetdicom import _config
-
 LEVELS = {0: logging.ERROR, 1: logging.INFO, 2: logging.DEBUG}
 """0 errors only, 1 associations and operations as well, 2 every detail (manual, Appendix 2, LogLevel)."""
 
-# What other packages say is of use at level 2 only, and warnings always.
+# Of other packages warnings are enough, and some of them would write patients' names below that: pynetdicom logs whole
+# C-FIND identifiers.
 _QUIET = ("asyncio", "alembic", "sqlalchemy", "pydicom", "pynetdicom", "hypercorn", "fasteners")
 _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _MEGABYTE = 1 << 20
@@ -32,7 +31,6 @@ def configure(level: int, *, folder: Path | None = None, as_json: bool = False) 
     for handler in handlers:
         handler.setFormatter(JsonLines() if as_json else Lines())
     logging.basicConfig(handlers=handlers, force=True)
-    _keep_identifiers_out()
     set_level(level)
 
 
@@ -41,13 +39,6 @@ def set_level(level: int) -> None:
     logging.getLogger().setLevel(LEVELS[level])
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.ERROR if level == 0 else logging.WARNING)
-
-
-def _keep_identifiers_out() -> None:
-    # pynetdicom writes whole C-FIND identifiers, patients' names and all, unless it is told not to.
-    _config.LOG_REQUEST_IDENTIFIERS = False
-    _config.LOG_RESPONSE_IDENTIFIERS = False
-    _config.LOG_HANDLER_LEVEL = "none"
 
 
 def fields(record: logging.LogRecord) -> dict[str, object]:

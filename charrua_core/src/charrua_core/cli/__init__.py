@@ -27,7 +27,7 @@ class Charrua(click.Group):
 
     def _all(self, ctx: click.Context) -> MutableMapping[str, click.Command]:
         # Core's come last in the order of hooks, so that no plugin takes the place of one of them.
-        found = ctx.ensure_object(Start).hooks().gather("cli_commands") if not self.commands else ()
+        found = ctx.ensure_object(Start).hooks().gather_of(click.Command, "cli_commands") if not self.commands else ()
         for command in found:
             self.add_command(command)
         return self.commands

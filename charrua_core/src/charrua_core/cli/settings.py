@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -70,6 +73,17 @@ async def _put(name: str, value: str | None) -> None:
         click.echo(f"but {declared.variable} is set in the environment, which counts more", err=True)
 
 
+_KINDS: dict[Any, str] = {
+    bool: "on or off",
+    int: "whole number",
+    float: "number",
+    str: "text",
+    Path: "path",
+    timedelta: "duration",
+    tuple: "words",
+}
+
+
 def reference(declared: Iterable[tuple[str, Setting]]) -> str:
     """Give the reference of the settings, as Markdown."""
     lines: list[str] = []
@@ -84,9 +98,7 @@ def reference(declared: Iterable[tuple[str, Setting]]) -> str:
 
 
 def _section(setting: Setting) -> list[str]:
-    kind = {"Path": "path", "str": "text", "timedelta": "duration", "tuple": "words"}.get(
-        setting.type.__name__, setting.type.__name__
-    )
+    kind = _KINDS[setting.type]
     bounds = [f"at least {setting.minimum:g}"] if setting.minimum is not None else []
     bounds += [f"at most {setting.maximum:g}"] if setting.maximum is not None else []
     bounds += [f"one of {', '.join(f'`{c}`' for c in setting.choices)}"] if setting.choices and kind != "words" else []

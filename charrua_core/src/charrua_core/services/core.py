@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from charrua_core import sending
 from charrua_core.changes import Change, Follower
 from charrua_core.hooks import Implementation
-from charrua_core.jobs import Worker
+from charrua_core.jobs import JobType, Worker
 from charrua_core.services.listener import DicomListener
 from charrua_core.services.service import Background, Service
 from charrua_core.types import Origin, StoredObject
@@ -22,7 +22,7 @@ Deliver = Callable[[Change], Awaitable[None]]
 
 def core_services(app: App) -> Sequence[Service]:
     """Give them; the ones of the process's roles are started."""
-    worker = Worker(app.db, app.hooks.gather("job_types", app=app) if "jobs" in app.roles else ())
+    worker = Worker(app.db, app.hooks.gather_of(JobType, "job_types", app=app) if "jobs" in app.roles else ())
     return [DicomListener(app), *followers(app), Background("job worker", "jobs", worker.run)]
 
 

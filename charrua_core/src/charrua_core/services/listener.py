@@ -5,7 +5,15 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from charrua_core.dicom import Acceptor, Association, AssociationRequest, AssociationStats, Dispatcher, Rejection
+from charrua_core.dicom import (
+    Acceptor,
+    Association,
+    AssociationRequest,
+    AssociationStats,
+    Dispatcher,
+    Rejection,
+    ServiceClass,
+)
 from charrua_core.dicom.certificates import tls_context
 from charrua_core.peers import Rejection as Refusal
 from charrua_core.services.service import Service
@@ -43,7 +51,7 @@ class DicomListener(Service):
         """Listen; give the AE title and the addresses."""
         app = self._app
         sockets = app.sockets or bind_dicom(app.settings)
-        dispatcher = Dispatcher(app.hooks.gather("dimse_services", app=app))
+        dispatcher = Dispatcher(app.hooks.gather_of(ServiceClass, "dimse_services", app=app))
         context = await tls_context(app.settings)
         told = []
         for name, listening in sockets.items():

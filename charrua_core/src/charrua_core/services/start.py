@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from charrua_core.hooks import Hooks
-from charrua_core.settings import Settings
+from charrua_core.settings import Setting, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Start:
 
     def settings(self, hooks: Hooks) -> Settings:
         """Read environment and file; SettingInvalid names the setting."""
-        return Settings.load(hooks.gather("settings"), self.env, allow_unknown=bool(self.without))
+        return Settings.load(hooks.gather_of(Setting, "settings"), self.env, allow_unknown=bool(self.without))
 
     def environment(self) -> dict[str, str]:
         """Give the environment with which another process starts alike."""

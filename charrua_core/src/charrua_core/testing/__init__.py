@@ -11,6 +11,9 @@ Each test has a fresh database, made from a template, and volumes of its own.
 
 from __future__ import annotations
 
+import os
+import sys
+import textwrap
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,11 +98,28 @@ async def archive_in_process(open_archive: Callable[..., Any]) -> App:
     return app
 
 
+@pytest.fixture
+def write_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], str]:
+    """A function that makes a plugin of source text, for `open_archive` and `start_archive`; gives its name."""
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+
+    def write_plugin(name: str, source: str) -> str:
+        head = "from charrua_core.hookspecs import hookimpl\nfrom charrua_core.types import *\n\n"
+        (folder / f"{name}.py").write_text(head + textwrap.dedent(source))
+        sys.modules.pop(name, None)
+        return name
+
+    return write_plugin
+
+
 @pytest_asyncio.fixture
 async def start_archive(environment: dict[str, str], tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
     """A function that starts a fresh `charrua serve`: `archive = await start_archive(settings={…}, plugins=["my_module"])`.
 
-    `env` adds to its environment; modules in `plugins` are loaded beside the installed plugins, `without` leaves some out.
+    `env` adds to its environment; modules in `plugins` (as of `write_plugin`) are loaded beside the installed plugins,
+    `without` leaves some out.
     """
     from charrua_core.testing.running import Archive, as_variables
 
@@ -112,7 +132,8 @@ async def start_archive(environment: dict[str, str], tmp_path: Path) -> AsyncIte
         env: dict[str, str] | None = None,
     ) -> Archive:
         chosen = {"CHARRUA_PLUGINS": " ".join(plugins), "CHARRUA_WITHOUT": " ".join(without)}
-        variables = {**environment, **chosen, **as_variables(settings or {}), **(env or {})}
+        path = os.pathsep.join([str(tmp_path / "plugins"), os.environ.get("PYTHONPATH", "")])
+        variables = {**environment, "PYTHONPATH": path, **chosen, **as_variables(settings or {}), **(env or {})}
         archive = Archive(variables, tmp_path / f"archive-{len(started) + 1}.log")
         started.append(archive)
         await archive.start()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
@@ -66,13 +68,10 @@ def _name(url: str) -> str:
     return url.partition("?")[0].rsplit("/", 1)[1]
 
 
-def _in_own_loop(work: object) -> None:
-    # Fixtures that are not async are called while no loop runs; a loop of their own does no harm to pytest-asyncio's.
-    loop = asyncio.new_event_loop()
-    try:
-        loop.run_until_complete(work)  # type: ignore[arg-type]
-    finally:
-        loop.close()
+def _in_own_loop(work: Coroutine[Any, Any, None]) -> None:
+    # In a thread: the test's own loop may be running in this one.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()
 
 
 async def _execute(url: str, statements: tuple[str, ...]) -> None:

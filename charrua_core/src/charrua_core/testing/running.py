@@ -17,7 +17,7 @@ from charrua_core.types import Peer
 
 READY_WITHIN = 60.0
 STOP_WITHIN = 30.0
-_LISTENER = re.compile(r"\bdicom (?P<aet>\S+) (?P<host>\S+):(?P<port>\d+)")
+_LISTENER = re.compile(r"\bdicom(?P<tls>\+tls)? (?P<aet>\S+) (?P<host>\S+):(?P<port>\d+)")
 _PAGES = re.compile(r"\bhttps?://\S+")
 
 
@@ -84,7 +84,7 @@ class Archive:
         found = _LISTENER.search(self.ready)
         if found is None:
             raise AssertionError(f"no DICOM listener in: {self.ready}")
-        return Peer(found["aet"], found["host"], int(found["port"]))
+        return Peer(found["aet"], found["host"], int(found["port"]), tls_mode="encrypt" if found["tls"] else "off")
 
     @property
     def port(self) -> int:
