@@ -43,7 +43,7 @@ class Crashes:
         """Store, kill, restart, compare."""
         path = self.contestant.folder.with_suffix(f".ledger-{run}")
         with senders(self.contestant, run, path):
-            time.sleep(0.05 + self.chance.random() * longest_s)
+            time.sleep(0.1 + self.chance.random() * longest_s)
             self.contestant.kill()
         self._start()
         self.ledgers[run] = Ledger.read(path)
@@ -64,7 +64,7 @@ def _options() -> argparse.Namespace:
     arguments = argparse.ArgumentParser(prog="python -m benchmarks.crash", description=__doc__)
     arguments.add_argument("--cycles", type=int, default=200)
     arguments.add_argument("--target", default="charrua", choices=[kind.name for kind in ALL])
-    arguments.add_argument("--longest", type=float, default=1.0, help="seconds that senders store at most")
+    arguments.add_argument("--longest", type=float, default=1.5, help="seconds that senders store at most")
     arguments.add_argument("--seed", type=int, default=None, help="of the moments of death; printed")
     return arguments.parse_args()
 

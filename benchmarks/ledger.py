@@ -11,8 +11,10 @@ import hashlib
 import json
 import multiprocessing
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from pydicom.filereader import read_file_meta_info
@@ -96,27 +98,32 @@ def senders(contestant: Contestant, run: int, path: Path) -> Iterator[None]:
                 process.join()
 
 
-def _send(address: tuple[str, int], called: str, run: int, number: int, path: Path, stop: object) -> None:
-    """Seven reports, one CT, and so on, in a study of this sender's own."""
+def _send(address: tuple[str, int], called: str, run: int, number: int, path: Path, stop: Event) -> None:
+    """Store until told to stop; an association that the archive refuses is asked for again."""
     contexts = [wire.Context(uid, (EXPLICIT_LITTLE,)) for uid in (SR_CLASS, CT_CLASS)]
     ledger = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    with (
-        contextlib.suppress(AssociationLost, OSError),
-        Association(address, called, contexts, timeout_s=10) as open_one,
-    ):
-        kinds = [objects.sr()] * 7 + [objects.ct()]
-        data = [
-            (kind, kind.data(), kind.store_request(open_one.context(kind.sop_class), open_one.max_pdu))
-            for kind in kinds
-        ]
-        for index in range(_PER_SENDER):
-            if stop.is_set():  # type: ignore[attr-defined]
-                break
-            one = objects.Numbered(run, number, number, number * _PER_SENDER + index)
-            _, dataset, request = data[index % len(data)]
-            _write(ledger, one, "sent", hashlib.sha256(dataset.of(one)).hexdigest())
-            status = open_one.exchange(request.of(one))
-            _write(ledger, one, "ok" if status == 0 else f"{status:04x}")
+    left = iter(range(number * _PER_SENDER, (number + 1) * _PER_SENDER))
+    while not stop.is_set():
+        with contextlib.suppress(AssociationLost, OSError), Association(address, called, contexts, timeout_s=10) as to:
+            for _ in _store(to, (objects.Numbered(run, number, number, index) for index in left), ledger):
+                if stop.is_set():
+                    break
+        time.sleep(0.01)
+
+
+def _store(association: Association, which: Iterator[objects.Numbered], ledger: int) -> Iterator[objects.Numbered]:
+    """Seven reports, one CT, and so on, each noted before and after; yields what was answered."""
+    kinds = {kind: (kind.data(), _request(association, kind)) for kind in (objects.sr(), objects.ct())}
+    for one in which:
+        dataset, request = kinds[objects.ct() if one.instance % 8 == 7 else objects.sr()]
+        _write(ledger, one, "sent", hashlib.sha256(dataset.of(one)).hexdigest())
+        status = association.exchange(request.of(one))
+        _write(ledger, one, "ok" if status == 0 else f"{status:04x}")
+        yield one
+
+
+def _request(association: Association, kind: objects.Template) -> objects.Patchable:
+    return kind.store_request(association.context(kind.sop_class), association.max_pdu)
 
 
 def _write(ledger: int, one: objects.Numbered, outcome: str, digest: str = "") -> None:

@@ -13,7 +13,6 @@ import contextlib
 import ctypes
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -27,7 +26,7 @@ from benchmarks.isolation import isolate
 from benchmarks.ledger import Files, Findings, Ledger, check, senders
 
 _CLONE_NEWNS = 0x00020000
-_SIZE = 768 * 2**20
+_SIZE = 4 * 2**30  # sparse; an archive may keep a gigabyte free and refuse below that
 
 
 def private_mounts() -> None:
@@ -56,6 +55,10 @@ def mounted(image: Path, where: Path) -> Iterator[None]:
         subprocess.run(["umount", str(where)], check=True)
 
 
+def _copy(image: Path, to: Path) -> None:
+    subprocess.run(["cp", "--sparse=always", str(image), str(to)], check=True)
+
+
 def _stop(contestant: Contestant) -> None:
     for pid in contestant.pids():
         with contextlib.suppress(ProcessLookupError):
@@ -73,7 +76,7 @@ def cut(kind: type[Contestant], image: Path, where: Path, run: int, seconds: flo
             with senders(contestant, run, ledger):
                 time.sleep(seconds)
                 _stop(contestant)
-                subprocess.run(["cp", "--sparse=always", str(image), str(after)], check=True)
+                _copy(image, after)
                 contestant.kill()
         finally:
             contestant.kill()
@@ -130,7 +133,7 @@ def _run(
     summed, slowest = Findings(), 0.0
     for run in range(1, options.cuts + 1):
         image = folder / "now.img"
-        shutil.copyfile(fresh, image)
+        _copy(fresh, image)
         after = cut(kind, image, where, run, 0.2 + chance.random() * options.longest)
         found, ready_s = look(kind, after, where, Ledger.read(folder / f"ledger-{run}"), run)
         after.unlink()
