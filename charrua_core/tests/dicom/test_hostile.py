@@ -286,3 +286,15 @@ async def test_ten_thousand_pipelined_requests_stay_in_the_socket(scp, wire, raw
     (association,) = scp.acceptor.established
     assert association.connection.bytes_received < 100_000
     peer.writer.transport.abort()
+
+
+async def test_an_empty_data_set_that_nobody_reads_does_not_stop_the_association(scp, wire, raw):
+    async def ignore(association, message):
+        await asyncio.sleep(0.05)
+        await association.respond(message, 0)
+
+    scp.on_store = ignore
+    peer = await wire()
+    await peer.associate()
+    await peer.send(raw.store, raw.p_data(3, 2, b""), raw.echo)
+    assert [(await peer.response()).command_field for _ in range(2)] == [0x8001, 0x8030]

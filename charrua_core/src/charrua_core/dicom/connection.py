@@ -99,7 +99,7 @@ class Connection(asyncio.BufferedProtocol):
         self._kind = self._pdu_left = self._fragment_left = self._pdus = 0
         self._timed_pdu = -1
         self._deadline_is_fixed = True
-        self._read_deadline = self._write_deadline = NEVER
+        self.deadline = self._read_deadline = self._write_deadline = NEVER
         self._drained: asyncio.Future[None] | None = None
 
     # Reading
@@ -113,8 +113,9 @@ class Connection(asyncio.BufferedProtocol):
         self.transport.set_write_buffer_limits(high=_HIGH_WATER)
         self._buffer = _shared_buffer()
         self._loop = asyncio.get_running_loop()
-        self._read_deadline = self._loop.time() + self._limits.artim_s
-        deadlines().watch(self)
+        self._clock = deadlines()
+        self._wait_until(self._loop.time() + self._limits.artim_s)
+        self._clock.watch(self)
         self._upper.on_connected()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
@@ -255,23 +256,24 @@ class Connection(asyncio.BufferedProtocol):
 
     # Time
 
-    @property
-    def deadline(self) -> float:
-        """When the peer's patience with us, or ours with it, ends."""
-        return min(self._read_deadline, self._write_deadline)
+    def _wait_until(self, deadline: float) -> None:
+        """Note how long we wait for the peer's bytes."""
+        self._read_deadline = deadline
+        self.deadline = min(deadline, self._write_deadline)
+        self._clock.hasten(self.deadline)
 
     def touch(self) -> None:
         """Set the deadline for what is awaited from the peer now."""
         if self._deadline_is_fixed:
             return
         if self._stalled:
-            self._read_deadline = NEVER
+            self._wait_until(NEVER)
         elif self._phase != self._on_header or self._partial:
             if self._timed_pdu != self._pdus:
                 self._timed_pdu = self._pdus
-                self._read_deadline = self._loop.time() + self._limits.pdu_timeout_s
+                self._wait_until(self._loop.time() + self._limits.pdu_timeout_s)
         else:
-            self._read_deadline = self._loop.time() + self._upper.patience_s()
+            self._wait_until(self._loop.time() + self._upper.patience_s())
 
     def established(self, expected: frozenset[int]) -> None:
         """The association stands: ARTIM ends, and `touch` rules the deadline."""
@@ -305,11 +307,14 @@ class Connection(asyncio.BufferedProtocol):
     def pause_writing(self) -> None:
         """Called by the transport: the peer reads slower than we write."""
         self._write_deadline = self._loop.time() + self._limits.dimse_timeout_s
+        self.deadline = min(self._read_deadline, self._write_deadline)
+        self._clock.hasten(self.deadline)
         self._drained = self._loop.create_future()
 
     def resume_writing(self) -> None:
         """Called by the transport."""
         self._write_deadline = NEVER
+        self.deadline = self._read_deadline
         drained, self._drained = self._drained, None
         if drained is not None and not drained.done():
             drained.set_result(None)
@@ -330,7 +335,7 @@ class Connection(asyncio.BufferedProtocol):
         self._phase = self._discard
         self._held.clear()
         self._partial.clear()
-        self._read_deadline = self._loop.time() + LINGER_S
+        self._wait_until(self._loop.time() + LINGER_S)
         self.bulk = False
         self._stalled.clear()
         self._resume()
@@ -348,14 +353,13 @@ class Connection(asyncio.BufferedProtocol):
             self.transport.abort()
 
     def eof_received(self) -> None:
-        """Called by the loop: the peer has closed; so do we."""
-        self._closing = self._deadline_is_fixed = True
-        self._read_deadline = self._loop.time() + LINGER_S
+        """Called by the loop, which closes then: the peer has, and what it had sent before is of no more use."""
+        self.close_soon()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Called by the loop, once."""
         self._lost = self._closing = True
-        deadlines().forget(self)
+        self._clock.forget(self)
         self._held.clear()
         drained, self._drained = self._drained, None
         if drained is not None and not drained.done():

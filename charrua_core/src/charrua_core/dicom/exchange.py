@@ -248,7 +248,9 @@ class Exchange:
         self.stats.messages += 1
         if command.has_data:
             self._incoming = message
-        if command.is_response:
+        if not self.is_open:  # we are releasing: nothing is begun any more
+            message.discard()
+        elif command.is_response:
             self._begin_reply(message)
         elif command.command_field == CommandField.C_CANCEL:
             self._on_cancel(command)

@@ -137,6 +137,10 @@ class Message:
         """Whether nothing more of the data set is to come."""
         return self._whole
 
+    def discard(self) -> None:
+        """Throw the data set away as it comes."""
+        self.attach(_Discard())
+
     def attach(self, sink: Sink) -> None:
         """Send the data set there."""
         self._sink = sink
@@ -146,9 +150,9 @@ class Message:
     async def drain(self) -> None:
         """Throw away what the handler did not take, to the end of the data set."""
         if not self._whole:
-            self.attach(_Discard())
-            self._connection.proceed(DATA_SET)
-            await self._until(lambda: self._whole)
+            self.discard()
+        self._connection.proceed(DATA_SET)
+        await self._until(lambda: self._whole)
 
     async def _until(self, reached: Callable[[], bool]) -> None:
         while not reached():
