@@ -85,11 +85,17 @@ def study(number: int) -> Row:
     series = chance.randint(1, 3)
     received = datetime(day.year, day.month, day.day, tzinfo=UTC)
     return {
-        "id": number, "study_uid": f"{ROOT}.{number}", "attributes": orjson.dumps(attributes).decode(),
+        "id": number,
+        "study_uid": f"{ROOT}.{number}",
+        "attributes": orjson.dumps(attributes).decode(),
         **column_values(Level.STUDY, attributes),
-        "modalities": [chance.choice(MODALITIES)], "sop_classes": [CT_IMAGE],
-        "series_count": series, "instance_count": series, "size_bytes": SIZE * series,
-        "first_received_at": received, "last_received_at": received,
+        "modalities": [chance.choice(MODALITIES)],
+        "sop_classes": [CT_IMAGE],
+        "series_count": series,
+        "instance_count": series,
+        "size_bytes": SIZE * series,
+        "first_received_at": received,
+        "last_received_at": received,
     }
 
 
@@ -105,10 +111,14 @@ def series_of(study: Row) -> Iterator[Row]:
             "00080021": element("DA", study["study_date"]),
         }
         yield {
-            "id": study["id"] * 4 + number, "study_id": study["id"], "series_uid": uid,
-            "received_study_uid": study["study_uid"], "attributes": orjson.dumps(attributes).decode(),
+            "id": study["id"] * 4 + number,
+            "study_id": study["id"],
+            "series_uid": uid,
+            "received_study_uid": study["study_uid"],
+            "attributes": orjson.dumps(attributes).decode(),
             **column_values(Level.SERIES, attributes),
-            "instance_count": 1, "size_bytes": SIZE,
+            "instance_count": 1,
+            "size_bytes": SIZE,
         }
 
 
@@ -118,15 +128,22 @@ def object_of(study: Row, series: Row, volume: int) -> Row:
     own = {"00080018": element("UI", uid), "00080016": element("UI", CT_IMAGE), "00200013": element("IS", 1)}
     header = orjson.dumps(orjson.loads(study["attributes"]) | orjson.loads(series["attributes"]) | own)
     return {
-        "id": series["id"], "series_id": series["id"], "sop_instance_uid": uid, "sop_class_uid": CT_IMAGE,
-        "transfer_syntax_uid": EXPLICIT_LITTLE, "instance_number": "1", "rows": 512, "columns": 512,
-        "volume_id": volume, "path": f"none/{uid}.dcm", "size_bytes": SIZE, "dataset_offset": 400,
-
-            "meta_digest": digest,
-            "dataset_digest": digest,
-            "header": header,
-            "arrival_id": uuid.UUID(int=series["id"])
-        ,
+        "id": series["id"],
+        "series_id": series["id"],
+        "sop_instance_uid": uid,
+        "sop_class_uid": CT_IMAGE,
+        "transfer_syntax_uid": EXPLICIT_LITTLE,
+        "instance_number": "1",
+        "rows": 512,
+        "columns": 512,
+        "volume_id": volume,
+        "path": f"none/{uid}.dcm",
+        "size_bytes": SIZE,
+        "dataset_offset": 400,
+        "meta_digest": digest,
+        "dataset_digest": digest,
+        "header": header,
+        "arrival_id": uuid.UUID(int=series["id"]),
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
@@ -13,7 +12,7 @@ from charrua_core.archive.search import Found, Query, read_query, search, unsupp
 from charrua_core.audit import Event
 from charrua_core.dicom import Association, CommandField, Message, ServiceClass
 from charrua_core.errors import AssociationAborted, CharruaError, NotPermitted
-from charrua_core.types import DicomJson, Origin
+from charrua_core.types import DicomJson
 from charrua_qr.cancelling import Cancelled, until_cancelled
 from charrua_qr.models import (
     CANCELLED,
@@ -25,11 +24,11 @@ from charrua_qr.models import (
     Agreed,
     answer_find,
 )
+from charrua_qr.refusing import comment_of, log_refusal
+from charrua_qr.trail import origin_of
 
 if TYPE_CHECKING:
     from charrua_core.app import App
-
-log = logging.getLogger(__name__)
 
 BATCH = 50
 """Matches that leave in one write."""
@@ -65,8 +64,8 @@ class FindScp:
         except AssociationAborted:
             raise
         except CharruaError as error:
-            status, comment = error.dimse_status, str(error)[:64]
-            _log_refusal(association, error)
+            status, comment = error.dimse_status, comment_of(error)
+            log_refusal(association, message, error)
         answer.audit(status)
         if association.is_open:
             await association.respond(message, status, error_comment=comment)
@@ -118,14 +117,11 @@ class _Answer:
     def audit(self, status: int) -> None:
         """Write the query into the audit trail (PS3.15 A.5.3.10): which keys it had, not their values."""
         association, query = self._association, self._query
-        origin = Origin(
-            "dimse", association.calling_aet, association.called_aet, association.address[0], association.id
-        )
         self._app.audit.later(
             Event.QUERY,
             "E",
             association.calling_aet,
-            origin,
+            origin_of(association),
             succeeded=status in (SUCCESS, CANCELLED),
             level=str(query.level) if query else "",
             keys=sorted(query.keys) if query else [],
@@ -145,13 +141,3 @@ def _encoder(identifier: DicomJson, query: Query, transfer_syntax_uid: str) -> C
         return encode_identifier(blank | found.attributes, transfer_syntax_uid, charset)
 
     return encode
-
-
-def _log_refusal(association: Association, error: CharruaError) -> None:
-    where = {"peer": association.calling_aet, "association": association.id}
-    log.warning(
-        "query ended: %s",
-        type(error).__name__,
-        exc_info=error.__cause__,
-        extra={"action": "refused", "status": f"{error.dimse_status:04X}", **where},
-    )

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from pynetdicom import sop_class
 
 from charrua_core.dicom import Association, CommandField, Message, Roles, ServiceClass
-from charrua_core.errors import AssociationAborted, DimseTimeout
+from charrua_core.errors import AssociationAborted, CharruaError, DimseTimeout
 from charrua_qr import trail
 from charrua_qr.models import GET, answer_retrieve
+from charrua_qr.refusing import refuse
 from charrua_qr.selection import selected
 from charrua_qr.suboperations import Suboperations
 
@@ -63,7 +64,13 @@ class GetScp:
 
     async def handle(self, association: Association, message: Message) -> None:
         """Answer one request."""
-        selection = await selected(self._app, association, message)
+        try:
+            selection = await selected(self._app, association, message)
+        except AssociationAborted:
+            raise
+        except CharruaError as error:
+            await refuse(association, message, error)
+            return
         operations = Suboperations(self._app, association, message, len(selection.objects))
         trail.begin(self._app, association, association.calling_aet, selection)
         try:

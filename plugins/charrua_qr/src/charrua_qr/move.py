@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from charrua_core.archive.search import InstanceRecord
 from charrua_core.dicom import Association, CommandField, Message, ProposedContext, ServiceClass
 from charrua_core.dicom.configured import associate_as
-from charrua_core.errors import CharruaError, PeerUnknown
+from charrua_core.errors import AssociationAborted, CharruaError, PeerUnknown
 from charrua_core.types import Peer
 from charrua_qr import trail
 from charrua_qr.cancelling import Cancelled, until_cancelled
 from charrua_qr.models import MOVE, answer_retrieve
+from charrua_qr.refusing import comment_of, refuse
 from charrua_qr.selection import Selection, selected
 from charrua_qr.suboperations import Suboperations
 
@@ -50,8 +51,17 @@ class MoveScp:
 
     async def handle(self, association: Association, message: Message) -> None:
         """Answer one request."""
-        selection = await selected(self._app, association, message)
-        peer = self._destination(message)
+        try:
+            peer = self._destination(message)
+            selection = await selected(self._app, association, message)
+        except AssociationAborted:
+            raise
+        except CharruaError as error:
+            await refuse(association, message, error)
+            return
+        await self._retrieve(association, message, peer, selection)
+
+    async def _retrieve(self, association: Association, message: Message, peer: Peer, selection: Selection) -> None:
         operations = Suboperations(self._app, association, message, len(selection.objects))
         trail.begin(self._app, association, peer.aet, selection)
         comment = None
@@ -63,7 +73,7 @@ class MoveScp:
             log.info("retrieval cancelled", extra={"action": "cancelled", "peer": association.calling_aet})
         except CharruaError as error:
             log.warning("retrieval broken off: %s", error, extra={"action": "broken off", "peer": peer.aet})
-            comment = str(error)[:64]
+            comment = comment_of(error)
             operations.fail(selection.objects[-operations.counts.remaining :])
         status = await operations.end(cut=selection.cut, comment=comment)
         trail.end(self._app, association, peer.aet, selection, operations.counts, status)

@@ -24,7 +24,7 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import BIGINT
+from sqlalchemy.dialects.postgresql import BIGINT, distinct_on
 
 from charrua_core.archive.search.conditions import Clause, among
 from charrua_core.tables import instance, series, study
@@ -165,7 +165,7 @@ def patient_rows(keys: Sequence[After], scope: Sequence[Clause], clauses: Sequen
         cast(func.sum(_s.instance_count).over(partition_by=_PATIENT_KEY), BIGINT).label("patient_instances"),
     )
     attributes = cast(_s.attributes, Text).label("study_attributes")
-    rows = select(*_PATIENT_KEY, attributes, *counts).distinct(*_PATIENT_KEY)
+    rows: Select[Any] = select(*_PATIENT_KEY, attributes, *counts).ext(distinct_on(*_PATIENT_KEY))
     rows = rows.where(_STUDY_SHOWN, among(_s.patient_id, sorted({key[0] for key in keys})), *scope)
     matching_first = [and_(*clauses).desc()] if clauses else []
     return rows.order_by(*_PATIENT_KEY, *matching_first, _s.study_date.desc(), _s.id.desc())
