@@ -11,7 +11,7 @@ from sqlalchemy import ARRAY, bindparam, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from charrua_core import audit, changes, tables
+from charrua_core import audit, changes, faults, tables
 from charrua_core.archive import edit_record, journal
 from charrua_core.archive.edit_record import Overlay, Record
 from charrua_core.archive.effective import laid, overlay_of, refresh
@@ -57,6 +57,7 @@ async def _make(app: App, identity: Identity, origin: Origin, plan: Plan, then: 
                 await then(tx, record)
             written.append(record)
             await journal.append(volume, written)
+            faults.passing("before_commit")
     except BaseException:
         await journal.settle(app.db, volume, written)
         raise
