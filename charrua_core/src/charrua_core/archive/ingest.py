@@ -25,6 +25,7 @@ from charrua_core.archive.ingest_spool import Spool
 from charrua_core.archive.ingest_transfers import Transfers
 from charrua_core.archive.ingest_writer import GroupWriter
 from charrua_core.archive.part10 import file_meta, new_arrival_id
+from charrua_core.changes import CHANNEL
 from charrua_core.errors import CharruaError
 from charrua_core.types import Arrival, Origin
 
@@ -38,6 +39,9 @@ __all__ = ["Ingest", "Spool", "Stored"]
 INLINE_SCAN_BYTES = 1 << 20
 """Larger objects, and deflated ones, are scanned in a thread: their headers may take a while."""
 
+TELL_AFTER_S = 0.05
+"""Followers are not woken for every object: a notification costs as much as a commit."""
+
 
 class Ingest:
     """The way into the archive, one per process; `close` it before the database and the volumes."""
@@ -50,10 +54,14 @@ class Ingest:
         self._desk = Desk(app, studies, self._index, self._writer)
         self._transfers = Transfers()
         self._under_way: set[asyncio.Task[Stored]] = set()
+        self._telling: asyncio.TimerHandle | None = None
 
     async def close(self) -> None:
         """Finish what is on its way."""
         await asyncio.gather(*self._under_way, return_exceptions=True)
+        if self._telling is not None:
+            self._telling.cancel()
+            self._tell()
         await self._writer.close()
         await self._index.close()
 
@@ -98,11 +106,20 @@ class Ingest:
         begun = self._transfers.begun(filed)
         outcomes = await self._index.store(filed, list(begun.values()))
         if "stored" in outcomes:
-            self._app.db.announce("charrua_change")
+            self._tell_followers()
         else:
             self._transfers.forget(begun)
         by_number = dict(zip(ordered, outcomes, strict=True))
         return [by_number[number] for number in range(len(group))]
+
+    def _tell_followers(self) -> None:
+        """Wake the followers of the change feed, soon and for all that is stored until then."""
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(TELL_AFTER_S, self._tell)
+
+    def _tell(self) -> None:
+        self._telling = None
+        self._app.db.announce(CHANNEL)
 
 
 async def _scanned(spool: Spool) -> Header:
