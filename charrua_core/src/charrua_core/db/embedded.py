@@ -17,6 +17,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import asyncpg
+
 from charrua_core.db import postmaster
 from charrua_core.db.locks import FileLock
 from charrua_core.db.postmaster import Postmaster
@@ -30,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 # What the promise "success means on disk" rests on; nothing in postgresql.conf overrides these.
 DURABLE = ("fsync=on", "full_page_writes=on", "synchronous_commit=on")
+
+# After a crash PostgreSQL flushes its folder; file by file that takes more than a second.
+RECOVERY = ("recovery_init_sync_method=syncfs",) if postmaster.LINUX else ()
 
 # Written to postgresql.conf when the folder is made; an administrator may change them there.
 CONFIGURATION = (
@@ -52,7 +57,7 @@ class EmbeddedServer:
     def __init__(self, folder: Path, options: tuple[str, ...] = ()) -> None:
         """Describe the server in `folder`; `options` are further `name=value` settings of PostgreSQL."""
         self.folder = folder.resolve()
-        self._options = (*options, *DURABLE)
+        self._options = (*RECOVERY, *options, *DURABLE)
         self._change = FileLock(self.folder.with_name(f"{folder.name}.lock"))
         self._users = FileLock(self.folder.with_name(f"{folder.name}.users"))
 
@@ -123,7 +128,7 @@ class EmbeddedServer:
     async def _run(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         process: subprocess.Popen[bytes] | None = None
-        while not self._ready():
+        while not await self._ready():
             if time.monotonic() > deadline:
                 raise DatabaseUnavailable(f"PostgreSQL did not start:\n{self._last_words()}")
             if not self._answers() and (process is None or process.poll() is not None):
@@ -132,9 +137,17 @@ class EmbeddedServer:
                 process = self._start()
             await asyncio.sleep(POLL_S)
 
-    def _ready(self) -> bool:
+    async def _ready(self) -> bool:
+        """Whether it lets us in: one that was just killed may look alive for a moment."""
         found = Postmaster.read(self.folder)
-        return found is not None and found.status == "ready" and found.answers()
+        if found is None or found.status != "ready":
+            return False
+        try:
+            connection = await asyncpg.connect(found.url("postgres", self._password()), timeout=10)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+        await connection.close()
+        return True
 
     def _answers(self) -> bool:
         found = Postmaster.read(self.folder)
@@ -143,7 +156,7 @@ class EmbeddedServer:
     def _start(self) -> subprocess.Popen[bytes]:
         postmaster.reap()
         postmaster.make_private_folder(self.folder)
-        postmaster.forget_stale(self.folder)
+        postmaster.forget_dead(self.folder)
         options = [word for line in self._options for word in ("-c", line)]
         return postmaster.spawn([*options, *postmaster.listening_options(self.folder)], self.folder, self._log)
 
@@ -163,18 +176,18 @@ class EmbeddedServer:
         await asyncio.sleep(min(0.2, max(0.0, deadline - time.monotonic())))
 
     async def _stop(self) -> None:
-        deadline = time.monotonic() + STOP_TIMEOUT_S
         found = Postmaster.read(self.folder)
-        if found is None or not found.answers():
+        if found is None:
             return
-        found.stop(self.folder)
-        while (self.folder / "postmaster.pid").exists():
-            if time.monotonic() > deadline:
-                logger.warning("PostgreSQL did not stop in time; it will recover at its next start")
-                found.stop(self.folder, at_once=True)
-                deadline = float("inf")
-            await asyncio.sleep(POLL_S)
-        postmaster.reap()
+        for at_once in (False, True):
+            found.stop(self.folder, at_once)
+            deadline = time.monotonic() + STOP_TIMEOUT_S
+            while time.monotonic() < deadline:
+                if not (self.folder / "postmaster.pid").exists() or not found.lives(self.folder):
+                    postmaster.reap()
+                    return
+                await asyncio.sleep(POLL_S)
+            logger.warning("PostgreSQL did not stop in time")
 
 
 def _memory() -> tuple[str, ...]:

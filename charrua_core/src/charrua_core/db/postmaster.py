@@ -26,6 +26,7 @@ SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_PATH_BYTES = 103  # sun_path of macOS, the shortest; Linux has 107
 OTHER_USERS = ("charrua", "postgres", "nobody")
 WINDOWS = sys.platform == "win32"
+LINUX = sys.platform == "linux"
 
 _started: list[subprocess.Popen[bytes]] = []
 """The servers that this process started, so that it can tell and reap those that ended."""
@@ -62,6 +63,22 @@ class Postmaster:
         with socket.socket(family) as probe:
             probe.settimeout(5)
             return probe.connect_ex(address) == 0
+
+    def lives(self, folder: Path) -> bool:
+        """Whether its process is there, and is the server of this folder."""
+        if LINUX:
+            with suppress(FileNotFoundError, ProcessLookupError):
+                return os.fsencode(folder) in Path("/proc", str(self.pid), "cmdline").read_bytes().split(b"\0")
+            return False
+        if WINDOWS:
+            return self.answers()
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            pass
+        return True
 
     def stop(self, folder: Path, at_once: bool = False) -> None:
         """Ask the server to end its sessions and stop; `at_once` leaves the tidying to the next start."""
@@ -158,16 +175,14 @@ def reap() -> None:
     _started[:] = [process for process in _started if process.poll() is None]
 
 
-def forget_stale(folder: Path) -> None:
-    """Remove a `postmaster.pid` whose number now belongs to another process.
+def forget_dead(folder: Path) -> None:
+    """Remove the lock files of a server that is dead, where its number may belong to another process now.
 
     PostgreSQL itself refuses to start then (in containers the same small numbers come again after each restart). Remaining
     children of the dead server are still noticed, by their shared memory.
     """
     found = Postmaster.read(folder)
-    command_line = Path("/proc", str(found.pid), "cmdline") if found else None
-    if command_line is None or not command_line.exists():
-        return
-    with suppress(FileNotFoundError):
-        if os.fsencode(folder) not in command_line.read_bytes().split(b"\0"):
-            (folder / "postmaster.pid").unlink()
+    if found is not None and not found.lives(folder):
+        (folder / "postmaster.pid").unlink(missing_ok=True)
+        if found.socket_folder:
+            Path(found.socket_folder, f"{SOCKET_NAME}.lock").unlink(missing_ok=True)
