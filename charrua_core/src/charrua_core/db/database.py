@@ -251,21 +251,25 @@ def _server_settings(settings: dict[str, str]) -> dict[str, str]:
 
 
 def _set_codecs(connection: Any, _record: object) -> None:
-    connection.run_async(
-        lambda driver: driver.set_type_codec(
-            "jsonb", schema="pg_catalog", encoder=_encode, decoder=_decode, format="binary"
+    connection.run_async(_set_json_codecs)
+
+
+async def _set_json_codecs(driver: asyncpg.Connection) -> None:
+    """Let JSON in as bytes, text or an object, and out as bytes."""
+    for name, prefix in (("json", b""), ("jsonb", b"\x01")):  # the version of jsonb's format
+        await driver.set_type_codec(
+            name,
+            schema="pg_catalog",
+            encoder=lambda value, prefix=prefix: prefix + _as_bytes(value),
+            decoder=lambda value, prefix=prefix: value[len(prefix) :],
+            format="binary",
         )
-    )
 
 
-def _encode(value: Any) -> bytes:
+def _as_bytes(value: Any) -> bytes:
     if isinstance(value, str):
-        value = value.encode()
-    return b"\x01" + (value if isinstance(value, bytes) else orjson.dumps(value))
-
-
-def _decode(value: bytes) -> bytes:
-    return value[1:]  # after the version of the format
+        return value.encode()
+    return value if isinstance(value, bytes) else orjson.dumps(value)
 
 
 def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
