@@ -23,8 +23,8 @@ from charrua_core.types import Level
 
 ROOT = "1.2.826.0.1.3680043.10.1"
 BATCH = 20_000
-LAST_DAY = date(2026, 6, 30)
-DAYS = 3650
+FIRST_DAY = date(2016, 1, 1)
+STUDIES_A_DAY = 275
 PATIENTS = 400_000
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
@@ -65,7 +65,7 @@ def _name(chance: random.Random) -> str:
 def study(number: int) -> Row:
     """Give the row of a study; its id is `number`."""
     chance = random.Random(number)
-    day = LAST_DAY - timedelta(days=min(int(chance.expovariate(1.5 / DAYS)), 3 * DAYS))
+    day = FIRST_DAY + timedelta(days=number // STUDIES_A_DAY)
     patient_id = chance.randrange(1_000_000, 1_000_000 + PATIENTS)
     patient = random.Random(patient_id)
     born = date(1930, 1, 1) + timedelta(days=patient.randrange(33_000))

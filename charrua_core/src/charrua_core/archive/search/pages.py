@@ -21,7 +21,7 @@ LARGEST_PAGE = {Level.PATIENT: 500, Level.STUDY: 2000, Level.SERIES: 2000, Level
 GROWTH = 4
 NAME_WALK = 50_000
 """The newest studies among which a frequent name is looked for, in the index alone; a rarer one is looked up."""
-ROW_WALK = 2_000
+ROW_WALK = 10_000
 """The same for texts that are in the rows only."""
 QUERY_CANCELED = "57014"
 
