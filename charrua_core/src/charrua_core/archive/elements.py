@@ -70,6 +70,8 @@ class Entry(NamedTuple):
     facts: dict[str, str] | None
     after: Context | None
     elements: int
+    parts: tuple[bytes, ...] = ()
+    """The fragments of several elements in a row, one by one."""
 
 
 class Context:
@@ -137,15 +139,16 @@ class Context:
         if len(raw) > _LONGEST_RUN or len(self.runs) >= _MOST_ELEMENTS:
             return
         facts: dict[str, str] = {}
+        parts: list[bytes] = []
         for entry in entries:
             facts.update(entry.facts or {})
-        ordered = all(one.last < other.first for one, other in pairwise(entries))
-        fragment = b",".join([entry.fragment for entry in entries if entry.fragment])
-        count = sum(entry.elements for entry in entries)
-        if ordered:
-            last = entries[-1]
-            self.runs[key] = Entry(raw, fragment, entries[0].first, last.last, facts or None, last.after, count)
-            self.memo.spend(2 * len(raw) + len(fragment))
+            parts += entry.parts or ([entry.fragment] if entry.fragment else [])
+        if all(one.last < other.first for one, other in pairwise(entries)):
+            first, last = entries[0].first, entries[-1]
+            elements = sum([entry.elements for entry in entries])
+            joined = b",".join(parts)
+            self.runs[key] = Entry(raw, joined, first, last.last, facts or None, last.after, elements, tuple(parts))
+            self.memo.spend(2 * len(raw) + len(joined))
 
     def forget(self) -> None:
         """Drop all that is remembered."""

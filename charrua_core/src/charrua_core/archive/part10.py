@@ -176,7 +176,7 @@ def _meta_elements(head: bytes, offset: int) -> Iterator[tuple[int, bytes, int]]
 
 def _check_length(declared: int, start: int, offset: int, head: bytes) -> None:
     """The group length is wrong in some files; it is believed only to tell a file that ends within its meta group."""
-    if start + 12 + declared > offset >= len(head) and len(head) < _LONGEST_META:
+    if start + 12 + declared > offset > len(head) - 8 and len(head) < _LONGEST_META:
         raise HeaderDamaged("the file ends within its file meta group")
 
 

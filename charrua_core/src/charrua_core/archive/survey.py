@@ -88,7 +88,7 @@ class _ToUnicode(_PlainWalk):
         self.run()
         if self.unparsed:
             raise HeaderDamaged("the data set is too complex to be written anew")
-        return b"".join(self._fragments)
+        return b"".join([one for one in self._read_so_far if isinstance(one, bytes)])
 
     def _value(self, position: int, head: Head, context: Context) -> Entry:
         after = super()._value(position, head, context).after

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from itertools import chain
 
 import orjson
 
@@ -30,7 +31,9 @@ _ITEM_END = 0xFFFEE00D
 _SEQUENCE_END = 0xFFFEE0DD
 _PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _OFFSET_TABLE = 0x7FE00001
+_LEFT_THERE = _PIXELS | {_OFFSET_TABLE}
 _LONGEST_OFFSET_TABLE = 16 << 20
+_KEY = 10  # bytes of `"GGGGEEEE"`
 _AFTER_BUDGET = 5_000  # elements, and bytes of JSON for each of 64, still read behind a sequence that spent the budget
 
 
@@ -42,14 +45,14 @@ class Walk:
         self._offset = offset
         self._depth = budgets.depth
         self._inline_bytes, self._inline_text = budgets.inline_bytes, budgets.inline_text
-        self._tick = clock.check
+        self._clock, self._tick = clock, clock.check
         self._context = memo.context(layout, DEFAULT, False)
         self._buffer = b""
         self._base = self._next = 0
         self._elements_left = budgets.elements
         self._json_left = budgets.json_bytes
         self._skip_to: int | None = None
-        self._fragments: list[bytes] = []
+        self._read_so_far: list[bytes | Entry] = []
         self._levels: list[Level] = []
         self._closed = b""
         self._ordered = True
@@ -74,14 +77,16 @@ class Walk:
                     return
             self.unparsed = True
             self._elements_left, self._json_left = _AFTER_BUDGET, _AFTER_BUDGET * 64
+            self._clock.allow_more()
             self._levels.clear()
             self._next, self._skip_to = self._skip_to, None
 
     def json(self) -> bytes:
-        """Give the data set in the DICOM JSON Model."""
-        text = b"{%s}" % b",".join(self._fragments)
-        # A tag that stands twice: the last one counts, as it does for every reader of JSON.
-        return text if self._ordered else bytes(orjson.dumps(orjson.loads(text)))
+        """Give the data set in the DICOM JSON Model; of a tag that stands twice, the last one counts."""
+        if self._ordered:
+            return b"{%s}" % b",".join([one if isinstance(one, bytes) else one.fragment for one in self._read_so_far])
+        every = chain.from_iterable([one] if isinstance(one, bytes) else one.parts for one in self._read_so_far)
+        return b"{%s}" % b",".join({fragment[:_KEY]: fragment for fragment in every}.values())
 
     def frame_offsets(self) -> bytes | None:
         """Give the offsets of the encapsulated frames, as `Header.frame_offsets` has them."""
@@ -96,7 +101,7 @@ class Walk:
         context = self._context
         runs, elements = context.runs, context.elements
         buffer, at = self._window(self._next), 0
-        append = self._fragments.append
+        append = self._read_so_far.append
         streak: list[Entry] = []
         streak_key, last = b"", -1
         while True:
@@ -128,7 +133,7 @@ class Walk:
                 self._ordered = False
             last = entry.last
             if entry.fragment:
-                append(entry.fragment)
+                append(entry if entry.parts else entry.fragment)
             if entry.facts:
                 self.facts.update(entry.facts)
             if entry.after is not None:
@@ -214,7 +219,7 @@ class Walk:
         if length == UNDEFINED:
             return self._encapsulated(head, context)
         end = value + length
-        if length > (self._inline_bytes if vr in BINARY_VRS else self._inline_text) or tag in _PIXELS:
+        if length > (self._inline_bytes if vr in BINARY_VRS else self._inline_text) or tag in _LEFT_THERE:
             return self._bulk(position, head)
         if end - self._base > len(self._buffer) or position < self._base:
             self._window(position, max(_WINDOW, end - position))
