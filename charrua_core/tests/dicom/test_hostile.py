@@ -265,8 +265,9 @@ async def test_pipelined_requests_wait_their_turn_in_the_socket(scp, wire, raw):
     scp.on_store, running = slow, []
     peer = await wire()
     await peer.associate()
-    await peer.send(*([raw.store, raw.p_data(3, 2, b"data")] * 20))
-    assert [(await peer.response()).status for _ in range(20)] == [0] * 20
+    await peer.send(*([raw.store, raw.p_data(3, 2, b"data"), raw.echo, raw.echo] * 10))
+    fields = [(await peer.response()).command_field for _ in range(30)]
+    assert fields == [0x8001, 0x8030, 0x8030] * 10
 
 
 async def test_ten_thousand_pipelined_requests_stay_in_the_socket(scp, wire, raw):

@@ -101,8 +101,11 @@ class Exchange:
     # Life
 
     def when_ended(self, callback: Callable[[AssociationStats], None]) -> None:
-        """Have the callback called, once, when the association has ended, however it did."""
-        self._when_ended.append(callback)
+        """Have the callback called, once, when the association has ended, however it did; at once if it has."""
+        if self.stats.end:
+            callback(self.stats)
+        else:
+            self._when_ended.append(callback)
 
     @property
     def busy(self) -> bool:
@@ -153,8 +156,14 @@ class Exchange:
             replies.wake()
         if self._released is not None and not self._released.done():
             self._released.set_result(None)
+        self._tell_end()
+
+    def _tell_end(self) -> None:
         for callback in self._when_ended:
-            callback(self.stats)
+            try:
+                callback(self.stats)
+            except Exception:
+                log.exception("not told of the end", extra={"action": "failed", "association": self.id})
 
     def _require_open(self) -> None:
         if not self.is_open:
