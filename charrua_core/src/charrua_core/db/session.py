@@ -61,7 +61,11 @@ class Session:
                     await self._connection.add_listener(channel, self._called)
         self._start()
         await self._connected.wait()
-        return lambda: self._callbacks[channel].remove(callback)
+        return lambda: self._forget(channel, callback)
+
+    def _forget(self, channel: str, callback: Callback) -> None:
+        with suppress(ValueError):
+            self._callbacks[channel].remove(callback)
 
     def announce(self, channel: str, payload: str = "") -> None:
         """Notify the channel soon; alike notifications of the same moment become one."""

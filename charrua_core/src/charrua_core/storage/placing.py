@@ -22,6 +22,7 @@ from charrua_core import faults
 from charrua_core.errors import CharruaError, DatasetMismatch, StorageFailed, StorageFull
 from charrua_core.types import is_valid_uid
 
+TRIES = 50  # to name a file while others remove its folder, each time just then
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -85,8 +86,13 @@ def move(placing: Placing, root: Path) -> Path:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it; also while another process removes empty ones."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make a folder and those above it, all for us alone; FileNotFoundError where another process removes one meanwhile."""
+    with suppress(FileExistsError):
+        try:
+            folder.mkdir(mode=0o700)
+        except FileNotFoundError:
+            make_folder(folder.parent)
+            folder.mkdir(mode=0o700)
 
 
 def failure(error: OSError) -> CharruaError:
@@ -104,14 +110,14 @@ def _names(wanted: PurePath) -> Iterator[Path]:
 
 
 def _rename_into_folder(spool: Path, target: Path) -> None:
-    for _ in range(5):
-        try:
+    for _ in range(TRIES):
+        with suppress(FileNotFoundError):
             return rename_new(spool, target)
-        except FileNotFoundError:
-            if not spool.exists():
-                raise
+        if not spool.exists():
+            raise FileNotFoundError(errno.ENOENT, "the spooled file is gone", str(spool))
+        with suppress(FileNotFoundError):
             make_folder(target.parent)
-    raise StorageFailed(f"the folder {target.parent} vanishes again and again")
+    raise OSError(errno.EBUSY, "its folder vanishes again and again", str(target))
 
 
 def rename_new(source: Path, target: Path) -> None:

@@ -64,6 +64,7 @@ class Volume:
         if self._watch is not None:
             self._watch.cancel()
         if self._opened:
+            self._opened = False
             await self._spool.close()
 
     # -- taking objects --------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -45,6 +46,7 @@ class Volumes:
         self._settings = settings
         self._threads = ThreadPoolExecutor(settings["storage_sync_threads"], thread_name_prefix="storage")
         self._volumes: dict[int, Volume] = {}
+        self._stop_listening: Callable[[], None] = lambda: None
         self._loading: asyncio.Task[None] | None = None
         self.current: Volume
 
@@ -55,17 +57,24 @@ class Volumes:
         Raises StorageFailed where its folder cannot be written, or is not the one it was (a disk that is not mounted).
         """
         volumes = cls(db, settings)
-        root = volumes._absolute(settings["volume"] or "volume-1")
-        number, new = await volumes._register(root)
-        _mark(root, new)
-        await volumes._load()
-        volumes.current = volumes.by_id(number)
-        await volumes.current.open()
-        await db.listen(CHANNEL, volumes._reload)
+        try:
+            await volumes._open(volumes._absolute(settings["volume"] or "volume-1"))
+        except BaseException:
+            await volumes.close()
+            raise
         return volumes
+
+    async def _open(self, root: Path) -> None:
+        number, new = await self._register(root)
+        _mark(root, new)
+        await self._load()
+        self.current = self.by_id(number)
+        await self.current.open()
+        self._stop_listening = await self._db.listen(CHANNEL, self._reload)
 
     async def close(self) -> None:
         """Close the volumes, leaving nothing of this process in the spool."""
+        self._stop_listening()
         for volume in self._volumes.values():
             await volume.close()
         self._threads.shutdown(wait=True)
