@@ -173,7 +173,7 @@ def _study_row(
         "instance_count": sum(one.shown for one in shown),
         "size_bytes": sum(one.size_bytes for one in shown),
         "deleted_by": None if shown else emptied_by,
-        **_moments(here or own, merges),
+        **_moments(here, own, merges),
     }
 
 
@@ -187,12 +187,17 @@ def _original(uid: str, own: Sequence[SeriesSummary], records: Sequence[Record])
     return found[-1] if found else {STUDY_INSTANCE_UID: {"vr": "UI", "Value": [uid]}}
 
 
-def _moments(series: Sequence[SeriesSummary], merges: Sequence[Record]) -> dict[str, datetime]:
-    firsts = [one.first_received_at for one in series if one.first_received_at]
-    lasts = [one.last_received_at for one in series if one.last_received_at]
-    if not firsts:  # nothing is left but the merge that later arrivals follow
-        firsts = lasts = [merges[0].made_at]
-    return {"first_received_at": min(firsts), "last_received_at": max(lasts)}
+def _moments(
+    here: Sequence[SeriesSummary], own: Sequence[SeriesSummary], merges: Sequence[Record]
+) -> dict[str, datetime]:
+    """When the first and the last of its objects came. An emptied study keeps to what no later arrival changes."""
+    if here:
+        firsts = [one.first_received_at for one in here if one.first_received_at]
+        lasts = [one.last_received_at for one in here if one.last_received_at]
+        return {"first_received_at": min(firsts), "last_received_at": max(lasts)}
+    firsts = [one.first_received_at for one in own if one.first_received_at]
+    moment = min(firsts) if firsts else merges[0].made_at
+    return {"first_received_at": moment, "last_received_at": moment}
 
 
 def _last_of(records: Iterable[Record]) -> str:

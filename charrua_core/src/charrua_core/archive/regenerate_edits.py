@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -17,7 +18,7 @@ from charrua_core.archive.edit_record import Record
 from charrua_core.archive.journal import Aborted, Damaged
 from charrua_core.archive.moves import is_move, relocate
 from charrua_core.archive.remove import plan_purge
-from charrua_core.tables import edit, instance
+from charrua_core.tables import edit, instance, series
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,20 +112,36 @@ async def _drop_copies(tx: AsyncConnection) -> list[str]:
     """
     key = (instance.c.sop_instance_uid, instance.c.dataset_digest)
     several = select(*key).group_by(*key).having(func.count() > 1).subquery()
-    columns = (instance.c.id, instance.c.path, instance.c.received_at, edit.c.made_at.label("deleted_at"))
+    columns = (
+        instance.c.id,
+        instance.c.path,
+        instance.c.received_at,
+        instance.c.arrival_id,
+        series.c.received_study_uid,
+    )
     statement = (
         select(*key, *columns)
         .join(several, (key[0] == several.c.sop_instance_uid) & (key[1] == several.c.dataset_digest))
-        .outerjoin(edit, edit.c.id == instance.c.deleted_by)
-        .order_by(*key, instance.c.received_at, instance.c.arrival_id, instance.c.path)
+        .join(series, series.c.id == instance.c.series_id)
+        .order_by(*key, instance.c.received_at, instance.c.arrival_id, func.length(instance.c.path), instance.c.path)
     )
     copies = []
     for _, versions in groupby((await tx.execute(statement)).all(), key=lambda row: row[:2]):
         first, *others = versions
         for row in others:
-            if first.deleted_at is None or row.received_at < first.deleted_at:
-                copies.append(row)
-            else:
+            if await _was_deleted(tx, first, row.received_at):
                 first = row
+            else:
+                copies.append(row)
     await tx.execute(instance.delete().where(instance.c.id.in_([row.id for row in copies])))
     return [row.path for row in copies]
+
+
+async def _was_deleted(tx: AsyncConnection, row: Any, at: datetime) -> bool:
+    """Whether an object was out of sight at that moment."""
+    if row.received_at == at:
+        return False
+    records = await edit_record.touching(tx, [row.received_study_uid])
+    made_at = {record.id: record.made_at for record in records}
+    deletions = [one for one in records if one.kind == "delete" and row.arrival_id.hex in one.arrivals]
+    return any(one.made_at < at and (one.undone_by is None or made_at[one.undone_by] > at) for one in deletions)
