@@ -15,11 +15,13 @@ from typing import Any
 import pytest
 
 from charrua_core.app import App
+from charrua_core.app import Start as StartOfProcess
 from charrua_core.dicom import ProposedContext, associate
 from charrua_core.errors import AssociationAborted, AssociationRejected, CharruaError, PluginFailed, SettingInvalid
 from charrua_core.services import Background
+from charrua_core.services.serve import serve
 from charrua_core.testing.devices import UNCOMPRESSED, VERIFICATION, Modality
-from charrua_core.testing.running import Archive
+from charrua_core.testing.running import Archive, as_variables
 
 WITHOUT = ("storescp", "qr", "route_modality")
 ECHO = """
@@ -96,46 +98,79 @@ async def test_one_data_folder_has_one_server(start: Start) -> None:
     assert str(archive.process.pid) in told
 
 
-async def test_a_taken_port_is_told_in_a_line(start: Start) -> None:
+async def test_what_stops_a_start_is_told_in_a_line(start: Start, write_plugin: Write) -> None:
+    with pytest.raises(AssertionError, match="charrua: plugin vendor cannot be loaded") as failure:
+        await start(write_plugin("vendor", "import no_such_module"))
+    assert "Traceback" not in str(failure.value)
+
+
+@pytest.fixture
+def failing_start(environment: dict[str, str], write_plugin: Write) -> Start:
+    """Serve in this process until it fails; gives what it says."""
+
+    async def failing_start(*plugins: str, **settings: Any) -> str:
+        variables = {**environment, **as_variables(settings)}
+        with pytest.raises(CharruaError) as failure:
+            await serve(StartOfProcess(variables, WITHOUT, plugins))
+        return str(failure.value)
+
+    return failing_start
+
+
+async def test_a_taken_port_stops_the_start(failing_start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(
-            AssertionError, match=f"the DICOM listener cannot listen at 127.0.0.1 port {port}"
-        ) as failure:
-            await start(settings={"dicom_port": port})
-    assert "Traceback" not in str(failure.value)
+        told = await failing_start(dicom_port=port)
+    assert f"the DICOM listener cannot listen at 127.0.0.1 port {port}" in told
 
 
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        ("import no_such_module", "plugin vendor cannot be loaded"),
         ("@hookimpl\ndef on_objekt_stored(stored):\n    pass", "on_objekt_stored"),
-        ("@hookimpl\ndef services(app):\n    raise RuntimeError('no licence')", "plugin vendor, hook services"),
-        ("@hookimpl\ndef settings():\n    return [5]", "plugin vendor"),
+        (
+            "@hookimpl\ndef services(app):\n    raise RuntimeError('no licence')",
+            "hook services: RuntimeError: no licence",
+        ),
+        ("@hookimpl\ndef settings():\n    return [5]", "hook settings: it gave int among what must be Setting"),
+        ("@hookimpl\ndef dimse_services(app):\n    return [5]", "hook dimse_services: it gave int"),
+        ("@hookimpl\ndef job_types(app):\n    return 5", "hook job_types: it gave int where a list is asked for"),
+        ("@hookimpl\ndef migrations():\n    return ['no.such.package']", "no.such"),
     ],
 )
 async def test_a_bad_plugin_stops_the_start_with_its_name(
-    start: Start, write_plugin: Write, source: str, told: str
+    failing_start: Start, write_plugin: Write, source: str, told: str
 ) -> None:
-    with pytest.raises(AssertionError, match=told) as failure:
-        await start(write_plugin("vendor", source))
-    assert "Traceback" not in str(failure.value)
+    said = await failing_start(write_plugin("vendor", source))
+    assert "plugin vendor" in said
+    assert told in said
 
 
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"dicom_port": "high"}, r"dicom_port from the environment \(CHARRUA_DICOM_PORT\)"),
+        ({"dicom_port": "high"}, "dicom_port from the environment (CHARRUA_DICOM_PORT)"),
+        ({"dicom_aet": "SEVENTEEN_LETTERS"}, "1 to 16 ASCII characters"),
         ({"dicom_tls": "require"}, "dicom_tls require"),
         ({"dicom_tls": "encrypt", "dicom_tls_certificate": "/nowhere.pem"}, "/nowhere.pem"),
+        ({"dicom_host": "no.such.host.invalid"}, "cannot listen at no.such.host.invalid"),
         ({"database_url": "postgresql://nobody@127.0.0.1:1/none"}, "the database"),
+        ({"data_dir": "/dev/null/data"}, "/dev/null/data"),
+        ({"volume": "/dev/null/volume"}, "/dev/null/volume"),
     ],
 )
-async def test_a_bad_setting_stops_the_start_with_its_name(start: Start, settings: dict[str, Any], told: str) -> None:
-    with pytest.raises(AssertionError, match=told) as failure:
-        await start(settings=settings)
-    assert "Traceback" not in str(failure.value)
+async def test_a_bad_setting_stops_the_start_with_its_name(
+    failing_start: Start, settings: dict[str, Any], told: str
+) -> None:
+    assert told in await failing_start(**settings)
+
+
+async def test_an_index_that_is_half_built_is_not_served(failing_start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def under_way(_db: Any) -> bool:
+        return True
+
+    monkeypatch.setattr("charrua_core.archive.regenerate.under_way", under_way)
+    assert "charrua archive regenerate" in await failing_start()
 
 
 async def test_a_setting_whose_effect_is_now_works_at_once_in_every_process(start: Start) -> None:
@@ -159,6 +194,15 @@ async def test_tls_is_spoken_with_a_certificate_of_its_own_making(start: Start) 
     assert await Modality(archive.peer).echo() == 0
     with pytest.raises(CharruaError):
         await Modality(replace(archive.peer, tls_mode="off", timeout_s=5)).echo()
+
+
+async def test_tls_may_have_a_port_of_its_own(start: Start) -> None:
+    archive = await start(settings={"dicom_tls": "encrypt", "dicom_tls_port": 0})
+    plain, encrypted = archive.ready.removeprefix("ready ").split(", ")
+    assert (plain.split()[0], encrypted.split()[0]) == ("dicom", "dicom+tls")
+    assert await Modality(archive.peer).echo() == 0
+    port = int(encrypted.rsplit(":", 1)[1])
+    assert await Modality(replace(archive.peer, port=port, tls_mode="encrypt")).echo() == 0
 
 
 # -- worker processes --------------------------------------------------------------------------------------------------------

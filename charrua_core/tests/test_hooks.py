@@ -102,6 +102,14 @@ def test_a_hook_that_is_called_in_line_cannot_be_async(load: Load) -> None:
         load(vendor="@hookimpl\nasync def accept_object(candidate):\n    pass\n")
 
 
+def test_a_module_that_would_hide_a_hook_stops_the_loading(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "shadowed").mkdir()
+    for name in ("__init__", "settings"):
+        (tmp_path / "shadowed" / f"{name}.py").touch()
+    with pytest.raises(PluginFailed, match="plugin shadowed has a module settings"):
+        Hooks(modules=["shadowed"])
+
+
 def test_a_blocked_plugin_is_not_even_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise ImportError("never to be loaded")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
+from charrua_core import tables
+from charrua_core.db import Database
 from charrua_core.errors import SettingInvalid
-from charrua_core.settings import Setting, Settings
+from charrua_core.settings import CHANNEL, Setting, Settings, Source
 from charrua_core.settings.core import SETTINGS
 
 
@@ -52,6 +56,7 @@ def test_a_value_is_read_by_its_type(kind: Any, given: Any, value: Any) -> None:
         (declare(str, choices=("off", "encrypt")), "ssl", "one of off, encrypt"),
         (declare(tuple, choices=("echo", "store")), "echo delete", "one of echo, store"),
         (declare(str), 5, "text"),
+        (declare(str, pattern="[A-Z]{1,4}", unit="1 to 4 capitals"), "Night", "1 to 4 capitals"),
     ],
 )
 def test_an_impossible_value_is_refused_with_the_reason(setting: Setting, given: Any, told: str) -> None:
@@ -115,3 +120,74 @@ def test_two_plugins_cannot_declare_one_setting() -> None:
 def test_a_setting_is_named_in_snake_case(name: str) -> None:
     with pytest.raises(SettingInvalid, match="cannot be named"):
         Setting(name, int, 1, help="A value.", since="0.1")
+
+
+# -- kept in the database ------------------------------------------------------------------------------------------------------
+async def put(db: Database, settings: Settings, name: str, value: Any) -> None:
+    async with db.transaction() as tx:
+        await settings.store(tx, name, value, "test")
+
+
+async def test_the_database_wins_over_the_file_and_loses_to_the_environment(db: Database) -> None:
+    settings = Settings.load(SETTINGS, {"CHARRUA_DICOM_PORT": "4242"}, {"dicom_port": 1, "dicom_aet": "FILE"})
+    await put(db, settings, "dicom_port", "104")
+    await put(db, settings, "dicom_aet", "DATABASE")
+    await settings.refresh(db)
+    assert settings.found("dicom_port") == (4242, Source.ENVIRONMENT)
+    assert settings.found("dicom_aet") == ("DATABASE", Source.DATABASE)
+    await put(db, settings, "dicom_aet", None)
+    assert (await refreshed(settings, db)).found("dicom_aet") == ("FILE", Source.FILE)
+
+
+async def refreshed(settings: Settings, db: Database) -> Settings:
+    await settings.refresh(db)
+    return settings
+
+
+async def test_every_type_of_value_comes_back_from_the_database_as_it_was(db: Database) -> None:
+    values = {"verify_aets": True, "log_level": 2, "undo_days": 7, "dicom_idle_timeout": timedelta(minutes=5)}
+    values |= {"volume": Path("/srv/images"), "unknown_aets_may": ("echo", "query")}
+    settings = Settings.load(SETTINGS, {}, {})
+    for name, value in values.items():
+        await put(db, settings, name, value)
+    await settings.refresh(db)
+    assert {name: settings[name] for name in values} == values
+
+
+async def test_what_takes_effect_at_a_start_waits_for_one(db: Database) -> None:
+    settings = await refreshed(Settings.load(SETTINGS, {}, {}), db)
+    await put(db, settings, "dicom_port", 104)
+    await put(db, settings, "verify_aets", True)
+    await settings.refresh(db)
+    assert (settings["dicom_port"], settings["verify_aets"]) == (11112, True)
+    assert settings.pending() == ["dicom_port"]
+
+
+async def test_a_value_that_became_impossible_stops_a_start_but_not_a_running_archive(db: Database) -> None:
+    running = await refreshed(Settings.load(SETTINGS, {}, {}), db)
+    async with db.transaction() as tx:
+        await tx.execute(insert(tables.setting).values(name="log_level", value=9, changed_by="an older release"))
+    await running.refresh(db)
+    assert running["log_level"] == 1
+    with pytest.raises(SettingInvalid, match="log_level from the database"):
+        await Settings.load(SETTINGS, {}, {}).refresh(db)
+
+
+async def test_settings_of_a_plugin_that_is_gone_do_no_harm(db: Database) -> None:
+    async with db.transaction() as tx:
+        await tx.execute(insert(tables.setting).values(name="gone", value=1, changed_by="test"))
+    assert "gone" not in await refreshed(Settings.load(SETTINGS, {}, {}), db)
+
+
+async def test_a_changed_setting_is_told_to_all_processes(db: Database) -> None:
+    told: asyncio.Queue[str] = asyncio.Queue()
+    await db.listen(CHANNEL, told.put_nowait)
+    await put(db, Settings.load(SETTINGS, {}, {}), "log_level", 2)
+    async with asyncio.timeout(5):
+        while await told.get() != "log_level":
+            pass
+
+
+async def test_what_the_database_cannot_hold_is_refused(db: Database) -> None:
+    with pytest.raises(SettingInvalid, match="CHARRUA_DATABASE_URL"):
+        await put(db, Settings.load(SETTINGS, {}, {}), "database_url", "postgresql://")

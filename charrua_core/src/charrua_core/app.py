@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charrua_core import audit, logs, peers
@@ -15,6 +15,7 @@ from charrua_core.archive.ingest import Ingest
 from charrua_core.audit import AuditTrail
 from charrua_core.db import Database
 from charrua_core.dicom.configured import limits_of
+from charrua_core.errors import PluginFailed
 from charrua_core.hooks import Hooks
 from charrua_core.jobs import Jobs
 from charrua_core.peers import Peers
@@ -60,10 +61,10 @@ class App:
             yield app
 
     async def _open(self, parts: AsyncExitStack) -> None:
-        self._data_dir().mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.data_dir = self.start.data_dir(self.settings)
         self.db = await Database.open(self.settings)
         parts.push_async_callback(self.db.close)
-        await self.db.upgrade(self.hooks.gather_of(str, "migrations"))
+        await self.db.upgrade(migrations_of(self.hooks))
         await self.settings.refresh(self.db)
         if self.roles:
             self._start_log()
@@ -82,11 +83,8 @@ class App:
         if self.roles:
             await self._follow_changes()
 
-    def _data_dir(self) -> Path:
-        return Path(self.settings["data_dir"])
-
     def _start_log(self) -> None:
-        folder = self._data_dir() / "logs" if self.settings["log_file"] else None
+        folder = self.data_dir / "logs" if self.settings["log_file"] else None
         logs.configure(self.settings["log_level"], folder=folder, as_json=self.settings["log_json"])
 
     # -- live changes ----------------------------------------------------------------------------------------------------
@@ -132,14 +130,25 @@ class App:
 
     def identity_of(self, association: Association) -> Identity:
         """Give who asks on an association, with what it may do and see."""
-        admitted = getattr(association, "identity", None)
-        return admitted if admitted is not None else self.peers.identity(association.calling_aet)
+        return association.identity or self.peers.identity(association.calling_aet)
 
     async def change_setting(self, name: str, given: Any, *, by: str) -> Any:
         """As `change_setting`, and see it in this process at once."""
         value = await change_setting(self.db, self.settings, name, given, by=by)
         await self.settings.refresh(self.db)
         return value
+
+
+def migrations_of(hooks: Hooks) -> list[str]:
+    """Name the packages that hold migrations; PluginFailed, naming the plugin, where one cannot be imported."""
+    packages = []
+    for plugin, package in hooks.gather_by_plugin("migrations"):
+        try:
+            importlib.import_module(package)
+        except Exception as error:
+            raise PluginFailed(f"plugin {plugin}, migrations {package}: {type(error).__name__}: {error}") from error
+        packages.append(package)
+    return packages
 
 
 async def change_setting(db: Database, settings: Settings, name: str, given: Any, *, by: str) -> Any:

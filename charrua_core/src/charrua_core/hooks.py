@@ -11,6 +11,7 @@ import asyncio
 import importlib
 import inspect
 import logging
+import pkgutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -120,6 +121,10 @@ class Hooks:
         self._register(name, plugin)
 
     def _register(self, name: str, plugin: Any) -> None:
+        if hidden := _modules_named_like_hooks(plugin):
+            raise PluginFailed(
+                f"plugin {name} has a module {hidden[0]}, which hides its hook of that name once imported"
+            )
         try:
             self._manager.register(plugin, name=name)
         except (pluggy.PluginValidationError, ValueError) as error:
@@ -233,6 +238,11 @@ class Hooks:
             if answer is not None:
                 return answer
         return None
+
+
+def _modules_named_like_hooks(plugin: Any) -> list[str]:
+    paths = getattr(plugin, "__path__", ())
+    return [module.name for module in pkgutil.iter_modules(paths) if module.name in hook_names()]
 
 
 def _installed() -> Sequence[EntryPoint]:

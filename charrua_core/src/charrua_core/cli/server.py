@@ -28,7 +28,7 @@ def serve(_without: tuple[str, ...]) -> None:
 def restart() -> None:
     """Restart the services of the running server: settings that wait for a start take effect."""
     start = start_of()
-    data_dir = start.settings(start.hooks())["data_dir"]
+    data_dir = start.data_dir(start.settings(start.hooks()))
     pid = ServerLock(data_dir).holder()
     if pid is None:
         raise click.ClickException(f"no server runs in {data_dir}")

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from charrua_core import logs
-from charrua_core.app import App, change_setting
+from charrua_core.app import App, change_setting, migrations_of
 from charrua_core.cli.running import operator, start_of, table, with_app
 from charrua_core.db import Database
 from charrua_core.services.serve import run
@@ -59,9 +59,10 @@ async def _put(name: str, value: str | None) -> None:
     hooks = start.hooks()
     known = start.settings(hooks)
     known.refuse_local(name)
+    start.data_dir(known)
     db = await Database.open(known)
     try:
-        await db.upgrade(hooks.gather("migrations"))
+        await db.upgrade(migrations_of(hooks))
         await change_setting(db, known, name, value, by=operator())
     finally:
         await db.close()

@@ -34,6 +34,7 @@ from charrua_core.dicom.pdu import (
     UserIdentity,
 )
 from charrua_core.dicom.waiting import WaitingRoom
+from charrua_core.types import Identity
 
 log = logging.getLogger("charrua_core.dicom")
 
@@ -58,7 +59,7 @@ class AssociationRequest:
     """As `ssl.SSLSocket.getpeercert` gives it; None without TLS, or if the peer sent none."""
 
 
-Admit = Callable[[AssociationRequest], Awaitable[Rejection | None]]
+Admit = Callable[[AssociationRequest], Awaitable[Rejection | Identity | None]]
 OnEnd = Callable[[Association, AssociationStats], None]
 
 
@@ -69,8 +70,9 @@ async def _admit_all(_: AssociationRequest) -> None:
 class Acceptor:
     """Listens, negotiates, and lets the dispatcher's services answer.
 
-    `admit` judges each request (None: welcome). `known` says which requests may use the reserved associations. `on_end`
-    is told of every association that was established, when its connection is gone.
+    `admit` judges each request: whom it gives an identity has that as `association.identity`. `known` says which requests
+    may use the reserved associations. `on_end` is told of every association that was established, when its connection is
+    gone.
     """
 
     def __init__(
@@ -256,8 +258,10 @@ class Accepted(Association):
         self._take_facts(request)
         asked = self._request(request)
         try:
-            rejection = _malformed(request) or await self._acceptor.admit(asked)
-            rejection = rejection or self._acceptor.rejection_for_lack_of_room(asked)
+            verdict = _malformed(request) or await self._acceptor.admit(asked)
+            if isinstance(verdict, Identity):
+                self.identity, verdict = verdict, None
+            rejection = verdict or self._acceptor.rejection_for_lack_of_room(asked)
             if rejection is not None:
                 self._reject(rejection)
             else:

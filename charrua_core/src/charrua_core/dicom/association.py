@@ -14,6 +14,7 @@ from charrua_core.dicom.limits import Limits
 from charrua_core.dicom.message import Message, PresentationContext
 from charrua_core.dicom.pdu import UserIdentity
 from charrua_core.errors import AssociationAborted, CharruaError, DimseTimeout
+from charrua_core.types import Identity
 
 VERIFICATION = "1.2.840.10008.1.1"
 MEDIUM_PRIORITY = 0
@@ -54,6 +55,8 @@ class Association(Exchange):
         self.peer_implementation_uid = ""
         self.peer_implementation_version = ""
         self.user_identity: UserIdentity | None = None
+        self.identity: Identity | None = None
+        """Who asks, as `admit` has found; None where it did not say."""
         self.extended: dict[str, bytes] = {}
         """SOP class → what the acceptor answered in SOP Class Extended Negotiation (PS3.7 D.3.3.5)."""
         self.tls: TlsInfo | None = None

@@ -18,6 +18,7 @@ from charrua_core.dicom.certificates import tls_context
 from charrua_core.peers import Rejection as Refusal
 from charrua_core.services.service import Service
 from charrua_core.services.sockets import Sockets, bind
+from charrua_core.types import Identity
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -73,12 +74,12 @@ class DicomListener(Service):
         """How many associations are established."""
         return sum(len(acceptor.established) for acceptor in self._acceptors)
 
-    async def _admit(self, request: AssociationRequest) -> Rejection | None:
+    async def _admit(self, request: AssociationRequest) -> Rejection | Identity:
         verdict = await self._app.admit(request.calling_aet, request.called_aet, request.address[0])
         if isinstance(verdict, Refusal):
             return Rejection(verdict.result, verdict.source, verdict.reason)
         log.info("association", extra={"peer": request.calling_aet, "address": request.address[0]})
-        return None
+        return verdict
 
     def _is_known(self, request: AssociationRequest) -> bool:
         return self._app.peers.find(request.calling_aet) is not None

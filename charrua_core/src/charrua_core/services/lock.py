@@ -18,7 +18,6 @@ class ServerLock:
     """Held by `charrua serve` while it runs; the kernel frees it however the process ends."""
 
     def __init__(self, data_dir: Path) -> None:
-        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = FileLock(data_dir / "serve.lock")
         self._number = data_dir / "serve.pid"
 

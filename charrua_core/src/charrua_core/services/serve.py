@@ -50,7 +50,13 @@ class Stop:
         for name in ("SIGTERM", "SIGINT", "SIGHUP"):
             if hasattr(signal, name):
                 reason = RESTART if name == "SIGHUP" else name
-                loop.add_signal_handler(getattr(signal, name), self.ask, reason)
+                self._on(loop, getattr(signal, name), reason)
+
+    def _on(self, loop: asyncio.AbstractEventLoop, number: signal.Signals, reason: str) -> None:
+        try:
+            loop.add_signal_handler(number, self.ask, reason)
+        except NotImplementedError:  # the loop of Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(self.ask, reason))
 
     def ask(self, reason: str) -> None:
         """Stop, or restart; the first wish counts."""
@@ -68,7 +74,7 @@ async def serve(start: Start) -> str:
     async with AsyncExitStack() as parts:
         hooks = start.hooks()
         settings = start.settings(hooks)
-        parts.enter_context(ServerLock(settings["data_dir"]))
+        parts.enter_context(ServerLock(start.data_dir(settings)))
         several = settings["workers"] > 1
         roles = ALL_ROLES - {"dicom"} if several else ALL_ROLES
         app = await parts.enter_async_context(App.opened(start, roles=roles))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from charrua_core.errors import SettingInvalid
 from charrua_core.hooks import Hooks
 from charrua_core.settings import Setting, Settings
 
@@ -32,6 +34,17 @@ class Start:
     def settings(self, hooks: Hooks) -> Settings:
         """Read environment and file; SettingInvalid names the setting."""
         return Settings.load(hooks.gather_of(Setting, "settings"), self.env, allow_unknown=bool(self.without))
+
+    def data_dir(self, settings: Settings) -> Path:
+        """Give the data folder, made for its owner alone where it is not there; SettingInvalid if that cannot be."""
+        folder: Path = settings["data_dir"].absolute()
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise SettingInvalid(f"data_dir {folder} cannot be made: {error.strerror}") from error
+        if not os.access(folder, os.W_OK):
+            raise SettingInvalid(f"data_dir {folder} cannot be written by this user")
+        return folder
 
     def environment(self) -> dict[str, str]:
         """Give the environment with which another process starts alike."""

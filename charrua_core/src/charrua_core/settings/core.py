@@ -87,7 +87,15 @@ _LOG = [
 ]
 
 _AE = [
-    Setting("dicom_aet", str, "CHARRUA", help="AE title of this archive, 1 to 16 characters.", since="0.1"),
+    Setting(
+        "dicom_aet",
+        str,
+        "CHARRUA",
+        pattern=r"[ -\[\]-~]{1,16}",
+        unit="1 to 16 ASCII characters without backslash",
+        help="AE title of this archive.",
+        since="0.1",
+    ),
     Setting("dicom_host", str, "0.0.0.0", help="Address that the DICOM listener binds.", since="0.1", local=True),  # noqa: S104 -- modalities are other machines
     Setting(
         "dicom_port",

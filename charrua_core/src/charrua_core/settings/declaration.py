@@ -31,6 +31,8 @@ class _Details:
     choices: tuple[str, ...] | None = None
     minimum: float | None = None
     maximum: float | None = None
+    pattern: str = ""
+    """A regular expression that the whole text must match; `unit` says in words what that is."""
     secret: bool = False
     local: bool = False
     """Needed before the database can be read, or different from machine to machine: not kept in the database."""
@@ -76,6 +78,8 @@ class Setting(_Details):
         return value
 
     def _check(self, value: Any) -> None:
+        if self.pattern and not re.fullmatch(self.pattern, str(value)):
+            raise ValueError(f"it is {self.unit}")
         for word in value if isinstance(value, tuple) else (value,):
             if self.choices is not None and word not in self.choices:
                 raise ValueError(f"it is one of {', '.join(self.choices)}")

@@ -85,6 +85,7 @@ async def _execute(url: str, statements: tuple[str, ...]) -> None:
 
 async def _prepare(url: str) -> None:
     from charrua_core.accounts import Accounts
+    from charrua_core.app import migrations_of
     from charrua_core.db import Database
 
     start = Start.from_env({"CHARRUA_DATABASE_URL": url})
@@ -92,7 +93,7 @@ async def _prepare(url: str) -> None:
     settings = start.settings(hooks)
     db = await Database.open(settings)
     try:
-        await db.upgrade(hooks.gather("migrations"))
+        await db.upgrade(migrations_of(hooks))
         await Accounts(db, settings).prepare()
     finally:
         await db.close()

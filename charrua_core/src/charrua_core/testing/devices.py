@@ -214,9 +214,9 @@ async def _outcome(responses: Any) -> Outcome:
     uids = [failed] if isinstance(failed, str) else failed or []
     return Outcome(
         command.status or 0,
-        command.completed_suboperations or 0,
-        command.failed_suboperations or 0,
-        command.warning_suboperations or 0,
+        command.number_of_completed_suboperations or 0,
+        command.number_of_failed_suboperations or 0,
+        command.number_of_warning_suboperations or 0,
         tuple(map(str, uids)),
     )
 
