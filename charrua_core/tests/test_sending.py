@@ -1,0 +1,185 @@
+"""Objects on their way to other AEs: routed once, sent on one association, tried again as the schedule says."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from charrua_core import sending
+from charrua_core.archive import edit
+from charrua_core.archive.edit_values import from_keywords
+from charrua_core.errors import NotPermitted, PeerUnknown, PeerUnreachable, SettingInvalid, StudyNotFound
+from charrua_core.sending import SendFailed
+from charrua_core.sending.queue import retries_s
+from charrua_core.testing.devices import Workstation, received_of
+from charrua_core.testing.objects import a_study
+from charrua_core.types import SYSTEM, Identity, Level, Origin, Peer, StoredObject
+
+ROUTES = """
+@hookimpl
+def route_destination(stored):
+    return [Route("WORKSTATION"), Route("WORKSTATION", priority=5), Route("ARCHIVE2")]
+"""
+
+
+@pytest.fixture
+async def app(open_archive, write_plugin):
+    """An archive whose plugin routes every object to a workstation, named twice, and to another archive."""
+    return await open_archive(plugins=(write_plugin("routing_all", ROUTES),))
+
+
+@pytest.fixture
+async def station(app):
+    """The workstation, known to the archive."""
+    station = Workstation(Peer("CHARRUA", "127.0.0.1", 0))
+    await station.start()
+    await app.peers.add(station.peer, by="test")
+    yield station
+    await station.stop()
+
+
+async def store(app, objects, calling_aet="MODALITY"):
+    """The objects in the archive, and what the change feed tells of them."""
+    told = []
+    for image in objects:
+        sent = received_of(image)
+        spool = app.ingest.begin(
+            sent.sop_class_uid, sent.sop_instance_uid, sent.transfer_syntax_uid, Origin("dimse", calling_aet)
+        )
+        spool.write(memoryview(sent.data_set))
+        await app.ingest.store(spool)
+        uids = (str(image.StudyInstanceUID), str(image.SeriesInstanceUID), sent.sop_instance_uid)
+        kind = (sent.sop_class_uid, sent.transfer_syntax_uid, "CT", 1, datetime.now(UTC))
+        told.append(StoredObject(*uids, *kind, Origin("dimse", calling_aet)))
+    return told
+
+
+async def routed(app, told, again=False):
+    for stored in told:
+        await sending.route(app, stored, again=again)
+    return {job.lane: job for job in await app.jobs.list(kind="send")}
+
+
+async def run(app, job):
+    """What a worker does with the job, as far as its payload goes."""
+    async with app.db.driver() as connection:
+        await connection.execute("UPDATE core.job SET state = 'running' WHERE id = $1", job.id)
+    try:
+        await sending.send_job(app).run(job.payload)
+    finally:
+        [job] = [one for one in await app.jobs.list(kind="send") if one.id == job.id]
+    return job
+
+
+async def test_an_object_goes_to_each_destination_once_and_many_go_together(app):
+    told = await store(app, a_study(images=3))
+    jobs = await routed(app, told)
+    assert sorted(jobs) == ["send ARCHIVE2", "send WORKSTATION"]
+    for job in jobs.values():
+        assert [uid for uid, _ in job.payload["objects"]] == [one.sop_instance_uid for one in told]
+
+
+async def test_an_object_that_is_told_twice_is_sent_once(app, station):
+    told = await store(app, a_study())
+    jobs = await routed(app, told)
+    await run(app, jobs["send WORKSTATION"])
+    async with app.db.driver() as connection:
+        await connection.execute("UPDATE core.job SET state = 'done' WHERE lane = 'send WORKSTATION'")
+    await routed(app, told, again=True)
+    assert len(await app.jobs.list(kind="send")) == 2
+
+
+async def test_an_object_is_not_sent_back_to_where_it_came_from(app):
+    told = await store(app, a_study(), calling_aet="ARCHIVE2")
+    assert list(await routed(app, told)) == ["send WORKSTATION"]
+
+
+async def test_a_job_sends_all_its_objects_on_one_association_with_their_edits(app, station, monkeypatch):
+    opened = []
+    whole = sending.sender.associate_as
+    monkeypatch.setattr(sending.sender, "associate_as", lambda *given: opened.append(given) or whole(*given))
+    study = a_study(images=5)
+    told = await store(app, study)
+    values = from_keywords({"PatientID": "0815"})
+    await edit.edit(app, SYSTEM, Level.STUDY, study[0].StudyInstanceUID, values)
+    await run(app, (await routed(app, told))["send WORKSTATION"])
+    assert sorted(one.sop_instance_uid for one in station.received) == sorted(one.SOPInstanceUID for one in study)
+    assert {one.attributes.PatientID for one in station.received} == {"0815"}
+    assert len(opened) == 1
+
+
+async def test_what_the_peer_did_not_take_is_all_that_is_sent_the_next_time(app, station):
+    study = a_study(images=4)
+    job = (await routed(app, await store(app, study)))["send WORKSTATION"]
+    keep, refuse = station._keep, [str(study[1].SOPInstanceUID)]
+
+    async def picky(association, message):
+        status = await keep(association, message)
+        if message.command.affected_sop_instance_uid in refuse:
+            station.received.pop()
+            return 0xC000
+        return status
+
+    station._keep = picky
+    with pytest.raises(SendFailed, match="did not take 1 objects"):
+        await run(app, job)
+    [left] = [one for one in await app.jobs.list(kind="send") if one.id == job.id]
+    assert left.payload["objects"] == [[refuse.pop(), 1]]
+    await run(app, left)
+    assert len(station.received) == 4
+
+
+async def test_a_peer_without_room_ends_the_association_and_keeps_the_rest_for_later(app, station):
+    job = (await routed(app, await store(app, a_study(images=3))))["send WORKSTATION"]
+
+    async def full(association, message):
+        return 0xA700
+
+    station._keep = full
+    with pytest.raises(SendFailed, match="out of resources"):
+        await run(app, job)
+    [left] = [one for one in await app.jobs.list(kind="send") if one.id == job.id]
+    assert len(left.payload["objects"]) == 3
+
+
+async def test_a_peer_that_is_away_or_unknown_fails_the_job(app, station):
+    jobs = await routed(app, await store(app, a_study()))
+    with pytest.raises(PeerUnknown):
+        await run(app, jobs["send ARCHIVE2"])
+    await station.stop()
+    with pytest.raises(PeerUnreachable):
+        await run(app, jobs["send WORKSTATION"])
+
+
+async def test_a_study_sent_by_hand_goes_as_a_whole(app, station):
+    study = a_study(series=2, images=2)
+    await store(app, study)
+    uid = str(study[0].StudyInstanceUID)
+    assert await sending.send_study(app, SYSTEM, uid, "WORKSTATION") is not None
+    assert await sending.send_study(app, SYSTEM, uid, "WORKSTATION") is None  # it waits already
+    [job] = await app.jobs.list(kind="send")
+    await run(app, job)
+    assert len(station.received) == 4
+
+
+async def test_sending_by_hand_needs_the_permission_the_study_and_the_peer(app, station):
+    study = a_study()
+    await store(app, study)
+    uid = str(study[0].StudyInstanceUID)
+    viewer = Identity("viewer", "user", permissions=frozenset({"query"}))
+    for who, what, where, error in (
+        (viewer, uid, "WORKSTATION", NotPermitted),
+        (SYSTEM, "1.2.3", "WORKSTATION", StudyNotFound),
+        (SYSTEM, uid, "NOWHERE", PeerUnknown),
+    ):
+        with pytest.raises(error):
+            await sending.send_study(app, who, what, where)
+    assert await app.jobs.list(kind="send") == []
+
+
+def test_retries_are_counted_from_the_first_try():
+    assert retries_s(("1h", "24h", "2d", "7d")) == (3600, 82800, 86400, 432000)
+    for wrong in (("soon",), ("2h", "1h")):
+        with pytest.raises(SettingInvalid):
+            retries_s(wrong)
