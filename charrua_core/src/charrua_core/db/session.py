@@ -76,10 +76,8 @@ class Session:
     @asynccontextmanager
     async def singleton(self, name: str) -> AsyncIterator[Held]:
         """Hold the lock of this name if nobody else does; never waits for it."""
-        held = Held(await self._take(name))
+        held = await self._take(name)
         try:
-            if held:
-                self._locks[name] = held
             yield held
         finally:
             if held:
@@ -161,15 +159,19 @@ class Session:
             for callback in list(callbacks):
                 callback("")
 
-    async def _take(self, name: str) -> bool:
+    async def _take(self, name: str) -> Held:
         self._start()
         await self._connected.wait()
-        connection = self._connection
-        # The server would give the same session the lock twice.
-        if connection is None or name in self._locks:
-            return False
         async with self._turn:
-            return bool(await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock_key(name)))
+            connection = self._connection
+            # The server would give the same session the lock twice.
+            if connection is None or name in self._locks:
+                return Held(False)
+            taken = await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock_key(name))
+            if not taken or connection is not self._connection:
+                return Held(False)
+            self._locks[name] = Held(True)
+            return self._locks[name]
 
     async def _give_up(self, name: str) -> None:
         self._locks.pop(name, None)
