@@ -36,6 +36,7 @@ def _measure(what: str, results: Results, options: argparse.Namespace) -> None:
     elif what == "find":
         queries = max(5, int(100 * options.scale))
         find.measure_find(results, names, options.repeat, queries, options.orthanc_studies)
+        find.measure_large(results, options.studies, queries)
     elif what == "move":
         retrieve.measure_move(results, names, options.repeat)
     elif what == "get":

@@ -1,4 +1,4 @@
-"""C-FIND: milliseconds for a query on archives of 1,000 to 1,000,000 studies.
+"""C-FIND: milliseconds until the first 100 matches, on archives of 1,000 to 1,000,000 studies.
 
 Every contestant is filled with 1,000 studies by C-STORE. Larger archives are Charrua's alone, filled by `fill_index`:
 Orthanc takes 1 to 7 ms for each object and dcmqrscp reads its whole index file at each, so that 100,000 would take them
@@ -8,19 +8,24 @@ studies at most: it answers from 450 where the others hold 1,000.
 
 from __future__ import annotations
 
+import asyncio
+import os
 import random
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from benchmarks import objects, stock, wire
+import asyncpg
+
+from benchmarks import fill_index, objects, stock, wire
 from benchmarks.association import Association
-from benchmarks.contestants import Contestant
+from benchmarks.contestants import Charrua, Contestant
 from benchmarks.identifiers import FIND, IMPLICIT_LITTLE, study_list
 from benchmarks.results import Results
 from benchmarks.sending import send
-from benchmarks.turns import interleaved
+from benchmarks.turns import interleaved, started
+from charrua_core.db.embedded import EmbeddedServer
 
 CONTESTANTS = ("charrua", "orthanc", "orthanc-nodelay", "dcmqrscp")
 PAGE = 100
@@ -50,6 +55,7 @@ QUESTIONS = (
     Question("*infix*", lambda study: {"PatientName": f"*{_surname(study)[2:]}*"}),
     Question("one day", lambda study: {"StudyDate": study["StudyDate"]}),
     Question("one month", lambda study: {"StudyDate": _month(study)}),
+    Question("everything", lambda _: {}),
     Question("month, modality", lambda study: {"StudyDate": _month(study), "ModalitiesInStudy": "CT"}),
 )
 
@@ -114,3 +120,36 @@ def first_page_ms(association: Association, asked: bytes) -> float:
             page_ms = (time.perf_counter() - start) * 1000
             association.send(FIND, {wire.COMMAND: 0x0FFF, wire.RESPONDED_TO: 1}, None)
     return page_ms or (time.perf_counter() - start) * 1000
+
+
+def measure_large(results: Results, sizes: Sequence[int], queries: int) -> None:
+    """Ask Charrua every question with an index of each size, smallest first, filled without objects."""
+    if not sizes:
+        return
+    with started(Charrua) as contestant:
+        filled = 0
+        for count in sorted(sizes):
+            asyncio.run(_fill_index(contestant, filled + 1, count - filled))
+            filled = count
+            known = [_indexed_study(number) for number in random.Random(6).sample(range(1, count + 1), 200)]
+            ask(results, contestant, known, count, queries)
+
+
+async def _fill_index(contestant: Contestant, first: int, count: int) -> None:
+    embedded = EmbeddedServer(contestant.folder / "data" / "postgresql")
+    connection = await asyncpg.connect(os.environ.get("CHARRUA_DATABASE_URL") or embedded.url("charrua"))
+    try:
+        await fill_index.fill(connection, count, first)
+    finally:
+        await connection.close()
+
+
+def _indexed_study(number: int) -> Study:
+    row = fill_index.study(number)
+    return {
+        "PatientID": row["patient_id"],
+        "AccessionNumber": row["accession_number"],
+        "StudyInstanceUID": row["study_uid"],
+        "PatientName": row["patient_name"],
+        "StudyDate": row["study_date"],
+    }

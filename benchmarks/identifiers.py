@@ -23,6 +23,8 @@ def identifier(level: str, keys: Mapping[str, str]) -> bytes:
     """The keys as an Implicit VR Little Endian data set."""
     asked = Dataset()
     asked.QueryRetrieveLevel = level
+    if not all(value.isascii() for value in keys.values()):
+        asked.SpecificCharacterSet = "ISO_IR 192"
     for keyword, value in keys.items():
         setattr(asked, keyword, value)
     out = DicomBytesIO()
