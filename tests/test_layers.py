@@ -21,8 +21,9 @@ ROOMS = [
     {"archive", "imaging"},
     {"dicom"},
     {"sending"},
-    {"services", "app", "builtin"},
+    {"services", "app"},
     {"cli", "web", "testing"},
+    {"builtin"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(ROOMS) for room in rooms}
 CODECS = {"numpy", "pylibjpeg", "imagecodecs", "PIL", "openjpeg", "rle"}

@@ -57,6 +57,12 @@ async def test_a_stranger_is_rejected_where_only_known_aes_may_come(db: Database
     assert (rejection.result, rejection.source, rejection.reason) == (1, 1, 3)
 
 
+async def test_the_archive_itself_may_ask_whether_it_answers(db: Database) -> None:
+    archive = Archive(db, verify_aets=True)
+    assert (await archive.admit("CHARRUA", address="127.0.0.1")).permissions == {"echo"}
+    assert isinstance(await archive.admit("CHARRUA", address="10.0.0.8"), Rejection)
+
+
 async def test_a_wrong_called_ae_title_is_rejected_with_a_sentence_that_mends_it(db: Database) -> None:
     rejection = await Archive(db).admit("CT2", called="PACS1")
     assert (rejection.result, rejection.source, rejection.reason) == (1, 1, 7)

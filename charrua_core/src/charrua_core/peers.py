@@ -14,7 +14,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from charrua_core import audit, tables
-from charrua_core.accounts.accounts import row_filter_of
+from charrua_core.accounts.accounts import is_local, row_filter_of
 from charrua_core.errors import EditInvalid, PeerUnknown
 from charrua_core.types import Identity, Origin, Peer, Refuse, RowFilter
 
@@ -173,6 +173,8 @@ class Peers:
 
     def _stranger(self, calling: str, address: str) -> Identity | Rejection:
         if self._settings["verify_aets"]:
+            if calling == self._settings["dicom_aet"] and is_local(address):  # `charrua status` asks whether we answer
+                return Identity(calling, "system", permissions=frozenset({"echo"}))
             told = f"{calling} at {address} is not known here: charrua peer add {calling} {address} PORT"
             return Rejection(*CALLING_AET_UNKNOWN, told)
         return self.identity(calling)

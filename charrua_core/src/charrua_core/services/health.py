@@ -94,10 +94,12 @@ async def lag_of_followers(app: App) -> dict[str, str]:
 
 async def listener_answers(app: App) -> Finding:
     """Whether the DICOM listener of the running server answers a C-ECHO."""
-    host = app.settings["dicom_host"]
-    own = Peer(app.settings["dicom_aet"], "127.0.0.1" if host == "0.0.0.0" else host, app.settings["dicom_port"])  # noqa: S104
+    settings = app.settings
+    host, tls = settings["dicom_host"], settings["dicom_tls"] != "off" and settings["dicom_tls_port"] is None
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    own = Peer(settings["dicom_aet"], address, settings["dicom_port"], "encrypt" if tls else "off")
     try:
-        seconds = await echo_peer(app.settings, own)
+        seconds = await echo_peer(settings, own)
     except CharruaError as error:
         return "dicom", False, f"port {own.port}: {error}"
     return "dicom", True, f"{own.aet} at port {own.port} answers a C-ECHO in {seconds * 1000:.1f} ms"
