@@ -246,7 +246,7 @@ _LEASES = "SELECT id, lease_until FROM core.job WHERE state = 'running' AND leas
 
 _FREE = """
 UPDATE core.job
-SET state = CASE WHEN crashes + 1 >= $4 THEN 'dead' ELSE 'due' END, crashes = crashes + 1, run_at = $3,
+SET state = CASE WHEN crashes + 1 >= $4 THEN 'dead' ELSE 'due' END, crashes = crashes + 1, run_at = $3::timestamptz,
     finished_at = CASE WHEN crashes + 1 >= $4 THEN $3 END, last_error = 'its worker died'
 FROM unnest($1::bigint[], $2::timestamptz[]) AS lapsed(number, lease)
 WHERE job.id = lapsed.number AND job.lease_until = lapsed.lease AND state = 'running'
