@@ -20,15 +20,13 @@ from charrua_core.archive.jsonmodel import (
     sequence_json,
     values_json,
 )
+from charrua_core.archive.skim import end_of_sequence
 from charrua_core.archive.source import BudgetSpent, Clock, Source
-from charrua_core.archive.walk_state import Budgets, Head, Level, damage
+from charrua_core.archive.walk_state import ITEM, ITEM_END, SEQUENCE_END, Budgets, Head, Level, damage
 from charrua_core.errors import HeaderDamaged
 
 _WINDOW = 1 << 16
 _PEEK = 4096
-_ITEM = 0xFFFEE000
-_ITEM_END = 0xFFFEE00D
-_SEQUENCE_END = 0xFFFEE0DD
 _PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _OFFSET_TABLE = 0x7FE00001
 _LEFT_THERE = _PIXELS | {_OFFSET_TABLE}
@@ -51,7 +49,7 @@ class Walk:
         self._base = self._next = 0
         self._elements_left = budgets.elements
         self._json_left = budgets.json_bytes
-        self._skip_to: int | None = None
+        self._open_sequence: Head | None = None
         self._read_so_far: list[bytes | Entry] = []
         self._levels: list[Level] = []
         self._closed = b""
@@ -72,14 +70,28 @@ class Walk:
                 self._top_level()
                 return
             except BudgetSpent:
-                if self.unparsed or self._skip_to is None:
+                if self.unparsed or not self._go_behind_sequence():
                     self.unparsed = True
                     return
             self.unparsed = True
             self._elements_left, self._json_left = _AFTER_BUDGET, _AFTER_BUDGET * 64
-            self._clock.allow_more()
-            self._levels.clear()
-            self._next, self._skip_to = self._skip_to, None
+
+    def _go_behind_sequence(self) -> bool:
+        """Leave out the sequence that spent the budget; False when what follows it cannot be reached."""
+        head, self._open_sequence = self._open_sequence, None
+        self._levels.clear()
+        self._clock.allow_more()
+        if head is None or (head.length == UNDEFINED and self._source.inflated):
+            return False
+        if head.length != UNDEFINED:
+            self._next = head.value + head.length
+            return self._source.skip_to(self._next)
+        layout = IMPLICIT_LITTLE if head.guessed else self._context.layout
+        try:
+            self._next = end_of_sequence(self._source, head.value, layout, self._clock, self._depth)
+        except BudgetSpent:
+            return False
+        return True
 
     def json(self) -> bytes:
         """Give the data set in the DICOM JSON Model; of a tag that stands twice, the last one counts."""
@@ -154,11 +166,9 @@ class Walk:
             raise damage("an item or a delimiter stands outside of a sequence", head.tag, position)
         if not self._is_sequence(head):
             return self._value(position, head, context)
-        end = None if head.length == UNDEFINED else head.value + head.length
-        self._skip_to = end if end is not None and self._source.reaches(end) else None
-        bulky = self._bulky
+        bulky, self._open_sequence = self._bulky, head
         fragment = self._sequence(head, context)
-        self._skip_to = None
+        self._open_sequence = None
         self._json_left = json - len(fragment)
         entry = Entry(b"", fragment, head.tag, head.tag, None, None, elements - self._elements_left)
         if bulky == self._bulky and self._base <= position and self._next - self._base <= len(self._buffer):
@@ -303,9 +313,9 @@ class Walk:
             raise HeaderDamaged(f"the encapsulated data has no end: the data set ends at byte {position}")
         group, number, length = layout.implicit_head(self._buffer, at)
         tag = group << 16 | number
-        if tag == _SEQUENCE_END:
+        if tag == SEQUENCE_END:
             return None
-        if tag != _ITEM or length == UNDEFINED:
+        if tag != ITEM or length == UNDEFINED:
             raise damage("no item where one should be in encapsulated data", tag, position)
         return int(length)
 
@@ -374,11 +384,12 @@ class Walk:
             return
         head = self._head(position, level.context)
         end = None if head.length == UNDEFINED else position + 8 + head.length
-        if head.tag == _SEQUENCE_END:
+        if head.tag == SEQUENCE_END:
+            self._elements_left += 1
             self._next = position + 8
             if level.end is None:
                 self._close()
-        elif head.tag != _ITEM:
+        elif head.tag != ITEM:
             raise damage("no item where one should be in a sequence", head.tag, position)
         elif end is not None and not (self._source.reaches(end) and (level.limit is None or end <= level.limit)):
             raise damage("an item is longer than its sequence", level.tag, position)
@@ -400,7 +411,8 @@ class Walk:
                 self._json_left -= len(entry.fragment)
             else:
                 head = self._head(position, context)
-                if head.tag == _ITEM_END:
+                if head.tag == ITEM_END:
+                    self._elements_left += 1
                     self._next = position + 8
                     break
                 if head.tag >> 16 == 0xFFFE:

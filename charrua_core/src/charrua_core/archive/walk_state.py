@@ -26,6 +26,11 @@ class Budgets:
     seconds: float = 2.0
 
 
+ITEM = 0xFFFEE000
+ITEM_END = 0xFFFEE00D
+SEQUENCE_END = 0xFFFEE0DD
+
+
 class Head(NamedTuple):
     """An element's tag, VR and length, where its value begins, and whether the VR is of our dictionary."""
 
