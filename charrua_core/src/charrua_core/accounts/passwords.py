@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -11,7 +12,6 @@ from charrua_core.errors import EditInvalid
 
 _hasher = PasswordHasher(time_cost=3, memory_cost=65536, parallelism=1)  # about 0.2 s and 64 MiB each
 _at_once = asyncio.Semaphore(2)  # so that a flood of log-ins takes 128 MiB and no more
-_NOBODY = _hasher.hash("no account has this hash")
 _LONGEST = 256
 
 
@@ -27,9 +27,14 @@ async def verify_password(password: str, kept: str | None) -> bool:
         return await asyncio.to_thread(_verify, password, kept)
 
 
+@cache
+def _nobody() -> str:
+    return _hasher.hash("no account has this hash")
+
+
 def _verify(password: str, kept: str | None) -> bool:
     try:
-        return _hasher.verify(kept or _NOBODY, password[:_LONGEST]) and kept is not None
+        return _hasher.verify(kept or _nobody(), password[:_LONGEST]) and kept is not None
     except (VerificationError, InvalidHashError):
         return False
 
