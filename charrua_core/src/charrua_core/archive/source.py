@@ -146,14 +146,16 @@ class InflatedSource:
         self._clock.check()
         packed = self._inflater.unconsumed_tail or self._next_packed()
         try:
-            self._kept += self._inflater.decompress(packed, _CHUNK)
+            piece = self._inflater.decompress(packed, _CHUNK)
         except zlib.error as error:
             raise HeaderDamaged(f"the deflated data set is damaged at byte {self._packed_position}") from error
+        if not (piece or packed or self._inflater.eof):
+            raise HeaderDamaged(f"the deflated data set is cut off at byte {self._packed_position}")
+        self._kept += piece
         return True
 
     def _next_packed(self) -> bytes:
+        """The next piece, empty behind the last one: the inflater may still hold something back then."""
         packed = self._packed.read(self._packed_position, _CHUNK)
-        if not packed:
-            raise HeaderDamaged(f"the deflated data set is cut off at byte {self._packed_position}")
         self._packed_position += len(packed)
         return packed

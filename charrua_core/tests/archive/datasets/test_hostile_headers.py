@@ -209,6 +209,13 @@ def test_a_deflated_object_cut_off_is_damaged(data: Path, cut: int) -> None:
         scan(file, meta.transfer_syntax_uid, dataset_offset=meta.dataset_offset)
 
 
+@pytest.mark.parametrize("length", [*range(262_144 - 94, 262_144, 2), 1 << 19, 1 << 20])
+def test_a_sound_deflated_object_of_any_length_is_read(write: Any, length: int) -> None:
+    header = scan(write.deflated(write.identified(write.element(0x7FE00010, "OW", bytes(length)))), DEFLATED)
+    assert header.pixel_data_length == length
+    assert not header.unparsed
+
+
 def test_memory_of_elements_stays_within_its_limit(write: Any) -> None:
     memo = Memo(limit_bytes=1 << 20)
     with within(seconds=20, mebibytes=12):
