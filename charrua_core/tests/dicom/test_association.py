@@ -22,6 +22,7 @@ from charrua_core.dicom import (
     open_association,
 )
 from charrua_core.errors import AssociationAborted, DimseTimeout, ObjectRefused, PeerUnreachable, StorageFailed
+from charrua_core.types import Identity
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 FIND = "1.2.840.10008.5.1.4.1.2.2.1"
@@ -359,3 +360,17 @@ async def test_stopping_aborts_an_operation_that_does_not_finish(scp):
     with pytest.raises(AssociationAborted):
         await storing
     assert scp.acceptor.established == set()
+
+
+async def test_the_identity_that_admission_finds_goes_with_the_association(scp):
+    async def admit(request):
+        return Identity(request.calling_aet, "peer", permissions=frozenset({"store"}))
+
+    async def look(association, message):
+        seen.append(association.identity)
+        await association.respond(message, 0)
+
+    scp.acceptor.admit, scp.on_store, seen = admit, look, []
+    async with associate(scp.peer, CONTEXTS, calling_aet="CT1") as association:
+        await association.store(3, CT, "1.2.3", [b"data"])
+    assert [(identity.name, identity.may("store")) for identity in seen] == [("CT1", True)]

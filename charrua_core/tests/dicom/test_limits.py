@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -212,3 +215,26 @@ async def test_a_requestor_that_hears_nothing_more_gives_up(scp):
         accepted.connection.cut()
     with pytest.raises(AssociationAborted):
         await storing
+
+
+async def test_out_of_descriptors_the_listener_waits_and_goes_on(scp, caplog):
+    resource = pytest.importorskip("resource")
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    descriptors = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/dev/fd")) + 20, limit[1]))
+        with suppress(OSError):
+            while True:
+                descriptors.append(os.open(os.devnull, os.O_RDONLY))
+        os.close(descriptors.pop())
+        connecting = socket.socket()  # takes the last one: the listener has none for the other end
+        connecting.connect(("127.0.0.1", scp.port))
+        await asyncio.sleep(0.1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+        for descriptor in descriptors:
+            os.close(descriptor)
+    connecting.close()
+    assert "cannot accept" in caplog.text
+    async with associate(scp.peer, CONTEXTS) as association:
+        assert (await association.echo()).status == 0
