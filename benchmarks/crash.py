@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.contestants import ALL, Contestant
 from benchmarks.isolation import isolate
-from benchmarks.ledger import Files, Findings, Ledger, check, senders
+from benchmarks.ledger import Files, Findings, Ledger, check, senders, wait_for_answers
 
 
 @dataclass
@@ -43,7 +43,8 @@ class Crashes:
         """Store, kill, restart, compare."""
         path = self.contestant.folder.with_suffix(f".ledger-{run}")
         with senders(self.contestant, run, path):
-            time.sleep(0.1 + self.chance.random() * longest_s)
+            wait_for_answers(path)
+            time.sleep(self.chance.random() * longest_s)
             self.contestant.kill()
         self._start()
         self.ledgers[run] = Ledger.read(path)

@@ -23,6 +23,7 @@ from benchmarks import objects, wire
 from benchmarks.association import Association, AssociationLost
 from benchmarks.contestants import Contestant
 from benchmarks.identifiers import FIND, IMPLICIT_LITTLE, identifier
+from benchmarks.processes import wait_until
 from benchmarks.templates import CT_CLASS, EXPLICIT_LITTLE, SR_CLASS
 
 SENDERS = 4
@@ -96,6 +97,14 @@ def senders(contestant: Contestant, run: int, path: Path) -> Iterator[None]:
             if process.is_alive():
                 process.kill()
                 process.join()
+
+
+def wait_for_answers(path: Path, timeout_s: float = 20.0) -> None:
+    """Return once a first object has been answered: from then on the archive is in the middle of stores."""
+    for _ in wait_until(timeout_s):
+        if path.exists() and '"outcome": "ok"' in path.read_text():
+            return
+    raise TimeoutError("no object was answered")
 
 
 def _send(address: tuple[str, int], called: str, run: int, number: int, path: Path, stop: Event) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from benchmarks.contestants import ALL, Contestant
 from benchmarks.isolation import isolate
-from benchmarks.ledger import Files, Findings, Ledger, check, senders
+from benchmarks.ledger import Files, Findings, Ledger, check, senders, wait_for_answers
 
 _CLONE_NEWNS = 0x00020000
 _SIZE = 4 * 2**30  # sparse; an archive may keep a gigabyte free and refuse below that
@@ -74,6 +74,7 @@ def cut(kind: type[Contestant], image: Path, where: Path, run: int, seconds: flo
         try:
             contestant.start()
             with senders(contestant, run, ledger):
+                wait_for_answers(ledger)
                 time.sleep(seconds)
                 _stop(contestant)
                 _copy(image, after)
@@ -134,7 +135,7 @@ def _run(
     for run in range(1, options.cuts + 1):
         image = folder / "now.img"
         _copy(fresh, image)
-        after = cut(kind, image, where, run, 0.2 + chance.random() * options.longest)
+        after = cut(kind, image, where, run, chance.random() * options.longest)
         found, ready_s = look(kind, after, where, Ledger.read(folder / f"ledger-{run}"), run)
         after.unlink()
         print(f"{run:4} ready in {ready_s:.1f} s: {found}", file=sys.stderr, flush=True)
