@@ -202,6 +202,10 @@ async def test_documents_are_printed_from_the_code(charrua: Command) -> None:
     assert "## `on_object_stored`" in hooks
     assert "accept_object(app: App, candidate: Candidate) -> Refuse | None" in hooks
     assert "Association policies" in await charrua("conformance")
+    assert "Association policies" in await charrua("conformance", "--database")
+    commands = await charrua("help", "--docs")
+    assert "## `charrua peer add`" in commands
+    assert "Usage: charrua peer add [OPTIONS] AET HOST PORT" in commands
 
 
 def test_the_reference_of_the_settings_depends_on_no_machine() -> None:

@@ -6,7 +6,7 @@ import click
 
 from charrua_core.cli.archive import archive
 from charrua_core.cli.database import database
-from charrua_core.cli.documents import conformance, hooks
+from charrua_core.cli.documents import conformance, hooks, show_help
 from charrua_core.cli.peers import peer
 from charrua_core.cli.people import token, user
 from charrua_core.cli.plugin import plugin
@@ -25,6 +25,7 @@ COMMANDS: list[click.Command] = [
     serve,
     settings,
     settled,
+    show_help,
     status,
     token,
     user,

@@ -1,18 +1,23 @@
-"""`charrua hooks` and `charrua conformance`: documents printed from what is installed."""
+"""`charrua hooks`, `conformance` and `help`: documents printed from what is installed."""
 
 from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
 
 from charrua_core import hookspecs
 from charrua_core.app import App
-from charrua_core.cli.running import start_of, table, with_app
+from charrua_core.cli.running import start_of, table
+from charrua_core.dicom import ServiceClass, conformance_statement
+from charrua_core.dicom.configured import limits_of
 from charrua_core.hooks import IN_LINE, Hooks, hook_names
+from charrua_core.services.serve import run
+
+_WIDTH = 100  # characters of a line of help in the reference
 
 
 @click.command()
@@ -41,9 +46,50 @@ def _section(name: str) -> str:
 
 
 @click.command()
-@with_app
-async def conformance(app: App) -> None:
+@click.option(
+    "--database", is_flag=True, help="By the settings in the database, too: the statement of this very archive."
+)
+def conformance(database: bool) -> None:
     """Print the DICOM conformance statement of what is installed (PS3.2), as Markdown."""
-    from charrua_core.dicom import conformance_statement
+    start = start_of()
 
-    click.echo(conformance_statement(app.hooks.gather("dimse_services", app=app), app.limits))
+    async def of_the_archive() -> None:
+        async with App.opened(start) as app:
+            click.echo(_statement(app))
+
+    if database:
+        run(of_the_archive)
+    else:
+        click.echo(_statement(App(start, (), {})))
+
+
+def _statement(app: App) -> str:
+    services = app.hooks.gather_of(ServiceClass, "dimse_services", app=app)
+    return conformance_statement(services, limits_of(app.settings))
+
+
+@click.command("help")
+@click.option("--docs", is_flag=True, help="Print the reference of all commands, as Markdown.")
+@click.pass_context
+def show_help(ctx: click.Context, docs: bool) -> None:
+    """Show what can be commanded."""
+    root = ctx.find_root()
+    if not docs:
+        click.echo(root.get_help())
+        return
+    how: dict[str, Any] = {
+        "help_option_names": root.help_option_names,
+        "terminal_width": _WIDTH,
+        "max_content_width": _WIDTH,
+    }
+    click.echo("\n".join(_sections(click.Context(root.command, info_name="charrua", obj=root.obj, **how))).rstrip())
+
+
+def _sections(ctx: click.Context) -> Iterator[str]:
+    """Give the section of a command and those of its subcommands."""
+    yield f"## `{ctx.command_path}`\n\n```text\n{ctx.get_help()}\n```\n"
+    if isinstance(ctx.command, click.Group):
+        for name in ctx.command.list_commands(ctx):
+            inner = ctx.command.get_command(ctx, name)
+            if inner is not None:
+                yield from _sections(click.Context(inner, info_name=name, parent=ctx))
