@@ -13,7 +13,7 @@ from charrua_core.errors import AssociationAborted, CharruaError, DimseTimeout
 from charrua_qr import trail
 from charrua_qr.models import GET, answer_retrieve
 from charrua_qr.refusing import refuse
-from charrua_qr.selection import selected
+from charrua_qr.selection import require_retrieve, selected
 from charrua_qr.suboperations import Suboperations
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class GetScp:
     async def handle(self, association: Association, message: Message) -> None:
         """Answer one request."""
         try:
+            require_retrieve(self._app, association)
             selection = await selected(self._app, association, message)
         except AssociationAborted:
             raise

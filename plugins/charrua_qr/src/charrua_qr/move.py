@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from charrua_core.archive.recode import NATIVE, TARGETS
 from charrua_core.archive.search import InstanceRecord
 from charrua_core.dicom import Association, CommandField, Message, ProposedContext, ServiceClass
 from charrua_core.dicom.configured import associate_as
@@ -16,7 +17,7 @@ from charrua_qr import trail
 from charrua_qr.cancelling import Cancelled, until_cancelled
 from charrua_qr.models import MOVE, answer_retrieve
 from charrua_qr.refusing import comment_of, refuse
-from charrua_qr.selection import Selection, selected
+from charrua_qr.selection import Selection, require_retrieve, selected
 from charrua_qr.suboperations import Suboperations
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class MoveScp:
     async def handle(self, association: Association, message: Message) -> None:
         """Answer one request."""
         try:
+            require_retrieve(self._app, association)
             peer = self._destination(message)
             selection = await selected(self._app, association, message)
         except AssociationAborted:
@@ -96,22 +98,26 @@ class MoveScp:
 def in_associations(
     records: Sequence[InstanceRecord],
 ) -> Iterator[tuple[list[InstanceRecord], list[ProposedContext]]]:
-    """Give the objects in runs that one association can carry, with its contexts: one for each kind of object.
-
-    Each SOP class is proposed in the very transfer syntaxes in which its objects are stored.
-    """
+    """Give the objects in runs that one association can carry, with its contexts."""
     run: list[InstanceRecord] = []
-    kinds: dict[tuple[str, str], None] = {}
+    kinds: dict[str, dict[str, None]] = {}
     for record in records:
-        kind = (record.sop_class_uid, record.transfer_syntax_uid)
-        if kind not in kinds and len(kinds) == MOST_CONTEXTS:
+        sop_class, syntax = record.sop_class_uid, record.transfer_syntax_uid
+        if syntax not in kinds.get(sop_class, ()) and len(_contexts(kinds)) + 2 > MOST_CONTEXTS:
             yield run, _contexts(kinds)
             run, kinds = [], {}
-        kinds[kind] = None
+        kinds.setdefault(sop_class, {})[syntax] = None
         run.append(record)
     if run:
         yield run, _contexts(kinds)
 
 
-def _contexts(kinds: dict[tuple[str, str], None]) -> list[ProposedContext]:
-    return [ProposedContext(sop_class, (syntax,)) for sop_class, syntax in kinds]
+def _contexts(kinds: Mapping[str, Mapping[str, None]]) -> list[ProposedContext]:
+    """Each SOP class in each transfer syntax of its objects; native ones can also be sent in another native one."""
+    contexts = []
+    for sop_class, syntaxes in kinds.items():
+        contexts += [ProposedContext(sop_class, (syntax,)) for syntax in syntaxes]
+        others = tuple(syntax for syntax in TARGETS if syntax not in syntaxes)
+        if others and not NATIVE.isdisjoint(syntaxes):
+            contexts.append(ProposedContext(sop_class, others))
+    return contexts

@@ -30,15 +30,18 @@ class Selection:
         return tuple(dict.fromkeys(record.study_uid for record in self.objects))
 
 
+def require_retrieve(app: App, association: Association) -> None:
+    """Raise NotPermitted for an AE that may not retrieve."""
+    if not app.identity_of(association).may("retrieve"):
+        raise NotPermitted("this AE may not retrieve here")
+
+
 async def selected(app: App, association: Association, message: Message) -> Selection:
     """Read the request's identifier and find its objects.
 
-    Raises NotPermitted, QueryInvalid, and HeaderDamaged for an identifier that cannot be read.
+    Raises QueryInvalid, and HeaderDamaged for an identifier that cannot be read.
     """
     identity = app.identity_of(association)
-    if not identity.may("retrieve"):
-        await message.drain()
-        raise NotPermitted("this AE may not retrieve here")
     query = replace(await _query(association, message), at_most=app.settings["retrieve_results"])
     objects: list[InstanceRecord] = []
     try:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from charrua_core.archive.identifier import encode_identifier
-from charrua_core.archive.outgoing import Opener
+from charrua_core.archive.outgoing import Opener, Outgoing
+from charrua_core.archive.recode import NATIVE, TARGETS, recode
 from charrua_core.archive.search import InstanceRecord
-from charrua_core.dicom import Association, Message
+from charrua_core.dicom import Association, ContextNotAccepted, Message, PresentationContext
 from charrua_core.errors import AssociationAborted, CharruaError, DimseTimeout
+from charrua_core.types import FileRange
 from charrua_qr.models import CANCELLED, PENDING, SOME_FAILED, SUCCESS, UNABLE_TO_SEND
 
 if TYPE_CHECKING:
@@ -96,11 +100,16 @@ class Suboperations:
 
     async def _store(self, record: InstanceRecord, to: Association, originator: tuple[str, int] | None) -> int:
         outgoing = await self._opener.open(record)
+        context = _context(to, outgoing)
+        segments: list[bytes | FileRange] = outgoing.segments
+        if context.transfer_syntax != outgoing.transfer_syntax_uid:
+            stored = outgoing.transfer_syntax_uid
+            segments = await asyncio.to_thread(recode, segments, stored, context.transfer_syntax)
         response = await to.store(
-            (outgoing.sop_class_uid, outgoing.transfer_syntax_uid),
+            context.id,
             outgoing.sop_class_uid,
             outgoing.sop_instance_uid,
-            outgoing.segments,
+            segments,
             move_originator=originator,
             priority=self._message.command.priority or 0,
         )
@@ -134,6 +143,18 @@ class Suboperations:
     def _failed_list(self) -> bytes:
         uids = {_FAILED_UIDS: {"vr": "UI", "Value": self.counts.failed_uids}}
         return encode_identifier(uids, self._message.context.transfer_syntax, "")
+
+
+def _context(to: Association, outgoing: Outgoing) -> PresentationContext:
+    """Give the context in the transfer syntax that the object has, else in one that it can be given.
+
+    Raises ContextNotAccepted.
+    """
+    stored = outgoing.transfer_syntax_uid
+    for syntax in (stored, *(TARGETS if stored in NATIVE else ())):
+        with suppress(ContextNotAccepted):
+            return to.context_for(outgoing.sop_class_uid, syntax)
+    raise ContextNotAccepted
 
 
 def _log_failure(record: InstanceRecord, to: Association, why: str) -> None:

@@ -1,0 +1,162 @@
+"""C-FIND against a running archive."""
+
+from __future__ import annotations
+
+import time
+from contextlib import aclosing
+from io import BytesIO
+
+import asyncpg
+import pytest
+from pydicom.dataset import Dataset
+from pynetdicom.dsutils import decode, encode
+
+from charrua_core.dicom import UNCOMPRESSED, ProposedContext, associate
+from charrua_core.testing.objects import a_study, an_object
+
+STUDY_ROOT = "1.2.840.10008.5.1.4.1.2.2.1"
+PENDING, SOME_KEYS_UNKNOWN, CANCELLED = 0xFF00, 0xFF01, 0xFE00
+
+
+def identifier(level: str, **keys) -> bytes:
+    asked = Dataset()
+    asked.QueryRetrieveLevel = level
+    for keyword, value in keys.items():
+        setattr(asked, keyword, value)
+    encoded = encode(asked, False, True)
+    assert encoded is not None
+    return encoded
+
+
+async def answers(workstation, asked: bytes, extended: bytes | None = None) -> list[tuple[int, Dataset]]:
+    """The responses to a query, the final one included."""
+    offered = {STUDY_ROOT: extended} if extended else {}
+    contexts = [ProposedContext(STUDY_ROOT, UNCOMPRESSED)]
+    async with (
+        associate(workstation.archive, contexts, calling_aet=workstation.aet, extended=offered) as association,
+        aclosing(association.find(STUDY_ROOT, asked)) as responses,
+    ):
+        return [(status, decode(BytesIO(data), False, True)) async for status, data in responses]
+
+
+async def statuses(workstation, asked: bytes, extended: bytes | None = None) -> list[int]:
+    return [status for status, _ in await answers(workstation, asked, extended)]
+
+
+async def test_what_was_stored_is_found_at_each_level(modality, workstation):
+    study = a_study(series=2, images=2, PatientName="Núñez^José", SpecificCharacterSet="ISO_IR 100")
+    await modality.store(study)
+    uids = {"StudyInstanceUID": study[0].StudyInstanceUID}
+    [patient] = await workstation.find(
+        "PATIENT", root="PATIENT", PatientName="nunez*", NumberOfPatientRelatedStudies=""
+    )
+    [found] = await workstation.find(
+        "STUDY", **uids, PatientName="", ModalitiesInStudy="", NumberOfStudyRelatedSeries=""
+    )
+    series = await workstation.find("SERIES", **uids, SeriesInstanceUID="", NumberOfSeriesRelatedInstances="")
+    uids["SeriesInstanceUID"] = series[0].SeriesInstanceUID
+    images = await workstation.find("IMAGE", **uids, SOPInstanceUID="", Rows="")
+    assert (patient.PatientName, patient.NumberOfPatientRelatedStudies) == ("Núñez^José", 1)
+    assert (found.PatientName, found.ModalitiesInStudy, found.NumberOfStudyRelatedSeries) == ("Núñez^José", "CT", 2)
+    assert [one.NumberOfSeriesRelatedInstances for one in series] == [2, 2]
+    assert {one.SOPInstanceUID for one in images} == {one.SOPInstanceUID for one in study[:2]}
+    assert {one.Rows for one in images} == {8}
+
+
+async def test_every_key_comes_back_and_only_known_ones(modality, workstation):
+    await modality.store(an_object(AccessionNumber=""))
+    asked = identifier("STUDY", AccessionNumber="", StudyID="", Modality="", KVP=None, StudyInstanceUID="")
+    [(status, match), (final, _)] = await answers(workstation, asked)
+    assert (status, final) == (SOME_KEYS_UNKNOWN, 0x0000)
+    assert (match.AccessionNumber, match.StudyID, match.RetrieveAETitle) == ("", "1", workstation.archive.aet)
+    assert "Modality" not in match
+    assert "KVP" not in match
+
+
+@pytest.mark.parametrize(
+    ("term", "name", "answered_in"),
+    [
+        ("ISO_IR 144", "Люкceмбypг^Ива", "ISO_IR 192"),
+        ("ISO_IR 100", "Müller^Jörg", "ISO_IR 100"),
+        ("ISO_IR 192", "山田^太郎", "ISO_IR 192"),
+        ("ISO_IR 100", "Smith^John", None),
+    ],
+)
+async def test_answers_are_in_a_character_set_that_the_peer_can_read(modality, workstation, term, name, answered_in):
+    await modality.store(an_object(SpecificCharacterSet=term, PatientName=name))
+    [(_, match), _] = await answers(workstation, identifier("STUDY", PatientName=""))
+    assert (match.get("SpecificCharacterSet"), str(match.PatientName)) == (answered_in, name)
+
+
+async def test_a_key_is_read_in_the_character_set_that_it_is_written_in(modality, workstation):
+    await modality.store(an_object(SpecificCharacterSet="ISO_IR 192", PatientName="Люба^Ива"))
+    assert len(await workstation.find("STUDY", SpecificCharacterSet="ISO_IR 144", PatientName="люба*")) == 1
+
+
+@pytest.mark.settings(query_results=2)
+async def test_past_the_limit_the_query_ends_with_an_error(modality, workstation):
+    await modality.store(a_study(), a_study())
+    assert await statuses(workstation, identifier("STUDY", StudyInstanceUID="")) == [PENDING, PENDING, 0x0000]
+    await modality.store(a_study())
+    assert await statuses(workstation, identifier("STUDY", StudyInstanceUID="")) == [PENDING, PENDING, 0xA700]
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        (identifier("SERIES", SeriesInstanceUID=""), 0xA900),
+        (identifier("PATIENT", PatientID=""), 0xA900),
+        (identifier("BODY", PatientID=""), 0xA900),
+        (identifier("STUDY", StudyDate="-"), 0xA900),
+        (b"\x08\x00\x52\x00CS\x08\x00STU", 0xC000),
+    ],
+)
+async def test_a_query_that_breaks_the_rules_is_refused(workstation, asked, status):
+    assert await statuses(workstation, asked) == [status]
+
+
+async def test_unknown_peers_may_not_query(modality, workstation):
+    await modality.store(an_object())
+    workstation.aet = "STRANGER"
+    assert await statuses(workstation, identifier("STUDY", StudyInstanceUID="")) == [0x0124]
+
+
+async def test_relational_queries_and_fuzzy_names_are_agreed_on(modality, workstation):
+    await modality.store(a_study(series=2, PatientName="Doe^Jane"))
+    asked = identifier("SERIES", PatientName="jane d", SeriesInstanceUID="")
+    assert await statuses(workstation, asked) == [0xA900]
+    assert await statuses(workstation, asked, extended=b"\1\0\0") == [0x0000]
+    assert await statuses(workstation, asked, extended=b"\1\0\1") == [PENDING, PENDING, 0x0000]
+
+
+async def many_studies(archive, number: int) -> None:
+    connection = await asyncpg.connect(archive.environment["CHARRUA_DATABASE_URL"])
+    rows = "SELECT '1.2.' || n, to_char(n, 'FM00000000') FROM generate_series(1, $1) n"
+    await connection.execute(f"INSERT INTO core.study (study_uid, study_date) {rows}", number)
+    await connection.close()
+
+
+@pytest.mark.settings(query_results=0)
+async def test_a_query_is_cancelled_at_once(archive, workstation):
+    await many_studies(archive, 20_000)
+    contexts = [ProposedContext(STUDY_ROOT, UNCOMPRESSED)]
+    async with associate(archive.peer, contexts, calling_aet=workstation.aet) as association:
+        responses = association.find(STUDY_ROOT, identifier("STUDY", StudyInstanceUID=""))
+        await anext(responses)
+        await association.cancel()
+        asked_at = time.monotonic()
+        rest = [status async for status, _ in responses]
+    assert rest[-1] == CANCELLED
+    assert len(rest) < 15_000
+    assert time.monotonic() - asked_at < 2
+
+
+async def test_queries_are_in_the_audit_trail_without_their_values(archive, workstation):
+    await workstation.find("STUDY", PatientName="Doe*")
+    await archive.stop()
+    connection = await asyncpg.connect(archive.environment["CHARRUA_DATABASE_URL"])
+    [row] = await connection.fetch("SELECT * FROM core.audit WHERE event = '110112'")
+    await connection.close()
+    assert (row["who"], row["succeeded"]) == (workstation.aet, True)
+    assert "00100010" in row["detail"]
+    assert "Doe" not in row["detail"]
