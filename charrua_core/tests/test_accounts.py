@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 
 from charrua_core import audit
-from charrua_core.accounts import ROLES, Accounts
+from charrua_core.accounts import ROLES, Accounts, passwords
 from charrua_core.db import Database
 from charrua_core.errors import EditInvalid, NotPermitted
 from charrua_core.settings import Settings
@@ -17,6 +18,11 @@ from charrua_core.settings.core import SETTINGS
 from charrua_core.types import Identity, RowFilter
 
 PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture

@@ -68,21 +68,25 @@ class Accounts:
 
     async def prepare(self) -> bool:
         """Make the roles, and at the very first start the account admin; True if that was made."""
-        hashed = None
         async with self._db.reading() as connection:
-            empty = (await connection.execute(select(func.count()).select_from(_account))).scalar() == 0
-        if empty:
-            hashed = await passwords.hash_password(FIRST_PASSWORD)
+            kept = {row.name: frozenset(row.permissions) for row in await connection.execute(select(_role))}
+            empty = (await connection.execute(select(_account.c.name).limit(1))).first() is None
+        if kept != ROLES:
+            await self._write_roles()
+        if not empty:
+            return False
+        hashed = await passwords.hash_password(FIRST_PASSWORD)
+        async with self._db.transaction() as tx:
+            first = {"name": FIRST_NAME, "role": "Admin", "password_hash": hashed, "must_change_password": True}
+            made = await tx.execute(insert(_account).values(first).on_conflict_do_nothing())
+        return bool(made.rowcount)
+
+    async def _write_roles(self) -> None:
         async with self._db.transaction() as tx:
             for name, permissions in ROLES.items():
                 row = {"permissions": sorted(permissions)}
                 role = insert(_role).values(name=name, **row)
                 await tx.execute(role.on_conflict_do_update(index_elements=["name"], set_=row))
-            if hashed is None:
-                return False
-            first = {"name": FIRST_NAME, "role": "Admin", "password_hash": hashed, "must_change_password": True}
-            made = await tx.execute(insert(_account).values(first).on_conflict_do_nothing())
-        return bool(made.rowcount)
 
     # -- accounts --------------------------------------------------------------------------------------------------------
     async def add(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 from argon2 import PasswordHasher
@@ -11,20 +12,18 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from charrua_core.errors import EditInvalid
 
 _hasher = PasswordHasher(time_cost=3, memory_cost=65536, parallelism=1)  # about 0.2 s and 64 MiB each
-_at_once = asyncio.Semaphore(2)  # so that a flood of log-ins takes 128 MiB and no more
+_threads = ThreadPoolExecutor(2, "password")  # a flood of log-ins takes 128 MiB and no more
 _LONGEST = 256
 
 
 async def hash_password(password: str) -> str:
     """Give the hash to keep."""
-    async with _at_once:
-        return await asyncio.to_thread(_hasher.hash, password)
+    return await asyncio.get_running_loop().run_in_executor(_threads, _hasher.hash, password)
 
 
 async def verify_password(password: str, kept: str | None) -> bool:
     """Whether it is the password; as slow for a name that does not exist (`kept` None) as for one that does."""
-    async with _at_once:
-        return await asyncio.to_thread(_verify, password, kept)
+    return await asyncio.get_running_loop().run_in_executor(_threads, _verify, password, kept)
 
 
 @cache
