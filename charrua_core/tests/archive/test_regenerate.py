@@ -272,3 +272,20 @@ async def test_a_row_that_differs_shows_in_the_dump(intake):
     async with intake.app.db.transaction() as tx:
         await effective.refresh(tx, [row["study_uid"] for row in await intake.rows("study")])
     assert await lines(intake) == before
+
+
+async def test_a_new_database_is_told_of_the_other_volumes(intake_of, tmp_path, postgresql_server):
+    first = await intake_of()
+    await first(an_object())
+    second = await intake_of(settings={"volume": tmp_path / "second"})
+    await second(an_object())
+    await edit.edit(second.app, SYSTEM, Level.STUDY, *await a_change(second))
+    before = await lines(second)
+    new = await intake_of(settings={"volume": tmp_path / "second", "database_url": postgresql_server.fresh()})
+    await new.app.volumes.know(first.root)
+    assert (await regenerate.regenerate(new.app)).objects == 2
+    assert await lines(new) == before
+
+
+async def a_change(intake):
+    return (await intake.rows("study"))[0]["study_uid"], from_keywords({"StudyID": "9"})

@@ -18,6 +18,7 @@ from charrua_core.archive.effective import laid, overlay_of, refresh
 from charrua_core.archive.header import unpack_json
 from charrua_core.archive.levels import column_values
 from charrua_core.archive.moves import is_move, relocate
+from charrua_core.db import commit_outcome_unknown, worth_another_try
 from charrua_core.errors import EditInvalid, NotPermitted
 from charrua_core.types import Identity, Level, Origin
 
@@ -28,6 +29,7 @@ Plan = Callable[[AsyncConnection], Awaitable[Record]]
 """Looks at the index as it is, refuses what cannot be, and says what to record."""
 
 
+_TRIES = 5
 Then = Callable[[AsyncConnection, Record], Awaitable[None]]
 
 
@@ -40,7 +42,18 @@ async def make(
     """
     if not identity.may(permission):
         raise NotPermitted(f"{identity.name} has no permission to {permission} studies")
-    return await asyncio.shield(_make(app, identity, origin or Origin("cli", user=identity.name), plan, then))
+    return await asyncio.shield(_make_again(app, identity, origin or Origin("cli", user=identity.name), plan, then))
+
+
+async def _make_again(app: App, identity: Identity, origin: Origin, plan: Plan, then: Then | None) -> Record:
+    """Make the edit; when it collides with an object on its way in, from the beginning."""
+    for _ in range(_TRIES - 1):
+        try:
+            return await _make(app, identity, origin, plan, then)
+        except Exception as error:
+            if not worth_another_try(error):
+                raise
+    return await _make(app, identity, origin, plan, then)
 
 
 async def _make(app: App, identity: Identity, origin: Origin, plan: Plan, then: Then | None) -> Record:
@@ -58,10 +71,10 @@ async def _make(app: App, identity: Identity, origin: Origin, plan: Plan, then: 
             written.append(record)
             await journal.append(volume, written)
             faults.passing("before_commit")
-    except BaseException:
-        await journal.settle(app.db, volume, written)
-        raise
-    return record
+    except BaseException as error:
+        if not await journal.settle(app.db, volume, written) or not commit_outcome_unknown(error):
+            raise
+    return written[0]
 
 
 async def apply(tx: AsyncConnection, record: Record) -> Record:

@@ -59,17 +59,21 @@ async def append(volume: Volume, records: Sequence[Record]) -> None:
         await _write(volume.root, b"".join(record.line() for record in records))
 
 
-async def settle(db: Database, volume: Volume, records: Sequence[Record]) -> None:
+async def settle(db: Database, volume: Volume, records: Sequence[Record]) -> bool:
     """After a commit that failed, or whose outcome is unknown: mark the records that have no row as aborted.
 
-    Where the database does not answer, `reconcile` does it at the next start.
+    Gives whether all of them have one: they were committed after all. Where the database does not answer, `reconcile`
+    marks them at the next start.
     """
+    if not records:
+        return False
     try:
         async with db.transaction() as tx:
             await lock_journal(tx)
-            await _mark_missing(tx, volume.root, [record.id for record in records])
+            return not await _mark_missing(tx, volume.root, [record.id for record in records])
     except (CharruaError, OSError) as error:
         log.error("journal not settled", extra={"action": "journal", "records": len(records)}, exc_info=error)
+        return False
 
 
 async def reconcile(db: Database, volumes: Iterable[Volume]) -> int:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from charrua_core.db import Database
     from charrua_core.storage import Volume
 
-FILES_AT_ONCE = 64
+FILES_AT_ONCE = 128
 _MARK = "charrua regenerate "
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -82,7 +83,8 @@ async def purge(app: App, edit_id: str) -> int:
     after = 0
     while objects := await _deleted(app, edit_id, after):
         after = objects[-1]["id"]
-        gone = [row["id"] for row in objects if await _remove_file(app, row)]
+        removals = await asyncio.gather(*(_remove_file(app, row) for row in objects))
+        gone = [row["id"] for row, is_gone in zip(objects, removals, strict=True) if is_gone]
         await _forget(app, gone, record.study_uids)
         removed += len(gone)
         stuck += len(objects) - len(gone)

@@ -201,7 +201,14 @@ async def dump(app: App) -> None:
 
 @archive.command("regenerate")
 @click.option("--force", is_flag=True, help="Also while a server runs in this data folder.")
-def regenerate(force: bool) -> None:
+@click.option(
+    "--volume",
+    "volumes",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    multiple=True,
+    help="A further volume, that a new database does not know of (repeatable).",
+)
+def regenerate(force: bool, volumes: tuple[Path, ...]) -> None:
     """Build the index anew from the volumes: their files and their journals of edits.
 
     Stop the server before. A run that was broken off is gone on with.
@@ -209,17 +216,19 @@ def regenerate(force: bool) -> None:
     from charrua_core.services.lock import ServerLock
 
     if force:
-        _regenerate()
+        _regenerate(volumes)
         return
     start = start_of()
     with ServerLock(Path(start.settings(start.hooks())["data_dir"])):
-        _regenerate()
+        _regenerate(volumes)
 
 
 @with_app
-async def _regenerate(app: App) -> None:
+async def _regenerate(app: App, volumes: tuple[Path, ...]) -> None:
     from charrua_core.archive import regenerate as room
 
+    for root in volumes:
+        await app.volumes.know(root.absolute())
     bar = _Line()
     done = await room.regenerate(app, lambda so_far: bar.show(_rate(so_far)))
     bar.show(_rate(done), final=True)

@@ -79,6 +79,18 @@ class Volumes:
             await volume.close()
         self._threads.shutdown(wait=True)
 
+    async def know(self, root: Path) -> None:
+        """Know one more volume, written before this database was made: what is on it can be read, nothing is added to it.
+
+        Raises StorageFailed where the folder is no volume.
+        """
+        root = self._absolute(root)
+        _mark(root, new=False)
+        async with self._db.transaction() as tx:
+            await tx.execute(insert(tables.volume).values(path=self._kept(root)).on_conflict_do_nothing())
+            self._db.notify(tx, CHANNEL)
+        await self._load()
+
     def by_id(self, number: int) -> Volume:
         """Give the volume of this number; StorageFailed where there is none."""
         if number not in self._volumes:
