@@ -169,10 +169,14 @@ async def test_text_that_postgresql_does_not_take_is_taken_without_it(intake):
     assert orjson.loads(instance["origin"])["calling_aet"] == "MODALITY"
 
 
-async def test_a_sender_that_is_gone_does_not_stop_its_object(intake):
-    task = asyncio.create_task(intake(an_object()))
-    await asyncio.sleep(0)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+async def test_a_store_that_is_cancelled_at_any_turn_leaves_all_or_nothing(intake):
+    for turns in range(0, 60, 3):
+        task = asyncio.create_task(intake(an_object()))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
     await intake.app.ingest.close()
-    assert len(await intake.rows("instance")) == len(intake.files()) == 1
+    rows, files = await intake.rows("instance"), intake.files()
+    assert sorted(row["path"] for row in rows) == [file.relative_to(intake.root).as_posix() for file in files]
+    assert not intake.spooled()

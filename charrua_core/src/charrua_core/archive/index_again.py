@@ -14,8 +14,9 @@ from sqlalchemy import text
 from charrua_core import changes, faults
 from charrua_core.archive import effective, journal
 from charrua_core.archive.edit_record import Record
+from charrua_core.archive.index_patience import doubted_transaction, patiently
 from charrua_core.archive.index_rows import Filed, dumped, instance_row, parent_rows
-from charrua_core.archive.index_store import Index, doubted_transaction, patiently
+from charrua_core.archive.index_store import Index
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection

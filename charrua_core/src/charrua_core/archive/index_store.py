@@ -7,39 +7,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Literal
 
 import asyncpg
-from sqlalchemy import text
 
 from charrua_core import faults
 from charrua_core.archive import journal
+from charrua_core.archive.index_patience import PATIENCE_S, doubted_transaction, patiently
 from charrua_core.archive.index_rows import Filed, dumped, instance_row, parent_rows
-from charrua_core.db import commit_outcome_unknown, worth_another_try
-from charrua_core.errors import CharruaError, CommitUnknown, DatabaseUnavailable
+from charrua_core.errors import CharruaError, DatabaseUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from charrua_core.archive.edit_record import Record
     from charrua_core.archive.index_studies import Studies
     from charrua_core.db import Database
     from charrua_core.storage import Volumes
 
-PATIENCE_S = 8.0
-"""How long a sender waits for a database that is away before it is told to try later."""
-_PAUSE_S = 0.2
 _LOCK_TIMEOUT = "5s"
 
 _STORE = "SELECT n, outcome FROM core.store_objects($1::text::jsonb, $2::bytea[], $3::bytea[], $4::text::jsonb)"
 
 Outcome = Literal["stored", "again", "stale"]
 """See `core.store_objects`."""
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -143,54 +136,6 @@ class Index:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
-
-
-async def patiently(attempt: Callable[[], Awaitable[T]], lose: Callable[[], None] = lambda: None) -> T:
-    """Try until it is committed, as long as it collides with others or the database is away, for `PATIENCE_S` at most.
-
-    Then raises DatabaseUnavailable when nothing can have been committed, else CommitUnknown. `lose` is called when the
-    connection is not to be used again.
-    """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + PATIENCE_S
-    doubtful = False
-    while True:
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await attempt()
-        except TimeoutError as error:
-            lose()
-            raise CommitUnknown from error
-        except Exception as error:
-            if isinstance(error, asyncpg.LockNotAvailableError):
-                raise DatabaseUnavailable("the study is being changed by others for too long") from error
-            if not worth_another_try(error):
-                if not _away(error):
-                    raise
-                lose()
-                doubtful = doubtful or not isinstance(error, DatabaseUnavailable)
-            if loop.time() + _PAUSE_S > deadline:
-                raise (CommitUnknown if doubtful else DatabaseUnavailable)() from error
-        await asyncio.sleep(_PAUSE_S)
-
-
-def _away(error: Exception) -> bool:
-    return isinstance(error, CommitUnknown) or commit_outcome_unknown(error)
-
-
-@asynccontextmanager
-async def doubted_transaction(db: Database) -> AsyncIterator[AsyncConnection]:
-    """A transaction of `db` that raises CommitUnknown where it was lost after it had begun."""
-    began = False
-    try:
-        async with db.transaction() as tx:
-            await tx.execute(text("SELECT 1"))  # begins the transaction of the driver's connection, too
-            began = True
-            yield tx
-    except DatabaseUnavailable as error:
-        if began:
-            raise CommitUnknown from error
-        raise
 
 
 def _in_order(rows: Sequence[Any]) -> list[Outcome]:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import orjson
 
 from charrua_core.archive.effective import laid
 from charrua_core.archive.header import unpack_json
+from charrua_core.archive.index_patience import patiently
 from charrua_core.archive.levels import column_values
+from charrua_core.errors import CommitUnknown, DatabaseUnavailable
 from charrua_core.types import Level, StudyIdentity
 
 if TYPE_CHECKING:
@@ -55,6 +59,14 @@ class Studies:
         self._series: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._asked: dict[str, asyncio.Future[KnownStudy | None]] = {}
         self._asking: asyncio.Task[None] | None = None
+        self._connection: asyncpg.Connection | None = None
+
+    async def close(self) -> None:
+        """Give up the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):  # it may be gone already
+                await connection.close(timeout=2)
 
     async def find(self, study_uid: str) -> KnownStudy | None:
         """Give the study as last seen, asking the index if it was not; None if it is not there."""
@@ -107,15 +119,32 @@ class Studies:
                 answer.set_result(found.get(study_uid))
 
     async def _look_up(self, study_uids: Sequence[str]) -> dict[str, KnownStudy]:
-        async with self._db.driver() as connection:
-            rows = await connection.fetch(_LOOK_UP, study_uids)
+        try:
+            return await patiently(lambda: self._query(study_uids), self._lose)
+        except CommitUnknown as error:  # nothing was to be committed
+            raise DatabaseUnavailable from error
+
+    async def _query(self, study_uids: Sequence[str]) -> dict[str, KnownStudy]:
+        connection = await self._connected()
+        rows = await connection.fetch(_LOOK_UP, study_uids)
         return {row["study_uid"]: KnownStudy(row["seen"], _identity(row)) for row in rows}
+
+    async def _connected(self) -> asyncpg.Connection:
+        """A connection of its own: a look-up is in the way of every first object, and the pool's way is longer."""
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await self._db.connect()
+        return self._connection
+
+    def _lose(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
 
 
 def _identity(row: Any) -> StudyIdentity:
     """By the row, or by the first object where an edit has changed whose study it is."""
     if row["header"] is None:
         return StudyIdentity(row["study_uid"], row["patient_id"], row["issuer"], row["patient_name"])
-    attributes = laid(orjson.loads(row["overlay"] or b"{}"), unpack_json(row["header"]))
+    attributes = laid(orjson.loads(row["overlay"] or "{}") or {}, unpack_json(row["header"]))
     values = column_values(Level.STUDY, attributes)
     return StudyIdentity(row["study_uid"], values["patient_id"], values["issuer"], values["patient_name"])

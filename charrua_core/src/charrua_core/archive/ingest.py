@@ -51,19 +51,19 @@ class Ingest:
         studies = Studies(app.db)
         self._index = Index(app.db, app.volumes, studies)
         self._writer: GroupWriter[Filed] = GroupWriter(self._commit)
+        self._studies = studies
         self._desk = Desk(app, studies, self._index, self._writer)
         self._transfers = Transfers()
-        self._under_way: set[asyncio.Task[Stored]] = set()
         self._telling: asyncio.TimerHandle | None = None
 
     async def close(self) -> None:
         """Finish what is on its way."""
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await self._writer.close()
         if self._telling is not None:
             self._telling.cancel()
             self._tell()
-        await self._writer.close()
         await self._index.close()
+        await self._studies.close()
 
     def begin(self, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str, origin: Origin) -> Spool:
         """Give the file that the data set is to be written to, after its file meta group.
@@ -79,17 +79,11 @@ class Ingest:
         return Spool(volume, volume.spool_path(), uids, arrival, meta, limit=limit, check_room=volume.check)
 
     async def store(self, spool: Spool) -> Stored:
-        """Make what was written an object of the archive; the spool is used up in any case. Cancelling does not stop it.
+        """Make what was written an object of the archive; the spool is used up in any case.
 
         Raises StorageFull or StorageFailed (0xA700), HeaderDamaged (0xC000), DatasetMismatch (0xA900), ObjectRefused with
         its own status, DatabaseUnavailable (0xA700), CommitUnknown or PluginFailed (0x0110).
         """
-        task = asyncio.create_task(self._store(spool), name="store")
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
-        return await asyncio.shield(task)
-
-    async def _store(self, spool: Spool) -> Stored:
         try:
             if spool.failure is not None:
                 raise spool.failure

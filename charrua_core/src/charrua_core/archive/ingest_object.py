@@ -12,7 +12,7 @@ from charrua_core.archive.index_studies import KnownStudy, Studies
 from charrua_core.archive.ingest_judge import admit
 from charrua_core.archive.levels import column_values
 from charrua_core.errors import CharruaError, CommitUnknown, ObjectRefused
-from charrua_core.storage import Placing, object_path
+from charrua_core.storage import object_path
 from charrua_core.types import Candidate, Level, StudyIdentity
 
 if TYPE_CHECKING:
@@ -113,21 +113,20 @@ class Storing:
         )
 
     async def _store(self, filed: Filed, known: KnownStudy) -> Status | Literal["stale"]:
-        header, volume = self._header, self._spool.volume
+        header = self._header
         if self._path is None:
-            self._path, outcome = await self._desk.writer.write(volume, self._placing(), filed)
+            self._path, outcome = await self._desk.writer.write(self._spool, self._place(), filed)
         else:
-            outcome = await self._desk.writer.commit(volume, self._path, filed)
+            outcome = await self._desk.writer.commit(self._path, filed)
         if outcome == "stored":
             self._desk.studies.keep(header.study_instance_uid, header.series_instance_uid, known)
             return "stored"
         return await self._store_again(filed) if outcome == "again" else "stale"
 
-    def _placing(self) -> Placing:
+    def _place(self) -> PurePath:
         header = self._header
         uids = (header.study_instance_uid, header.series_instance_uid, header.sop_instance_uid)
-        path = object_path(self._spool.arrival.received_at, *uids)
-        return Placing(self._spool.path, path, self._spool.descriptor)
+        return object_path(self._spool.arrival.received_at, *uids)
 
     async def _store_again(self, filed: Filed) -> Status | Literal["stale"]:
         policy = cast("Policy", self._desk.app.settings.get("duplicate_policy", "keep both"))

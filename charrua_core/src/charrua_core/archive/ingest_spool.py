@@ -37,6 +37,7 @@ class Spool:
     __slots__ = (
         "_dataset",
         "_descriptor",
+        "_handed_over",
         "_limit",
         "_unflushed",
         "arrival",
@@ -75,6 +76,7 @@ class Spool:
         """Bytes of the file so far."""
         self._limit = limit + len(meta)
         self._unflushed = 0
+        self._handed_over = False
         self._dataset = blake3()
         self._descriptor = -1
         try:
@@ -147,17 +149,27 @@ class Spool:
         except CharruaError as error:
             self._fail(error)
 
-    def close(self) -> None:
-        """Close the file; it stays."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
+    def hand_over(self) -> None:
+        """Leave the file to who places it: from now on `abort` does nothing, until `placed`."""
+        self._handed_over = True
+
+    def placed(self, *, done: bool) -> None:
+        """Close the file; it is removed unless it has got its place."""
+        self._handed_over = False
+        if done:
+            self._close()
+        else:
+            self.abort()
 
     def abort(self) -> None:
         """Close the file and remove it, wherever the object was broken off; a second time does nothing."""
-        if self._descriptor >= 0:
-            self.close()
+        if self._descriptor >= 0 and not self._handed_over:
+            self._close()
             self.path.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        os.close(descriptor)
 
 
 def storage_error(error: OSError) -> CharruaError:

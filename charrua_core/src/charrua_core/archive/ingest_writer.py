@@ -15,30 +15,39 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from charrua_core.errors import CharruaError
-from charrua_core.storage import Placing, Volume
+from charrua_core.storage import Placing
 
 if TYPE_CHECKING:
     from charrua_core.archive.index_store import Outcome
+    from charrua_core.archive.ingest_spool import Spool
 
 MOST_IN_GROUP = 64
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-
-@dataclass(eq=False, slots=True)
-class Waiting(Generic[T]):
-    """An object in the writer, and the future of what becomes of it; `path` is where it lies once it is placed."""
-
-    volume: Volume
-    content: T
-    outcome: asyncio.Future[tuple[PurePath, Outcome]]
-    placing: Placing | None = None
-    path: PurePath | None = None
-
-
 Commit = Callable[[Sequence[tuple[T, PurePath]]], Awaitable[Sequence["Outcome | CharruaError"]]]
 """Indexes objects at the paths where they now lie; gives for each the outcome, or the error with which it ends."""
+Written = tuple[PurePath, "Outcome"]
+
+
+@dataclass(eq=False, slots=True)
+class ToPlace(Generic[T]):
+    """A file that waits for its place."""
+
+    spool: Spool
+    placing: Placing
+    content: T
+    written: asyncio.Future[Written]
+
+
+@dataclass(eq=False, slots=True)
+class ToCommit(Generic[T]):
+    """An object that lies in its place and waits for its row."""
+
+    path: PurePath
+    content: T
+    written: asyncio.Future[Written]
 
 
 class GroupWriter(Generic[T]):
@@ -46,78 +55,91 @@ class GroupWriter(Generic[T]):
 
     def __init__(self, commit: Commit[T]) -> None:
         self._commit = commit
-        self._to_place: deque[Waiting[T]] = deque()
-        self._to_commit: deque[Waiting[T]] = deque()
+        self._to_place: deque[ToPlace[T]] = deque()
+        self._to_commit: deque[ToCommit[T]] = deque()
         self._work_to_place = asyncio.Event()
         self._work_to_commit = asyncio.Event()
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def write(self, volume: Volume, placing: Placing, content: T) -> tuple[PurePath, Outcome]:
-        """Place the file and commit its row; gives its path on the volume and what the index made of it.
+    async def write(self, spool: Spool, relative: PurePath, content: T) -> Written:
+        """Place the spool's file and commit its row; gives its path on the volume and what the index made of it.
 
-        Raises what the volume or the index raises for it. Not to be cancelled: the files would be closed under it.
+        Raises what the volume or the index raises for it. A caller that is cancelled leaves the object to be written.
         """
-        waiting = self._waiting(volume, content)
-        waiting.placing = placing
-        self._to_place.append(waiting)
+        placing = Placing(spool.path, relative, spool.descriptor)
+        written = self._begin()
+        spool.hand_over()
+        self._to_place.append(ToPlace(spool, placing, content, written))
         self._work_to_place.set()
-        return await waiting.outcome
+        return await written
 
-    async def commit(self, volume: Volume, path: PurePath, content: T) -> Outcome:
-        """Commit the row of an object that is placed."""
-        waiting = self._waiting(volume, content)
-        waiting.path = path
-        self._to_commit.append(waiting)
+    async def commit(self, path: PurePath, content: T) -> Outcome:
+        """Commit the row of an object that lies in its place; see `write`."""
+        written = self._begin()
+        self._to_commit.append(ToCommit(path, content, written))
         self._work_to_commit.set()
-        return (await waiting.outcome)[1]
+        return (await written)[1]
 
     async def close(self) -> None:
-        """End; nothing waits any more."""
+        """Finish what waits, and end."""
+        await self._idle.wait()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
 
-    def _waiting(self, volume: Volume, content: T) -> Waiting[T]:
+    def _begin(self) -> asyncio.Future[Written]:
         if not self._tasks:
             self._tasks = [
                 asyncio.create_task(self._place_groups(), name="ingest placing"),
                 asyncio.create_task(self._commit_groups(), name="ingest committing"),
             ]
-        return Waiting(volume, content, asyncio.get_running_loop().create_future())
+        self._under_way += 1
+        self._idle.clear()
+        return asyncio.get_running_loop().create_future()
+
+    def _end(self, written: asyncio.Future[Written], outcome: Written | CharruaError) -> None:
+        self._under_way -= 1
+        if not self._under_way:
+            self._idle.set()
+        if written.done():  # whoever waited was cancelled
+            return
+        if isinstance(outcome, CharruaError):
+            written.set_exception(outcome)
+        else:
+            written.set_result(outcome)
 
     async def _place_groups(self) -> None:
         while True:
             await self._work_to_place.wait()
             self._work_to_place.clear()
-            while group := self._next_to_place():
-                await self._place(group)
+            while self._to_place:
+                await self._place(self._next_to_place())
 
-    def _next_to_place(self) -> list[Waiting[T]]:
+    def _next_to_place(self) -> list[ToPlace[T]]:
         """What waits for the volume of the first that does."""
-        group: list[Waiting[T]] = []
-        while (
-            self._to_place
-            and len(group) < MOST_IN_GROUP
-            and self._to_place[0].volume is (group or self._to_place)[0].volume
-        ):
+        group = [self._to_place.popleft()]
+        volume = group[0].spool.volume
+        while self._to_place and len(group) < MOST_IN_GROUP and self._to_place[0].spool.volume is volume:
             group.append(self._to_place.popleft())
         return group
 
-    async def _place(self, group: list[Waiting[T]]) -> None:
+    async def _place(self, group: list[ToPlace[T]]) -> None:
+        places: Sequence[PurePath | CharruaError]
         try:
-            places: Sequence[PurePath | CharruaError] = await group[0].volume.place_many(
-                [one.placing for one in group if one.placing]
-            )
+            places = await group[0].spool.volume.place_many([one.placing for one in group])
         except Exception as error:
             log.exception("objects could not be placed", extra={"action": "refused", "objects": len(group)})
             places = [_named(error)] * len(group)
         for one, place in zip(group, places, strict=True):
+            one.spool.placed(done=not isinstance(place, CharruaError))
             if isinstance(place, CharruaError):
-                self._fail(one, place)
+                self._end(one.written, place)
             else:
-                one.path = place
-                self._to_commit.append(one)
+                self._to_commit.append(ToCommit(place, one.content, one.written))
         self._work_to_commit.set()
 
     async def _commit_groups(self) -> None:
@@ -128,21 +150,15 @@ class GroupWriter(Generic[T]):
                 group = [self._to_commit.popleft() for _ in range(min(len(self._to_commit), MOST_IN_GROUP))]
                 await self._commit_group(group)
 
-    async def _commit_group(self, group: list[Waiting[T]]) -> None:
+    async def _commit_group(self, group: list[ToCommit[T]]) -> None:
         outcomes: Sequence[Outcome | CharruaError]
         try:
-            outcomes = await self._commit([(one.content, one.path) for one in group if one.path is not None])
+            outcomes = await self._commit([(one.content, one.path) for one in group])
         except Exception as error:
             log.exception("a group could not be committed", extra={"action": "refused", "objects": len(group)})
             outcomes = [_named(error)] * len(group)
         for one, outcome in zip(group, outcomes, strict=True):
-            if isinstance(outcome, CharruaError):
-                self._fail(one, outcome)
-            elif one.path is not None:
-                one.outcome.set_result((one.path, outcome))
-
-    def _fail(self, one: Waiting[T], error: CharruaError) -> None:
-        one.outcome.set_exception(error)
+            self._end(one.written, outcome if isinstance(outcome, CharruaError) else (one.path, outcome))
 
 
 def _named(error: Exception) -> CharruaError:
