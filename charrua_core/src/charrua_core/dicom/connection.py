@@ -29,7 +29,8 @@ BULK_READ = 1 << 20
 SMALL_READ = 1 << 14
 LINGER_S = 2.0
 """How long we read on after our last PDU, so that closing does not take it out of the peer's hands (PS3.8, Sta13)."""
-_HIGH_WATER = 1 << 20
+_HIGH_WATER = 1 << 18
+"""Bytes kept for a peer that reads slowly: what is kept is also what it must still read after its C-CANCEL."""
 
 _HEADER = struct.Struct(">BxI")
 _PDV = struct.Struct(">IBB")
