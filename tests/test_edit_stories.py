@@ -108,3 +108,22 @@ def flip(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
+
+
+async def test_an_edit_that_a_power_cut_ended_before_its_commit_was_never_made(
+    archive: Archive, modality: Modality
+) -> None:
+    study = a_study()
+    await modality.store(study)
+    before = await archive.run("archive", "dump")
+    uid = str(study[0].StudyInstanceUID)
+    archive.environment["CHARRUA_FAULT"] = "before_commit:1:kill"
+    status, _, _ = await archive.charrua("archive", "edit", "study", uid, "PatientID=0815")
+    del archive.environment["CHARRUA_FAULT"]
+    assert status == -9
+    await archive.kill()
+    await archive.start()  # which settles the journal
+    await archive.stop()
+    assert await archive.run("archive", "dump") == before
+    await archive.run("archive", "regenerate")
+    assert await archive.run("archive", "dump") == before
