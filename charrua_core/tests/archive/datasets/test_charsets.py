@@ -76,6 +76,11 @@ def test_what_a_character_set_lacks_it_does_not_encode(term: str, text: str) -> 
     assert encode_text(["a", text], character_set(term)) is None
 
 
+def test_japanese_begins_and_ends_with_its_own_escape_sequences() -> None:
+    assert character_set("\\ISO 2022 IR 87").encode("山田") == b"\x1b$B;3ED\x1b(B"
+    assert character_set("ISO 2022 IR 13\\ISO 2022 IR 87").encode("山田") == b"\x1b$B;3ED\x1b(J"
+
+
 def test_several_values_are_joined() -> None:
     assert encode_text(["é", "b"], LATIN_1) == b"\xe9\\b"
 
