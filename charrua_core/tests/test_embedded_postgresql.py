@@ -10,12 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
-from charrua_core.db import EmbeddedServer, postmaster
+from charrua_core.db import Database, EmbeddedServer, postmaster
 from charrua_core.db.postmaster import Postmaster
 from charrua_core.errors import DatabaseUnavailable
 from charrua_core.testing.waiting import until
@@ -268,3 +270,26 @@ async def test_it_recovers_when_only_its_first_process_is_killed(folder: Path) -
     assert runs(folder)
     await again.leave()
     await server.leave()
+
+
+async def keeps(db: Database, number: int) -> bool:
+    try:
+        async with db.transaction() as tx:
+            await tx.execute(text(f"INSERT INTO kept VALUES ({number})"))
+    except DatabaseUnavailable:
+        return False
+    return True
+
+
+async def test_the_archive_works_on_after_its_postgresql_was_killed(folder: Path) -> None:
+    settings = {"data_dir": folder.parent, "database_url": "", "database_pool_size": 3, "database_reading_pool_size": 3}
+    db = await Database.open({**settings, "database_statement_timeout": timedelta(seconds=30)})
+    async with db.transaction() as tx:
+        await tx.execute(text("CREATE TABLE kept (n int)"))
+    for number in range(2):
+        kill_server(folder)
+        await until(lambda number=number: keeps(db, number))
+    async with db.reading() as connection:
+        assert (await connection.execute(text("SELECT n FROM kept ORDER BY n"))).scalars().all() == [0, 1]
+    await db.close()
+    assert not runs(folder)

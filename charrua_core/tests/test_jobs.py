@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from charrua_core import changes
-from charrua_core.db import Database
+from charrua_core.db import Database, lock_key
 from charrua_core.jobs import GiveUp, Job, Jobs, JobType, Worker, settled
 from charrua_core.testing.waiting import until
 
@@ -181,6 +181,18 @@ async def test_a_lane_may_run_as_many_as_its_kind_says(jobs: Jobs, work: Work, d
     assert done.most[""] == 3
 
 
+async def test_one_worker_takes_at_a_time(jobs: Jobs, work: Work, db: Database) -> None:
+    # Two could otherwise see a lane idle at the same moment, and take different jobs of it.
+    done = Done()
+    async with db.driver() as connection, connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", lock_key("charrua jobs"))
+        work(done)
+        await jobs.enqueue("test.do", {"n": 1})
+        await asyncio.sleep(0.3)
+        assert done.numbers == []
+    await until(lambda: done.numbers == [1])
+
+
 async def test_a_stuck_lane_holds_up_no_other(jobs: Jobs, work: Work) -> None:
     done = Done()
 
@@ -292,7 +304,7 @@ async def test_a_worker_that_stops_leaves_its_jobs_to_the_others_at_once(jobs: J
 DYING = """
 import asyncio, os, sys
 from datetime import timedelta
-from charrua_core.db import Database
+from charrua_core.db import Database, lock_key
 from charrua_core.jobs import JobType, Worker
 
 async def die(payload):

@@ -141,7 +141,18 @@ class Database:
                 yield (await connection.get_raw_connection()).driver_connection
 
     async def connect(self, **settings: str) -> asyncpg.Connection:
-        """Give a connection outside the pools; the caller closes it."""
+        """Give a connection outside the pools; the caller closes it. Starts the archive's own PostgreSQL if it has died."""
+        try:
+            return await self._connect(settings)
+        except DatabaseUnavailable as error:
+            if self._server is None or not isinstance(error.__cause__, OSError | asyncpg.CannotConnectNowError):
+                raise
+            logger.warning("the own PostgreSQL does not answer: %s", error)
+        await self._server.revive()
+        self.url = self._server.url(DATABASE)
+        return await self._connect(settings)
+
+    async def _connect(self, settings: dict[str, str]) -> asyncpg.Connection:
         try:
             return await asyncpg.connect(self.url, timeout=WAIT_S, server_settings=_server_settings(settings))
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:

@@ -15,6 +15,8 @@ import secrets
 import shutil
 import subprocess
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -38,7 +40,7 @@ RECOVERY = ("recovery_init_sync_method=syncfs",) if postmaster.LINUX else ()
 
 # Written to postgresql.conf when the folder is made; an administrator may change them there.
 CONFIGURATION = (
-    "max_connections=100",
+    "max_connections=200",
     "max_wal_size=1GB",
     "random_page_cost=1.1",
     "jit=off",
@@ -58,6 +60,7 @@ class EmbeddedServer:
         """Describe the server in `folder`; `options` are further `name=value` settings of PostgreSQL."""
         self.folder = folder.resolve()
         self._options = (*RECOVERY, *options, *DURABLE)
+        self._turn = asyncio.Lock()
         self._change = FileLock(self.folder.with_name(f"{folder.name}.lock"))
         self._users = FileLock(self.folder.with_name(f"{folder.name}.users"))
 
@@ -67,27 +70,37 @@ class EmbeddedServer:
         Raises DatabaseUnavailable with the last lines of its log when it does not start.
         """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        await self._change.take(START_TIMEOUT_S)
-        try:
+        async with self._changing():
             await self._users.share(STOP_TIMEOUT_S)
-            await self._make()
+            try:
+                await self._make()
+                await self._run()
+            except BaseException:
+                self._users.release()
+                raise
+
+    async def revive(self) -> None:
+        """Start the server again if it has died under its users, and wait until it lets them in."""
+        async with self._changing():
             await self._run()
-        except BaseException:
-            self._users.release()
-            raise
-        finally:
-            self._change.release()
 
     async def leave(self) -> None:
         """Stop using the server; the last one to leave stops it."""
-        await self._change.take(START_TIMEOUT_S)
-        try:
+        async with self._changing():
             self._users.release()
             if self._users.take_at_once():
                 await self._stop()
-        finally:
             self._users.release()
-            self._change.release()
+
+    @asynccontextmanager
+    async def _changing(self) -> AsyncIterator[None]:
+        """Be the only one of all processes, and in this one, who starts or stops the server."""
+        async with self._turn:
+            await self._change.take(START_TIMEOUT_S)
+            try:
+                yield
+            finally:
+                self._change.release()
 
     def url(self, database: str) -> str:
         """Give the address of a database on the running server."""
@@ -113,6 +126,7 @@ class EmbeddedServer:
 
     async def _initialise(self, folder: Path) -> None:
         command = [postmaster.program("initdb"), "-D", str(folder), "-U", postmaster.SUPERUSER, "-E", "UTF8"]
+        command += ["--sync-method=syncfs"] if postmaster.LINUX else []
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions"]
         command += [word for line in (*CONFIGURATION, *_memory(), *_compression()) for word in ("--set", line)]
         secret = folder.with_suffix(".password")
