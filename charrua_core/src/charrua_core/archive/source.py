@@ -34,7 +34,6 @@ class Clock:
                 raise BudgetSpent
             self._stop = perf_counter() + left
 
-
     def allow_more(self) -> None:
         """Give a tenth of the time again, for what follows a sequence that took too long."""
         self._seconds += self._seconds / 10
