@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,9 @@ DOCS = sorted((ROOT / "docs").glob("*.md"))
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
 def test_a_page_is_as_the_code_writes_it(page: Path) -> None:
-    told = subprocess.run(["cog", "--check", "--diff", str(page)], capture_output=True, text=True, cwd=ROOT)
+    tools = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "cogapp", "--check", "--diff", str(page)]
+    told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=tools)
     assert told.returncode == 0, told.stdout + "run `just write`"
 
 
