@@ -32,7 +32,9 @@ def test_every_hook_says_its_verb_and_shows_an_example() -> None:
         assert "@hookimpl" in (spec.__doc__ or ""), spec.__name__
 
 
-@pytest.mark.parametrize("page", [*DOCS, ROOT / "README.md", ROOT / "benchmarks" / "README.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [*DOCS, ROOT / "README.md", ROOT / "benchmarks" / "README.md"], ids=lambda page: page.name
+)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []

@@ -95,8 +95,7 @@ def test_a_plugin_uses_public_names_of_core_alone(plugin: Path) -> None:
         f"{path.name}:{line} {module} {names}"
         for path in modules(plugin)
         for module, names, line in imports(path)
-        if module.split(".")[0] == "charrua_core"
-        and any(part.startswith("_") for part in [*module.split("."), *names])
+        if module.split(".")[0] == "charrua_core" and any(part.startswith("_") for part in [*module.split("."), *names])
     ]
     assert private == []
 
