@@ -1,6 +1,6 @@
 """Stored objects into the index: a group in one statement and one commit, whatever happens to the database meanwhile.
 
-A commit whose outcome is unknown is done again: what was committed is then met as "again", and known by its arrival id.
+A commit whose outcome is unknown is done again: what was committed is known by its arrival id.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LOCK_TIMEOUT = "5s"
 
 _STORE = "SELECT n, outcome FROM core.store_objects($1::text::jsonb, $2::bytea[], $3::bytea[], $4::text::jsonb)"
 
-Outcome = Literal["stored", "again", "stale"]
+Outcome = Literal["stored", "duplicate", "again", "stale"]
 """See `core.store_objects`."""
 
 log = logging.getLogger(__name__)

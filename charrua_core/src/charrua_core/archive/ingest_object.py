@@ -120,8 +120,9 @@ class Storing:
             outcome = await self._desk.writer.commit(self._path, filed)
         if outcome == "stored":
             self._desk.studies.keep(header.study_instance_uid, header.series_instance_uid, known)
-            return "stored"
-        return await self._store_again(filed) if outcome == "again" else "stale"
+        elif outcome == "duplicate":
+            await self._remove()
+        return outcome if outcome != "again" else await self._store_again(filed)
 
     def _place(self) -> PurePath:
         header = self._header

@@ -92,8 +92,9 @@ $$
 
 STORE_OBJECTS = """
 -- Index the objects of a group, each with its change; gives each object's number and what became of it:
--- 'stored'; 'stale': its series is not there, or its study is not the one that the judge has seen; 'again': its SOP Instance
--- UID is known, or its study or series is deleted, or it was received before them, which is looked at one by one.
+-- 'stored', also by an earlier call whose answer was lost; 'duplicate': it is there with the same bytes; 'stale': its series
+-- is not there, or its study is not the one that the judge has seen; 'again': its SOP Instance UID is known, or its study or
+-- series is deleted, or it was received before them, which is looked at one by one.
 -- Statements so simple that each is one look into an index, planned once: a group is small, and most have one object.
 CREATE FUNCTION core.store_objects(objects jsonb, headers bytea[], frame_tables bytea[], audits jsonb)
 RETURNS TABLE (n integer, outcome text) LANGUAGE plpgsql
@@ -121,8 +122,13 @@ BEGIN
         ORDER BY r.study_uid COLLATE "C", r.series_uid COLLATE "C", r.sop_class_uid COLLATE "C", r.received_at, r.n
     LOOP
         n := o.n;
-        IF EXISTS (SELECT FROM core.instance i WHERE i.sop_instance_uid = o.sop_instance_uid) THEN
-            outcome := 'again';
+        SELECT CASE
+            WHEN bool_or(i.arrival_id = o.arrival_id) THEN 'stored'
+            WHEN bool_or(i.deleted_by IS NULL AND i.dataset_digest = decode(o.dataset_digest, 'hex')
+                AND i.transfer_syntax_uid = o.transfer_syntax_uid) THEN 'duplicate'
+            WHEN count(*) > 0 THEN 'again'
+        END INTO outcome FROM core.instance i WHERE i.sop_instance_uid = o.sop_instance_uid;
+        IF outcome IS NOT NULL THEN
             RETURN NEXT;
             CONTINUE;
         END IF;
