@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING
 
 from pynetdicom import sop_class
 
 from charrua_core.dicom import Association, CommandField, Message, Roles, ServiceClass
-from charrua_core.errors import AssociationAborted, CharruaError, DimseTimeout
+from charrua_core.errors import AssociationAborted, CharruaError
 from charrua_qr import trail
 from charrua_qr.models import GET, answer_retrieve
 from charrua_qr.refusing import refuse
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from charrua_core.app import App
-
-log = logging.getLogger(__name__)
 
 _STANDARD = "1.2.840.10008."
 _STORAGE = frozenset(sop_class._STORAGE_CLASSES.values())
@@ -74,13 +71,7 @@ class GetScp:
             return
         operations = Suboperations(self._app, association, message, len(selection.objects))
         trail.begin(self._app, association, association.calling_aet, selection)
-        try:
-            async with self._turns:
-                await operations.send(selection.objects, association)
-        except (AssociationAborted, DimseTimeout) as error:
-            log.warning(
-                "retrieval broken off: %s", error, extra={"action": "broken off", "peer": association.calling_aet}
-            )
-            operations.fail(selection.objects[-operations.counts.remaining :])
+        async with self._turns:
+            operations.fail(await operations.send(selection.objects, association))
         status = await operations.end(cut=selection.cut)
         trail.end(self._app, association, association.calling_aet, selection, operations.counts, status)

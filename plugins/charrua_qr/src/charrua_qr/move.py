@@ -11,7 +11,7 @@ from charrua_core.archive.recode import NATIVE, TARGETS
 from charrua_core.archive.search import InstanceRecord
 from charrua_core.dicom import Association, CommandField, Message, ProposedContext, ServiceClass
 from charrua_core.dicom.configured import associate_as
-from charrua_core.errors import AssociationAborted, CharruaError, PeerUnknown
+from charrua_core.errors import AssociationAborted, CharruaError, PeerUnknown, PeerUnreachable
 from charrua_core.types import Peer
 from charrua_qr import trail
 from charrua_qr.cancelling import Cancelled, until_cancelled
@@ -91,8 +91,13 @@ class MoveScp:
     ) -> None:
         originator = (association.calling_aet, message.command.message_id or 0)
         for records, contexts in in_associations(selection.objects):
-            async with await associate_as(self._app.settings, peer, contexts) as destination:
-                await operations.send(records, destination, originator)
+            left: Sequence[InstanceRecord] = records
+            while left:
+                sent_before = operations.counts.sent
+                async with await associate_as(self._app.settings, peer, contexts) as destination:
+                    left = await operations.send(left, destination, originator)
+                if left and operations.counts.sent == sent_before:
+                    raise PeerUnreachable(f"{peer.aet} ends every association")
 
 
 def in_associations(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from charrua_core.archive.outgoing import Opener, Outgoing
 from charrua_core.archive.recode import NATIVE, TARGETS, recode
 from charrua_core.archive.search import InstanceRecord
 from charrua_core.dicom import Association, ContextNotAccepted, Message, PresentationContext
-from charrua_core.errors import AssociationAborted, CharruaError, DimseTimeout
+from charrua_core.errors import CharruaError
 from charrua_core.types import FileRange
 from charrua_qr.models import CANCELLED, PENDING, SOME_FAILED, SUCCESS, UNABLE_TO_SEND
 
@@ -42,6 +42,11 @@ class Counts:
     completed: int = 0
     warning: int = 0
     failed_uids: list[str] = field(default_factory=list)
+
+    @property
+    def sent(self) -> int:
+        """How many objects the peer has."""
+        return self.completed + self.warning
 
     def count(self, uid: str, status: int) -> None:
         """One more sub-operation is over."""
@@ -79,24 +84,25 @@ class Suboperations:
         self._told_at = time.monotonic()
 
     async def send(
-        self, records: Iterable[InstanceRecord], to: Association, originator: tuple[str, int] | None = None
-    ) -> None:
-        """Send the objects in order, until the peer cancels.
+        self, records: Sequence[InstanceRecord], to: Association, originator: tuple[str, int] | None = None
+    ) -> Sequence[InstanceRecord]:
+        """Send the objects in order, until the peer cancels or the association that they go over ends.
 
-        Raises AssociationAborted and DimseTimeout when the association that they go over ends.
+        Gives those that were not tried because it ended.
         """
-        for record in records:
+        for number, record in enumerate(records, 1):
             if self._message.cancelled:
-                return
+                return []
             try:
                 status = await self._store(record, to, originator)
-            except (AssociationAborted, DimseTimeout):
-                raise
             except CharruaError as error:
                 status = error.dimse_status
                 _log_failure(record, to, type(error).__name__)
             self.counts.count(record.sop_instance_uid, status)
+            if not to.is_open:
+                return records[number:]
             await self._tell()
+        return []
 
     async def _store(self, record: InstanceRecord, to: Association, originator: tuple[str, int] | None) -> int:
         outgoing = await self._opener.open(record)

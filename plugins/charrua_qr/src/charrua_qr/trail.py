@@ -40,7 +40,7 @@ def end(
         succeeded=status == SUCCESS,
         study_uids=selection.study_uids,
         destination=destination,
-        sent=counts.completed + counts.warning,
+        sent=counts.sent,
         failed=len(counts.failed_uids),
         status=f"{status:04X}",
     )
