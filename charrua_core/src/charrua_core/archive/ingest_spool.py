@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 FLUSH_BYTES = 64 << 20
 """After so many bytes the peer waits until they are on disk: a fast network does not fill the memory of a slow disk."""
+log = logging.getLogger(__name__)
 _MOST_PIECES = 1000  # IOV_MAX is 1024
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -137,7 +140,8 @@ class Spool:
     def _fail(self, failure: CharruaError) -> None:
         self.failure = failure
         if self._descriptor >= 0:
-            os.ftruncate(self._descriptor, 0)  # room for others while the rest of the object is thrown away
+            with suppress(OSError):  # the disk that failed may fail here, too
+                os.ftruncate(self._descriptor, 0)  # room for others while the rest of the object is thrown away
 
     async def _flush(self) -> None:
         """Have the bytes on disk, and see that there is still room for more."""
@@ -162,14 +166,24 @@ class Spool:
             self.abort()
 
     def abort(self) -> None:
-        """Close the file and remove it, wherever the object was broken off; a second time does nothing."""
+        """Close the file and remove it, wherever the object was broken off; a second time does nothing.
+
+        A file that the volume does not let go stays in the spool, which is emptied when this process has ended.
+        """
         if self._descriptor >= 0 and not self._handed_over:
             self._close()
-            self.path.unlink(missing_ok=True)
+            try:
+                self.path.unlink(missing_ok=True)
+            except OSError as error:
+                log.warning(
+                    "a spooled file stays: %s", error.strerror, extra={"action": "spool", "path": str(self.path)}
+                )
 
     def _close(self) -> None:
+        """Close the file. What mattered of it was flushed: an error here tells nothing more."""
         descriptor, self._descriptor = self._descriptor, -1
-        os.close(descriptor)
+        with suppress(OSError):
+            os.close(descriptor)
 
 
 def storage_error(error: OSError) -> CharruaError:
