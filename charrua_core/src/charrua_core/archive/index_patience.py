@@ -43,9 +43,13 @@ async def patiently(attempt: Callable[[], Awaitable[T]], lose: Callable[[], None
             raise CommitUnknown from error
         except Exception as error:
             if isinstance(error, asyncpg.LockNotAvailableError):
+                if doubtful:
+                    raise CommitUnknown from error
                 raise DatabaseUnavailable("the study is being changed by others for too long") from error
             if not worth_another_try(error):
                 if not _away(error):
+                    if doubtful:  # this attempt has failed for certain, an earlier one may not have
+                        raise CommitUnknown from error
                     raise
                 lose()
                 doubtful = doubtful or not isinstance(error, DatabaseUnavailable)

@@ -115,7 +115,7 @@ class Storing:
     async def _store(self, filed: Filed, known: KnownStudy) -> Status | Literal["stale"]:
         header = self._header
         if self._path is None:
-            self._path, outcome = await self._desk.writer.write(self._spool, self._place(), filed)
+            outcome = await self._desk.writer.write(self._spool, self._place(), filed, self._placed)
         else:
             outcome = await self._desk.writer.commit(self._path, filed)
         if outcome == "stored":
@@ -128,6 +128,9 @@ class Storing:
         header = self._header
         uids = (header.study_instance_uid, header.series_instance_uid, header.sop_instance_uid)
         return object_path(self._spool.arrival.received_at, *uids)
+
+    def _placed(self, path: PurePath) -> None:
+        self._path = path
 
     async def _store_again(self, filed: Filed) -> Status | Literal["stale"]:
         policy = cast("Policy", self._desk.app.settings.get("duplicate_policy", "keep both"))

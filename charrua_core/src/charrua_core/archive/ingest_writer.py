@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from charrua_core.errors import CharruaError
+from charrua_core.errors import CharruaError, CommitUnknown
 from charrua_core.storage import Placing
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 
 Commit = Callable[[Sequence[tuple[T, PurePath]]], Awaitable[Sequence["Outcome | CharruaError"]]]
 """Indexes objects at the paths where they now lie; gives for each the outcome, or the error with which it ends."""
-Written = tuple[PurePath, "Outcome"]
 
 
 @dataclass(eq=False, slots=True)
@@ -38,7 +37,8 @@ class ToPlace(Generic[T]):
     spool: Spool
     placing: Placing
     content: T
-    written: asyncio.Future[Written]
+    placed: Callable[[PurePath], None]
+    written: asyncio.Future[Outcome]
 
 
 @dataclass(eq=False, slots=True)
@@ -47,7 +47,7 @@ class ToCommit(Generic[T]):
 
     path: PurePath
     content: T
-    written: asyncio.Future[Written]
+    written: asyncio.Future[Outcome]
 
 
 class GroupWriter(Generic[T]):
@@ -64,15 +64,15 @@ class GroupWriter(Generic[T]):
         self._idle.set()
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def write(self, spool: Spool, relative: PurePath, content: T) -> Written:
-        """Place the spool's file and commit its row; gives its path on the volume and what the index made of it.
+    async def write(self, spool: Spool, relative: PurePath, content: T, placed: Callable[[PurePath], None]) -> Outcome:
+        """Place the spool's file and commit its row; gives what the index made of it, having told its path to `placed`.
 
         Raises what the volume or the index raises for it. A caller that is cancelled leaves the object to be written.
         """
         placing = Placing(spool.path, relative, spool.descriptor)
         written = self._begin()
         spool.hand_over()
-        self._to_place.append(ToPlace(spool, placing, content, written))
+        self._to_place.append(ToPlace(spool, placing, content, placed, written))
         self._work_to_place.set()
         return await written
 
@@ -81,7 +81,7 @@ class GroupWriter(Generic[T]):
         written = self._begin()
         self._to_commit.append(ToCommit(path, content, written))
         self._work_to_commit.set()
-        return (await written)[1]
+        return await written
 
     async def close(self) -> None:
         """Finish what waits, and end."""
@@ -91,7 +91,7 @@ class GroupWriter(Generic[T]):
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
 
-    def _begin(self) -> asyncio.Future[Written]:
+    def _begin(self) -> asyncio.Future[Outcome]:
         if not self._tasks:
             self._tasks = [
                 asyncio.create_task(self._place_groups(), name="ingest placing"),
@@ -101,7 +101,7 @@ class GroupWriter(Generic[T]):
         self._idle.clear()
         return asyncio.get_running_loop().create_future()
 
-    def _end(self, written: asyncio.Future[Written], outcome: Written | CharruaError) -> None:
+    def _end(self, written: asyncio.Future[Outcome], outcome: Outcome | CharruaError) -> None:
         self._under_way -= 1
         if not self._under_way:
             self._idle.set()
@@ -139,6 +139,7 @@ class GroupWriter(Generic[T]):
             if isinstance(place, CharruaError):
                 self._end(one.written, place)
             else:
+                one.placed(place)
                 self._to_commit.append(ToCommit(place, one.content, one.written))
         self._work_to_commit.set()
 
@@ -156,9 +157,9 @@ class GroupWriter(Generic[T]):
             outcomes = await self._commit([(one.content, one.path) for one in group])
         except Exception as error:
             log.exception("a group could not be committed", extra={"action": "refused", "objects": len(group)})
-            outcomes = [_named(error)] * len(group)
+            outcomes = [_doubted(error)] * len(group)
         for one, outcome in zip(group, outcomes, strict=True):
-            self._end(one.written, outcome if isinstance(outcome, CharruaError) else (one.path, outcome))
+            self._end(one.written, outcome)
 
 
 def _named(error: Exception) -> CharruaError:
@@ -167,3 +168,12 @@ def _named(error: Exception) -> CharruaError:
     named = CharruaError(f"storing failed ({type(error).__name__})")
     named.__cause__ = error
     return named
+
+
+def _doubted(error: Exception) -> CharruaError:
+    """What nobody foresaw may have come after the commit: the files stay."""
+    if isinstance(error, CharruaError):
+        return error
+    unknown = CommitUnknown(f"storing failed ({type(error).__name__})")
+    unknown.__cause__ = error
+    return unknown

@@ -1,0 +1,59 @@
+"""What stays on the volume when storing fails: no file that nobody was told of, and every file of which a row may speak."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+
+from charrua_core.archive.index_patience import patiently
+from charrua_core.archive.index_store import Index
+from charrua_core.errors import CommitUnknown, DatabaseUnavailable
+from charrua_core.testing.objects import an_object
+
+
+def attempts(*errors):
+    """An attempt that fails with these, one after another."""
+    left = list(errors)
+
+    async def attempt():
+        raise left.pop(0)
+
+    return attempt
+
+
+@pytest.mark.parametrize("certain", [asyncpg.LockNotAvailableError(), asyncpg.NumericValueOutOfRangeError()])
+async def test_a_later_failure_does_not_say_what_became_of_an_earlier_commit(certain):
+    with pytest.raises(CommitUnknown):
+        await patiently(attempts(asyncpg.ConnectionDoesNotExistError(), certain))
+
+
+async def test_an_object_that_is_not_indexed_for_certain_leaves_no_file(intake, monkeypatch):
+    async def store(self, group, audits=()):
+        return [DatabaseUnavailable()] * len(group)
+
+    monkeypatch.setattr(Index, "store", store)
+    with pytest.raises(DatabaseUnavailable):
+        await intake(an_object())
+    assert not intake.files() and not intake.spooled()
+
+
+async def test_a_file_stays_when_something_unforeseen_comes_after_its_commit(intake, monkeypatch):
+    stored = Index.store
+
+    async def store(self, group, audits=()):
+        await stored(self, group, audits)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Index, "store", store)
+    with pytest.raises(CommitUnknown):
+        await intake(an_object())
+    assert len(intake.files()) == len(await intake.rows("instance")) == 1
+
+
+async def test_a_spooled_file_that_cannot_be_removed_stops_nothing(intake, caplog):
+    spool = intake.spool(an_object())
+    spool.path.unlink()
+    spool.path.mkdir()
+    spool.abort()
+    assert "a spooled file stays" in caplog.text
+    assert (await intake(an_object())).status == "stored"
