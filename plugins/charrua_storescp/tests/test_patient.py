@@ -127,3 +127,26 @@ async def test_late_objects_of_an_edited_study_are_compared_with_what_was_receiv
     assert (await store(app.ingest, late)).status == "stored"
     with pytest.raises(ObjectRefused):
         await store(app.ingest, an_object(StudyInstanceUID=image.StudyInstanceUID, PatientID="RIGHT"))
+
+
+async def test_objects_without_a_study_are_filed_together_under_derived_uids(archive_in_process):
+    app = archive_in_process
+    for number in range(2):
+        image = an_object(StudyInstanceUID=None, SeriesInstanceUID=None, InstanceNumber=number)
+        await store(app.ingest, image)
+    await store(app.ingest, an_object(StudyInstanceUID=None, SeriesInstanceUID=None, AccessionNumber="other"))
+    counts = sorted(study["instance_count"] for study in await studies(app))
+    assert counts == [1, 2]
+    async with app.db.driver(reading=True) as connection:
+        rows = await connection.fetch(
+            "SELECT study_uid, attributes -> '0020000D' -> 'Value' ->> 0 AS uid FROM core.study"
+        )
+    assert all(row["study_uid"] == row["uid"] and row["uid"].startswith("2.25.") for row in rows)
+
+
+async def test_objects_without_a_study_are_refused_where_the_site_wants_it(open_archive):
+    app = await open_archive(settings={"accept_missing_study": False})
+    with pytest.raises(ObjectRefused) as refused:
+        await store(app.ingest, an_object(SeriesInstanceUID=None))
+    assert refused.value.dimse_status == 0xA900
+    assert (await store(app.ingest, an_object())).status == "stored"

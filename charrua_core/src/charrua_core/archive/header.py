@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 import orjson
 
+from charrua_core.archive.derived import derived_uids
 from charrua_core.archive.elements import DEFLATED, Memo, layout_of
 from charrua_core.archive.source import BufferSource, Clock, FileSource, InflatedSource, Source
 from charrua_core.archive.walk import Walk
@@ -47,6 +48,8 @@ class Header:
     """Encapsulated frames: little endian 64-bit offsets of each frame's first item, and of what follows the last frame."""
     unparsed: bool = False
     """A budget was spent: `json` holds only the elements that were read before."""
+    derived: Mapping[str, str] = field(default_factory=dict)
+    """The study's and the series' UID, by tag, where the data set lacks them (`archive.derived`)."""
 
     def value(self, tag: str) -> str:
         """Give the indexed attribute's value, empty where the object has none."""
@@ -95,8 +98,8 @@ def scan(
     """Give what the index keeps of a data set in an open file, a mapping or a buffer; blocks while it reads.
 
     `dataset_offset` is where the data set begins, `size` where the file ends (needed for a file). Raises HeaderDamaged
-    when the data set is cut off or does not hold together (status 0xC000), and when one of the four UIDs is missing or
-    unsafe (0xA900).
+    when the data set is cut off or does not hold together (status 0xC000), when a UID of its object is missing, and when
+    one of its four UIDs is unsafe (0xA900).
     """
     budgets = budgets or Budgets()
     clock = Clock(budgets.seconds)
@@ -116,17 +119,21 @@ def scan(
 
 def _header(walk: Walk) -> Header:
     facts = walk.facts
+    # Of an object that was not read to its end, they may stand where nobody has looked.
+    derived = {} if walk.unparsed else derived_uids(facts)
+    whole = facts | derived if derived else facts
     return Header(
         sop_class_uid=_uid(facts, "00080016", "SOP Class UID"),
         sop_instance_uid=_uid(facts, "00080018", "SOP Instance UID"),
-        study_instance_uid=_uid(facts, "0020000D", "Study Instance UID"),
-        series_instance_uid=_uid(facts, "0020000E", "Series Instance UID"),
+        study_instance_uid=_uid(whole, "0020000D", "Study Instance UID"),
+        series_instance_uid=_uid(whole, "0020000E", "Series Instance UID"),
         attributes=MappingProxyType(facts),
         json=walk.json(),
         pixel_data_offset=walk.pixel_data_offset,
         pixel_data_length=walk.pixel_data_length,
         frame_offsets=walk.frame_offsets(),
         unparsed=walk.unparsed,
+        derived=derived,
     )
 
 

@@ -42,7 +42,15 @@ def admit(app: App, candidate: Candidate, arrival: Arrival) -> Admission:
     if refused is not None:
         raise ObjectRefused(refused.reason, refused.dimse_status, refused.http_status)
     coercions = app.hooks.gather_by_plugin("coerce_object", app=app, candidate=candidate)
+    if candidate.header.derived:
+        coercions.insert(0, ("core", _with_uids(candidate.header)))
     return _coerced(candidate.header, coercions, arrival) if coercions else AS_IT_IS
+
+
+def _with_uids(header: Header) -> Coercion:
+    """The UIDs that the data set lacks, so that whoever gets the object from here finds it in its study."""
+    given: DicomJson = {tag: {"vr": "UI", "Value": [uid]} for tag, uid in header.derived.items()}
+    return Coercion(given, "without a study or series on arrival")
 
 
 def _coerced(header: Header, coercions: Sequence[tuple[str, Coercion]], arrival: Arrival) -> Admission:

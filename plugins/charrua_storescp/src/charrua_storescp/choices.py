@@ -33,6 +33,15 @@ SETTINGS = [
         effect="now",
     ),
     Setting(
+        "accept_missing_study",
+        bool,
+        True,
+        help="Take objects without Study or Series Instance UID: they are filed under UIDs derived from patient, study and "
+        "series. Otherwise they are refused (A900H).",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
         "duplicate_policy",
         str,
         "keep both",

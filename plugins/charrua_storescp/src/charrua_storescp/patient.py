@@ -1,4 +1,4 @@
-"""Whose object it is: empty Patient Name or ID, and one patient in a study (manual 7.3.1 and appendix 2)."""
+"""Whose object it is: no study, empty Patient Name or ID, one patient in a study (manual 7.3.1 and appendix 2)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ REASON = "empty on arrival"
 
 
 def judge(settings: Settings, candidate: Candidate) -> Refuse | None:
-    """Refuse by the settings accept_empty_patient_name, accept_empty_patient_id and same_patient, with 0xA900."""
+    """Refuse by accept_missing_study, accept_empty_patient_name, accept_empty_patient_id and same_patient, with 0xA900."""
     name, patient_id = _name(candidate), _id(candidate)
+    if candidate.header.derived and not settings["accept_missing_study"]:
+        return Refuse("the object names no study or series", DOES_NOT_MATCH, 400)
     if not name and settings["accept_empty_patient_name"] == REFUSE:
         return Refuse("the Patient Name is empty", DOES_NOT_MATCH, 400)
     if not patient_id and settings["accept_empty_patient_id"] == REFUSE:
