@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
+
 import asyncpg
 import pytest
 
-from charrua_core.archive.index_patience import patiently
+from charrua_core.archive import index_store
+from charrua_core.archive.dump import dump
+from charrua_core.archive.index_patience import doubted_transaction, patiently
 from charrua_core.archive.index_store import Index
+from charrua_core.archive.regenerate import regenerate
 from charrua_core.errors import CommitUnknown, DatabaseUnavailable
 from charrua_core.testing.objects import an_object
 
@@ -57,3 +62,39 @@ async def test_a_spooled_file_that_cannot_be_removed_stops_nothing(intake, caplo
     spool.abort()
     assert "a spooled file stays" in caplog.text
     assert (await intake(an_object())).status == "stored"
+
+
+COERCING = """
+@hookimpl
+def coerce_object(candidate):
+    return [Coercion({"00200010": {"vr": "SH", "Value": ["C"]}}, "site")]
+"""
+
+
+def lost_once(monkeypatch, *, committed):
+    """The database is lost at the first commit, before it or after it."""
+    left = [True]
+
+    @asynccontextmanager
+    async def doubted(db):
+        lose = left and left.pop()
+        async with doubted_transaction(db) as tx:
+            yield tx
+            if lose and not committed:
+                raise CommitUnknown
+        if lose:
+            raise CommitUnknown
+
+    monkeypatch.setattr(index_store, "doubted_transaction", doubted)
+
+
+@pytest.mark.parametrize("committed", [False, True])
+async def test_a_coercion_outlasts_a_commit_that_is_made_again(intake_of, write_plugin, monkeypatch, committed):
+    intake = await intake_of(plugins=(write_plugin("coercing", COERCING),))
+    lost_once(monkeypatch, committed=committed)
+    assert (await intake(an_object())).status == "stored"
+    before = [line async for line in dump(intake.app.db)]
+    await intake.run("TRUNCATE core.study, core.series, core.instance, core.edit, core.job")
+    await regenerate(intake.app)
+    assert [line async for line in dump(intake.app.db)] == before
+    assert [row["study_id"] for row in await intake.rows("study")] == ["C"]

@@ -14,6 +14,7 @@ from typing import Any, Literal, cast, get_args
 
 import orjson
 from sqlalchemy import ARRAY, RowMapping, Text, bindparam, func, select, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core import tables
@@ -136,11 +137,15 @@ async def lock_journal(tx: AsyncConnection) -> None:
 
 
 async def insert(tx: AsyncConnection, records: Sequence[Record]) -> None:
-    """Write the records' rows; call it before `journal.append`, in the same transaction."""
+    """Write the records' rows; call it before `journal.append`, in the same transaction.
+
+    Records whose transaction is made again, its outcome being unknown, may be there already.
+    """
     if not records:
         return
     await tx.execute(select(func.pg_advisory_xact_lock_shared(_SPACE, _COERCIONS)))
-    await tx.execute(tables.edit.insert(), [row_of(record) for record in records])
+    rows = postgresql.insert(tables.edit).on_conflict_do_nothing(index_elements=["id"])
+    await tx.execute(rows, [row_of(record) for record in records])
     undone = [record for record in records if record.kind == "undo"]
     for record in undone:
         await tx.execute(

@@ -55,8 +55,10 @@ def _survey(paths: Sequence[Path]) -> tuple[set[str], dict[str, str], list[Damag
                 aborted.add(line.id)
             elif isinstance(line, Damaged):
                 damaged.append(line)
-            elif line.kind == "undo":
-                undone[line.id] = line.targets["edit"]
+            else:
+                aborted.discard(line.id)  # a transaction made again writes its records again
+                if line.kind == "undo":
+                    undone[line.id] = line.targets["edit"]
     return aborted, {edited: undo for undo, edited in undone.items() if undo not in aborted}, damaged
 
 
