@@ -22,8 +22,11 @@ SOP_INSTANCE_UID = "00080018"
 PATIENT_ID = "00100020"
 ISSUER_OF_PATIENT_ID = "00100021"
 
-COLUMN_LENGTH = 512
-"""Characters of a value that its column keeps: an index row of PostgreSQL holds 2,704 bytes. `attributes` has it all."""
+COLUMN_LENGTH = 128
+NAME_LENGTH = 200
+"""Characters of a value that its column keeps, of a person's name with its three groups: an index row of PostgreSQL holds
+2,704 bytes, and index study_by_patient has three columns. `attributes` has it all.
+"""
 
 # PS3.3 C.7.1.1 Patient, C.7.1.3 Clinical Trial Subject, C.2.2 and C.2.3 Patient Identification and Demographic
 _PATIENT = """
@@ -167,10 +170,12 @@ def column_values(level: Level, attributes: Mapping[str, dict[str, Any]]) -> dic
     """The level's text columns for these attributes, folded ones included; empty where there is no value."""
     values: dict[str, str] = {}
     for indexed in columns_of(level):
-        value = _NORMAL.get(indexed.vr, str.strip)(text_of(attributes.get(indexed.tag)))[:COLUMN_LENGTH]
+        length = NAME_LENGTH if indexed.vr == "PN" else COLUMN_LENGTH
+        value = _NORMAL.get(indexed.vr, str.strip)(text_of(attributes.get(indexed.tag)))[:length]
         values[indexed.column] = value
         if indexed.key_column:
-            values[indexed.key_column] = name_key(value) if indexed.vr == "PN" else text_key(value)
+            key = name_key(value) if indexed.vr == "PN" else text_key(value)
+            values[indexed.key_column] = key[:length]  # folding may lengthen
     return values
 
 
