@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-import shutil
 import socket
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -16,18 +14,15 @@ import pytest_asyncio
 
 from charrua_core.archive.part10 import read_file_meta
 from charrua_core.dicom import ProposedContext, associate
-from charrua_core.testing.devices import Received, dcmtk, received_of
+from charrua_core.testing.devices import Received, received_of
+from charrua_core.testing.outside import DATA, dcmtk, with_data, with_dcmtk
 from charrua_core.types import Peer
 
-DATA = Path(os.environ.get("CHARRUA_TEST_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
 STOCK = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"}
 UNKNOWN_TO_DCMTK = {f"1.2.840.10008.1.2.{rest}" for rest in ("4.201", "4.202", "4.203", "4.57", "8.1")}
 AET = ("-aet", "WORKSTATION")
 
-pytestmark = [
-    pytest.mark.skipif(not (DATA / "MANIFEST.csv").exists(), reason="CHARRUA_TEST_DATA has no MANIFEST.csv"),
-    pytest.mark.skipif(shutil.which("movescu") is None, reason="DCMTK is not installed"),
-]
+pytestmark = [with_data, with_dcmtk]
 
 
 class Sent:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -15,12 +13,11 @@ from blake3 import blake3
 from charrua_core.archive.part10 import read_file_meta
 from charrua_core.dicom import ContextNotAccepted, ProposedContext, associate
 from charrua_core.errors import HeaderDamaged
-from charrua_core.testing.devices import dcmtk
+from charrua_core.testing.outside import DATA, dcmtk, with_data, with_dcmtk
 
-DATA = Path(os.environ.get("CHARRUA_TEST_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
 DEFINED = {0xA900, 0xC000, 0x0117}
 
-pytestmark = pytest.mark.skipif(not (DATA / "MANIFEST.csv").exists(), reason="CHARRUA_TEST_DATA has no MANIFEST.csv")
+pytestmark = with_data
 
 
 def manifest(*states: str) -> list[dict[str, str]]:
@@ -73,9 +70,8 @@ async def test_every_sound_file_is_stored_in_its_own_transfer_syntax(archive):
     assert await digests(archive) == Counter({digest_of(row) for row in sound()})
 
 
+@with_dcmtk
 async def test_dcmtk_stores_what_it_can_read(archive):
-    if shutil.which("dcmsend") is None:
-        pytest.skip("DCMTK is not installed")
     sendable = [row for row in sound() if row["orthanc_1_10_1_cstore"] in ("stored", "refused")]
     files = [str(DATA / row["path"]) for row in sendable]
     address = [archive.peer.host, str(archive.peer.port)]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,27 +11,19 @@ from pydicom.uid import generate_uid
 from pynetdicom import AE, evt
 
 from charrua_core.dicom import Peer, ProposedContext, UserIdentity, associate
+from charrua_core.testing.outside import DATA, dcmtk, with_data, with_dcmtk
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 SC = "1.2.840.10008.5.1.4.1.1.7"
 FIND, MOVE, GET = (f"1.2.840.10008.5.1.4.1.2.2.{n}" for n in (1, 2, 3))
 VERIFICATION = "1.2.840.10008.1.1"
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
-DATA = Path(os.environ.get("CHARRUA_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
 OBJECT = DATA / "charset" / "chrFren.dcm"
 
-with_dcmtk = pytest.mark.skipif(shutil.which("echoscu") is None, reason="DCMTK is not installed")
-with_data = pytest.mark.skipif(not OBJECT.exists(), reason="no test data")
 
-
-async def run(*command: object) -> tuple[int, str]:
-    """Return code and output of a program, which must end within 20 s."""
-    process = await asyncio.create_subprocess_exec(
-        *map(str, command), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    async with asyncio.timeout(20):
-        output, _ = await process.communicate()
-    return process.returncode, output.decode(errors="replace")
+async def run(program: str, *arguments: object) -> tuple[int, str]:
+    """Return code and output of a program of DCMTK, which must end within 20 s."""
+    return await dcmtk(program, *arguments, timeout_s=20)
 
 
 def body_of(path: Path) -> bytes:

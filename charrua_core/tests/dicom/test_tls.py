@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import shutil
 import ssl
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -26,6 +25,7 @@ from charrua_core.dicom import (
     server_context,
 )
 from charrua_core.errors import CharruaError, PeerUnreachable
+from charrua_core.testing.outside import dcmtk, with_dcmtk
 
 ECHO = [ProposedContext("1.2.840.10008.1.1", ("1.2.840.10008.1.2",))]
 
@@ -215,15 +215,14 @@ async def test_large_objects_pass_through_tls(listening, scp):
     assert scp.stored == [("1.2.3", syntax, bytes(range(256)) * 20_000)]
 
 
-@pytest.mark.skipif(shutil.which("echoscu") is None, reason="DCMTK is not installed")
+@with_dcmtk
 async def test_echoscu_authenticates_over_tls(listening, hospital):
     certificate, key = hospital.issue("ws1")
     async with listening("require") as (peer, _):
-        process = await asyncio.create_subprocess_exec(
-            *("echoscu", "+tls", key, certificate, "+cf", hospital.path, "127.0.0.1", str(peer.port))
+        told = await dcmtk(
+            "echoscu", "+tls", key, certificate, "+cf", hospital.path, "127.0.0.1", peer.port, timeout_s=10
         )
-        async with asyncio.timeout(10):
-            assert await process.wait() == 0
+        assert told[0] == 0
 
 
 @pytest.mark.parametrize("mode", ["request", "require"])

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
+from charrua_core.testing.outside import pytest_terminal_summary as pytest_terminal_summary  # a hook of pytest
+
 if TYPE_CHECKING:
     from charrua_core.app import App
     from charrua_core.db import Database

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -27,6 +25,7 @@ from charrua_core.dicom import (
     associate,
 )
 from charrua_core.testing.objects import part10
+from charrua_core.testing.outside import dcmtk
 from charrua_core.types import Peer
 
 VERIFICATION = "1.2.840.10008.1.1"
@@ -230,22 +229,6 @@ def _identifier(level: str, keys: dict[str, Any]) -> bytes:
     if encoded is None:
         raise ValueError("pydicom cannot encode these keys")
     return encoded
-
-
-async def dcmtk(program: str, *arguments: str, timeout_s: float = 120) -> tuple[int, str]:
-    """Run a program of DCMTK; gives its exit status and what it said. FileNotFoundError where it is not installed."""
-    if shutil.which(program) is None:
-        raise FileNotFoundError(program)
-    process = await asyncio.create_subprocess_exec(
-        program, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    try:
-        async with asyncio.timeout(timeout_s):
-            output, _ = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        raise
-    return process.returncode or 0, output.decode(errors="replace")
 
 
 def read_file(path: Path) -> Dataset:

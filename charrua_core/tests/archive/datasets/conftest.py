@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-DATA = Path(os.environ.get("CHARRUA_TEST_DATA", Path(__file__).parents[5] / "shared" / "data"))
+from charrua_core.testing.outside import DATA
+
 UNDEFINED = 0xFFFFFFFF
 _LONG_VRS = {"OB", "OV", "OW", "SQ", "UN", "UT"}
 

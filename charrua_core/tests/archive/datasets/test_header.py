@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import csv
-import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -18,9 +17,9 @@ import pytest
 from charrua_core.archive.header import Header, Memo, frame_ranges, scan
 from charrua_core.archive.part10 import read_file_meta
 from charrua_core.errors import HeaderDamaged
+from charrua_core.testing.outside import DATA
 
 EXPLICIT = "1.2.840.10008.1.2.1"
-DATA = Path(os.environ.get("CHARRUA_TEST_DATA", Path(__file__).parents[5] / "shared" / "data"))
 
 # Objects that no archive is asked to store: media directories and worklist items.
 NO_OBJECTS = ("dicomdir-set/DICOMDIR", "worklist/")

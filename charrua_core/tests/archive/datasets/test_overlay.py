@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import warnings
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,9 +18,9 @@ from charrua_core.archive.header import scan
 from charrua_core.archive.overlay import Modification, Overlay, apply_overlay, apply_overlay_json
 from charrua_core.archive.part10 import read_file_meta
 from charrua_core.errors import EditInvalid, HeaderDamaged
+from charrua_core.testing.outside import DATA
 from charrua_core.types import FileRange
 
-DATA = Path(os.environ.get("CHARRUA_TEST_DATA", Path(__file__).parents[5] / "shared" / "data"))
 EXPLICIT, DEFLATED = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99"
 BY = Modification("CHARRUA", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), source_of_previous_values="RIS")
 RENAMED: dict[str, Any] = {
