@@ -9,6 +9,7 @@ studies at most: it answers from 450 where the others hold 1,000.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import statistics
@@ -140,6 +141,10 @@ async def _fill_index(contestant: Contestant, first: int, count: int) -> None:
     connection = await asyncpg.connect(os.environ.get("CHARRUA_DATABASE_URL") or embedded.url("charrua"))
     try:
         await fill_index.fill(connection, count, first)
+        with contextlib.suppress(
+            asyncpg.InsufficientPrivilegeError
+        ):  # writing it all out must not fall into the queries
+            await connection.execute("checkpoint")
     finally:
         await connection.close()
 
