@@ -94,7 +94,7 @@ STORE_OBJECTS = """
 -- Index the objects of a group, each with its change; gives each object's number and what became of it:
 -- 'stored', also by an earlier call whose answer was lost; 'duplicate': it is there with the same bytes; 'stale': its series
 -- is not there, or its study is not the one that the judge has seen; 'again': its SOP Instance UID is known, or its study or
--- series is deleted, or it was received before them, which is looked at one by one.
+-- series is deleted or was just moved, or it was received before them, which is looked at one by one.
 -- Statements so simple that each is one look into an index, planned once: a group is small, and most have one object.
 CREATE FUNCTION core.store_objects(objects jsonb, headers bytea[], frame_tables bytea[], audits jsonb)
 RETURNS TABLE (n integer, outcome text) LANGUAGE plpgsql
@@ -104,6 +104,7 @@ DECLARE
     series core.series;
     study core.study;
     received core.study;
+    made text;
     new_studies text[] := '{}';
     counted integer := 0;
     bytes bigint := 0;
@@ -132,7 +133,8 @@ BEGIN
             RETURN NEXT;
             CONTINUE;
         END IF;
-        IF o.series_row IS NOT NULL AND core.open_series(o.study_row, o.series_row, o.seen) = 'study' THEN
+        made := CASE WHEN o.series_row IS NOT NULL THEN core.open_series(o.study_row, o.series_row, o.seen) END;
+        IF made = 'study' THEN
             new_studies := new_studies || o.study_uid;
         END IF;
         IF series.series_uid IS DISTINCT FROM o.series_uid OR series.received_study_uid <> o.study_uid
@@ -144,8 +146,10 @@ BEGIN
                 bytes := 0;
                 last := NULL;
             END IF;
+            SELECT t.* INTO study FROM core.series s JOIN core.study t ON t.id = s.study_id
+            WHERE s.received_study_uid = o.study_uid AND s.series_uid = o.series_uid FOR NO KEY UPDATE OF t;
+            -- Read behind the lock: an edit that held it may have deleted or moved the series.
             SELECT * INTO series FROM core.series s WHERE s.received_study_uid = o.study_uid AND s.series_uid = o.series_uid;
-            SELECT * INTO study FROM core.study t WHERE t.id = series.study_id FOR NO KEY UPDATE;
             received := study;
             IF study.study_uid <> o.study_uid THEN
                 SELECT * INTO received FROM core.study t WHERE t.study_uid = o.study_uid;
@@ -156,7 +160,7 @@ BEGIN
             AND NOT (o.seen IS NULL AND o.study_uid = ANY (new_studies))
         THEN
             outcome := 'stale';
-        ELSIF series.deleted_by IS NOT NULL OR study.deleted_by IS NOT NULL
+        ELSIF series.study_id IS DISTINCT FROM study.id OR series.deleted_by IS NOT NULL OR study.deleted_by IS NOT NULL
             OR o.received_at < series.first_received_at OR o.received_at < study.first_received_at
         THEN
             outcome := 'again';
@@ -181,6 +185,11 @@ BEGIN
             counted := counted + 1;
             bytes := bytes + o.size_bytes;
             last := greatest(last, o.received_at);
+        ELSIF made IN ('study', 'series') THEN
+            -- Nothing has come into them, and it is not certain that anything will.
+            DELETE FROM core.series s WHERE s.id = series.id;
+            DELETE FROM core.study t WHERE made = 'study' AND t.id = study.id;
+            series := NULL;
         END IF;
         RETURN NEXT;
     END LOOP;
