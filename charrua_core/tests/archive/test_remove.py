@@ -82,6 +82,16 @@ async def test_a_purge_that_was_broken_off_goes_on(intake, study):
     assert await intake.rows("instance") == []
 
 
+async def test_a_purge_that_goes_on_leaves_alone_what_has_come_in_the_meantime(intake, study):
+    record = await remove.delete(intake.app, SYSTEM, Level.STUDY, study[0].StudyInstanceUID)
+    for path in intake.files():
+        path.unlink()
+    await intake(study[0])  # gets the place of the one that was removed
+    assert await remove.purge(intake.app, record.id) == 4
+    [row] = await intake.rows("instance")
+    assert [path.relative_to(intake.root).as_posix() for path in intake.files()] == [row["path"]]
+
+
 async def test_a_file_that_cannot_be_removed_keeps_no_other_from_going(intake, study):
     record = await remove.delete(intake.app, SYSTEM, Level.STUDY, study[0].StudyInstanceUID)
     stuck = intake.files()[0]

@@ -6,7 +6,9 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,7 +18,8 @@ from charrua_core.archive import edit_record, edit_targets
 from charrua_core.archive.edit_make import invalid_unless, make
 from charrua_core.archive.edit_record import Record
 from charrua_core.archive.effective import in_force, refresh
-from charrua_core.errors import StorageFailed
+from charrua_core.archive.part10 import read_file_meta
+from charrua_core.errors import HeaderDamaged, StorageFailed
 from charrua_core.jobs import JobType
 from charrua_core.types import SYSTEM, Identity, Level, Origin
 
@@ -114,7 +117,8 @@ async def _purge_record(tx: AsyncConnection, edit_id: str) -> Record:
 
 async def _deleted(app: App, edit_id: str, after: int) -> Sequence[RowMapping]:
     instance = tables.instance.c
-    statement = select(instance.id, instance.volume_id, instance.path, instance.sop_instance_uid)
+    columns = (instance.id, instance.volume_id, instance.path, instance.sop_instance_uid, instance.arrival_id)
+    statement = select(*columns)
     statement = statement.where(instance.deleted_by == edit_id, instance.id > after)
     async with app.db.reading() as connection:
         rows = await connection.execute(statement.order_by(instance.id).limit(_OBJECTS_AT_ONCE))
@@ -123,11 +127,22 @@ async def _deleted(app: App, edit_id: str, after: int) -> Sequence[RowMapping]:
 
 async def _remove_file(app: App, row: RowMapping) -> bool:
     try:
-        await app.volumes.by_id(row["volume_id"]).remove(row["path"])
+        volume = app.volumes.by_id(row["volume_id"])
+        if await asyncio.to_thread(_is_still, volume.path(row["path"]), row["arrival_id"]):
+            await volume.remove(row["path"])
     except StorageFailed as error:
         log.error("a deleted file stays", extra={"action": "purge", "object": row["sop_instance_uid"]}, exc_info=error)
         return False
     return True
+
+
+def _is_still(path: Path, arrival_id: UUID) -> bool:
+    """Whether no other object got the place: one that came after a purge had removed the file, and then was broken off."""
+    try:
+        arrival = read_file_meta(path).arrival
+    except (HeaderDamaged, OSError):
+        return True
+    return arrival is None or UUID(arrival.arrival_id) == arrival_id
 
 
 async def _forget(app: App, ids: Sequence[int], study_uids: Sequence[str]) -> None:
