@@ -14,7 +14,7 @@ from charrua_core.sending import SendFailed
 from charrua_core.sending.queue import retries_s
 from charrua_core.testing.devices import Workstation, received_of
 from charrua_core.testing.objects import a_study
-from charrua_core.types import SYSTEM, Identity, Level, Origin, Peer, StoredObject
+from charrua_core.types import SYSTEM, Identity, Level, Origin, Peer, RowFilter, StoredObject
 
 ROUTES = """
 @hookimpl
@@ -161,6 +161,18 @@ async def test_a_study_sent_by_hand_goes_as_a_whole(app, station):
     [job] = await app.jobs.list(kind="send")
     await run(app, job)
     assert len(station.received) == 4
+
+
+async def test_what_is_sent_by_hand_is_what_the_sender_may_see(app, station):
+    study = a_study(series=2)
+    study[1].Modality = "MR"
+    await store(app, study)
+    filters = (RowFilter({"Modality": ("MR",)}),)
+    sender = Identity("ana", "user", permissions=frozenset({"send"}), row_filters=filters)
+    await sending.send_study(app, sender, str(study[0].StudyInstanceUID), "WORKSTATION")
+    [job] = await app.jobs.list(kind="send")
+    await run(app, job)
+    assert [one.sop_instance_uid for one in station.received] == [study[1].SOPInstanceUID]
 
 
 async def test_sending_by_hand_needs_the_permission_the_study_and_the_peer(app, station):

@@ -21,7 +21,7 @@ from charrua_core import audit
 from charrua_core.archive.edit_targets import studies
 from charrua_core.errors import NotPermitted, SettingInvalid
 from charrua_core.settings import Setting
-from charrua_core.types import Identity, Origin, Route, StoredObject
+from charrua_core.types import Identity, Origin, Route, RowFilter, StoredObject
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -65,22 +65,49 @@ def lane_of(destination: str) -> str:
 async def send_study(
     app: App, identity: Identity, study_uid: str, destination: str, *, origin: Origin | None = None
 ) -> int | None:
-    """Send what the archive has of a study when the job runs; gives the job, None when the same one is waiting already.
+    """Send what the archive has of a study, and the identity may see, when the job runs.
+
+    Gives the job, None when the same one is waiting already.
 
     Raises NotPermitted, StudyNotFound, PeerUnknown.
     """
     if not identity.may("send"):
         raise NotPermitted(f"{identity.name} has no permission to send studies")
     app.peers.get(destination)
-    payload = {"batch": secrets.token_hex(16), "destination": destination, "study_uid": study_uid}
+    asked_by = kept_identity(identity)
+    payload = {
+        "batch": secrets.token_hex(16),
+        "destination": destination,
+        "study_uid": study_uid,
+        "asked_by": asked_by,
+    }
+    same = f"{destination} {study_uid} {orjson.dumps(asked_by['row_filters'], option=orjson.OPT_SORT_KEYS).decode()}"
     async with app.db.transaction() as tx:
         await studies(tx, identity, study_uid)
         origin = origin or Origin("cli", user=identity.name)
         event = audit.Event.EXPORT
         await audit.record(tx, event, "R", identity.name, origin, study_uids=[study_uid], destination=destination)
-        return await app.jobs.enqueue(
-            KIND, payload, lane=lane_of(destination), dedup_key=f"{destination} {study_uid}", tx=tx
-        )
+        return await app.jobs.enqueue(KIND, payload, lane=lane_of(destination), dedup_key=same, tx=tx)
+
+
+def kept_identity(identity: Identity) -> dict[str, Any]:
+    """Give who asks as a job keeps it, so that what is sent later is what they may see."""
+    return {
+        "name": identity.name,
+        "kind": identity.kind,
+        "roles": sorted(identity.roles),
+        "permissions": sorted(identity.permissions),
+        "row_filters": [
+            {keyword: list(values) for keyword, values in one.admits.items()} for one in identity.row_filters
+        ],
+    }
+
+
+def identity_kept(kept: Mapping[str, Any]) -> Identity:
+    """Give the identity that `kept_identity` wrote."""
+    filters = [RowFilter({keyword: tuple(values) for keyword, values in one.items()}) for one in kept["row_filters"]]
+    sets = (frozenset(kept["roles"]), frozenset(kept["permissions"]))
+    return Identity(kept["name"], kept["kind"], *sets, tuple(filters))
 
 
 async def route(app: App, stored: StoredObject, *, again: bool) -> None:

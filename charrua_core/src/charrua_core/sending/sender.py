@@ -18,7 +18,7 @@ from charrua_core.dicom import Association, ContextNotAccepted, ProposedContext
 from charrua_core.dicom.configured import associate_as
 from charrua_core.errors import CharruaError, HeaderDamaged, StorageFailed, StudyNotFound
 from charrua_core.jobs import JobType
-from charrua_core.sending.queue import KIND, retries_s
+from charrua_core.sending.queue import KIND, identity_kept, retries_s
 from charrua_core.types import SYSTEM, Level, Origin, Peer
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ async def _batch(app: App, payload: Mapping[str, Any]) -> _Batch:
     if "objects" in payload:
         return _Batch(payload["batch"], list(payload["objects"]), list(payload.get("sent", ())))
     query = Query(Level.STUDY, keys={STUDY_INSTANCE_UID: OneOf("UI", (payload["study_uid"],))})
-    found = [[record.sop_instance_uid, 0] async for record in instances(app, query, SYSTEM)]
+    found = [[record.sop_instance_uid, 0] async for record in instances(app, query, identity_kept(payload["asked_by"]))]
     return _Batch(payload["batch"], found)
 
 
