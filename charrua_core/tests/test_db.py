@@ -12,6 +12,7 @@ import asyncpg
 import orjson
 import pytest
 from sqlalchemy import insert, select, text
+from sqlalchemy.exc import DBAPIError
 
 from charrua_core import tables
 from charrua_core.db import Database, commit_outcome_unknown, worth_another_try
@@ -67,6 +68,14 @@ async def test_a_connection_for_reading_cannot_write(db: Database) -> None:
     with pytest.raises(Exception, match="read-only"):
         async with db.reading() as connection:
             await connection.execute(insert(tables.peer).values(SAMPLE))
+
+
+async def test_a_failing_statement_does_not_tell_its_parameters(db: Database) -> None:
+    with pytest.raises(DBAPIError) as failure:
+        async with db.transaction() as tx:
+            await tx.execute(text("SELECT 1 / length(:name)"), {"name": "Kanarienvogel"})
+            await tx.execute(text("SELECT length(:name) / 0"), {"name": "Kanarienvogel"})
+    assert "Kanarienvogel" not in str(failure.value)
 
 
 async def test_a_query_that_takes_too_long_is_ended(open_db: Open) -> None:

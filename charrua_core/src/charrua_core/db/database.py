@@ -191,6 +191,7 @@ class Database:
             pool_size=size,
             max_overflow=0,
             pool_timeout=WAIT_S,
+            hide_parameters=True,  # a failing statement is logged, and its parameters are patients
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
             **options,
