@@ -97,6 +97,7 @@ async def test_nothing_found_is_a_success_of_nothing(workstation):
         ({"level": "STUDY"}, 0xA900),
         ({"level": "STUDY", "PatientName": "Doe*"}, 0xA900),
         ({"level": "SERIES", "SeriesInstanceUID": "1.2"}, 0xA900),
+        ({"level": "PATIENT", "root": "PATIENT", "PatientID": "?*"}, 0xA900),
         ({"level": "STUDY", "StudyInstanceUID": "1.2", "destination": "NOBODY"}, UNKNOWN_DESTINATION),
         ({"level": "STUDY", "StudyInstanceUID": "1.2", "destination": "CHARRUA"}, UNKNOWN_DESTINATION),
     ],
@@ -122,6 +123,14 @@ async def test_what_the_destination_refuses_is_counted_and_named(archive, modali
         outcome = await workstation.move("STUDY", destination="DEST", **uids)
     assert (outcome.status, outcome.completed, outcome.failed, outcome.warning) == (SOME_FAILED, 1, 2, 1)
     assert set(outcome.failed_uids) == {study[1].SOPInstanceUID, study[3].SOPInstanceUID}
+
+
+async def test_an_object_taken_with_a_warning_ends_the_retrieval_with_one(archive, modality, workstation):
+    image = an_object()
+    await modality.store(image)
+    async with destination(archive, 0xB007):
+        outcome = await workstation.move("STUDY", destination="DEST", StudyInstanceUID=image.StudyInstanceUID)
+    assert (outcome.status, outcome.completed, outcome.warning) == (SOME_FAILED, 0, 1)
 
 
 async def test_a_destination_that_is_not_there_fails_all(archive, modality, workstation):

@@ -41,9 +41,10 @@ def move_service(app: App) -> ServiceClass:
 class MoveScp:
     """Answers C-MOVE requests.
 
-    0xFF00: under way; 0x0000: all sent; 0xB000: some failed; 0xA702: none could be sent, or more than `retrieve_results`
-    were asked for; 0xA801: the destination is no known peer, or this archive itself; 0xA900: the identifier breaks a rule
-    of its level; 0xC000: it cannot be read; 0xFE00: cancelled; 0x0124: the AE may not retrieve.
+    0xFF00: under way; 0x0000: all sent; 0xB000: some failed, or were taken with a warning; 0xA702: none could be sent, or
+    more than `retrieve_results` were asked for; 0xA801: the destination is no known peer, or this archive itself; 0xA900:
+    the identifier breaks a rule of its level; 0xC000: it cannot be read; 0xFE00: cancelled; 0x0124: the AE may not
+    retrieve.
     """
 
     def __init__(self, app: App) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from charrua_core.archive.identifier import decode_identifier
-from charrua_core.archive.search import InstanceRecord, Query, instances, read_query
+from charrua_core.archive.search import InstanceRecord, OneOf, Query, instances, read_query
 from charrua_core.archive.search.columns import UNIQUE_KEYS
+from charrua_core.archive.search.patterns import has_wildcard
 from charrua_core.dicom import Association, Message
 from charrua_core.errors import NotPermitted, QueryInvalid, TooManyResults
 from charrua_qr.models import GET, IDENTIFIER_LIMIT, MOVE, Agreed
@@ -61,6 +62,7 @@ async def _query(association: Association, message: Message) -> Query:
     root = (MOVE | GET)[context.abstract_syntax]
     query = read_query(identifier, root, relational=Agreed.on(association, context.abstract_syntax).relational)
     keys = {tag: match for tag, match in query.keys.items() if tag in UNIQUE_KEYS.values()}
-    if UNIQUE_KEYS[query.level] not in keys:
+    wanted = keys.get(UNIQUE_KEYS[query.level])
+    if not isinstance(wanted, OneOf) or any(map(has_wildcard, wanted.values)):
         raise QueryInvalid(f"a retrieval at {query.level} level names what it wants")
     return replace(query, keys=keys)

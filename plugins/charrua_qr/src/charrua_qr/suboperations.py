@@ -71,7 +71,7 @@ class Counts:
             return CANCELLED
         if cut or (self.failed_uids and not self.completed and not self.warning):
             return UNABLE_TO_SEND
-        return SOME_FAILED if self.failed_uids else SUCCESS
+        return SOME_FAILED if self.failed_uids or self.warning else SUCCESS
 
 
 class Suboperations:
