@@ -99,12 +99,12 @@ study = Table(
     Column("overlay", JSONB(none_as_null=True)),
     Column("merged_into", BigInteger, ForeignKey("core.study.id")),
     Column("deleted_by", UUID),
-    # Searches: pages newest first and by patient, both able to look at names without visiting the rows (archive/search).
+    # Searches: pages newest first and by patient, both able to look at texts without visiting the rows (archive/search).
     Index(
         "study_by_date",
         text("study_date DESC"),
         text("id DESC"),
-        postgresql_include=["patient_name_key"],
+        postgresql_include=["patient_name_key", "study_description_key", "referring_physician_name_key"],
         postgresql_where=text("deleted_by IS NULL"),
     ),
     Index(

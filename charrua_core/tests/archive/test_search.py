@@ -205,6 +205,22 @@ async def test_a_plugin_narrows_or_refuses_every_search(
     assert refused.value.dimse_status == 0xA900
 
 
+async def test_a_plugin_cannot_be_got_round_by_asking_for_the_key_that_it_sets(
+    archive_in_process: App, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shelf.study()
+    modality = "00080060"  # says nothing at STUDY level
+
+    def on_query(query: Query) -> Query:
+        return replace(query, keys={**query.keys, modality: equal("CS", "CR")})
+
+    monkeypatch.setitem(sys.modules, "guard", plugin(on_query))
+    archive_in_process.hooks = Hooks(modules=["guard"])
+    asked = Query(Level.STUDY, keys={modality: equal("CS", "CT")})
+    with pytest.raises(NotPermitted):
+        await anext(search(archive_in_process, asked, SYSTEM))
+
+
 async def test_past_the_limit_the_search_ends_with_an_error(archive_in_process: App, shelf: Shelf) -> None:
     for _ in range(4):
         await shelf.study()
@@ -222,7 +238,7 @@ async def test_pages_leave_nothing_out_and_tell_nothing_twice(
     shelf: Shelf, find: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, keys: dict[str, Match], level: str
 ) -> None:
     monkeypatch.setattr(pages_module, "FIRST_PAGE", 2)
-    monkeypatch.setattr(pages_module, "NAME_WALK", 4)
+    monkeypatch.setattr(pages_module, "INDEX_WALK", 4)
     monkeypatch.setattr(pages_module, "ROW_WALK", 3)
     monkeypatch.setattr(pages_module, "GROWTH", 1)
     for number in range(13):

@@ -150,7 +150,7 @@ async def put(shelf: Shelf, stored: Stored) -> None:
 
 
 async def test_searches_and_the_plain_reading_agree(archive_in_process: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "NAME_WALK", 10)
+    monkeypatch.setattr(pages, "INDEX_WALK", 10)
     monkeypatch.setattr(pages, "ROW_WALK", 5)
     monkeypatch.setattr(pages, "FIRST_PAGE", 4)
     stored, loop = corpus(), asyncio.get_running_loop()

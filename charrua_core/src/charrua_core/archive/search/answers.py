@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,13 +39,25 @@ def unsupported(query: Query) -> frozenset[str]:
     return frozenset(tag for tag in query.return_keys | query.keys.keys() if not supported(tag, query.level))
 
 
-def attributes_of(row: Row, level: Level, aet: str) -> DicomJson:
-    """Give all attributes of a row of `statements`, edits applied."""
-    attributes: DicomJson = _OF_LEVEL[level](row, orjson.loads(row["study_attributes"]))
-    attributes.update(_counted(row))
-    attributes[columns.RETRIEVE_AET] = _element("AE", aet)
-    attributes[columns.AVAILABILITY] = _element("CS", "ONLINE")
-    return attributes
+def teller(query: Query, tested: Iterable[str], aet: str) -> Callable[[Row], DicomJson]:
+    """Give a function that tells all attributes of a row of `statements`, edits applied.
+
+    What the archive itself knows of the entity is there if it was asked for or is to be tested.
+    """
+    of_level, wanted = _OF_LEVEL[query.level], query.return_keys | set(tested)
+    everything = not query.return_keys
+    counted = [one for one in _COUNTED[query.level] if everything or one[0] in wanted]
+    fixed = {columns.RETRIEVE_AET: _element("AE", aet), columns.AVAILABILITY: _element("CS", "ONLINE")}
+
+    def attributes_of(row: Row) -> DicomJson:
+        attributes = of_level(row, orjson.loads(row["study_attributes"]))
+        attributes.update(fixed)
+        for tag, vr, name in counted:
+            value = row[name]
+            attributes[tag] = _element(vr, *value) if isinstance(value, list) else _element(vr, value)
+        return attributes
+
+    return attributes_of
 
 
 def _patient(_row: Row, study: DicomJson) -> DicomJson:
@@ -53,13 +65,14 @@ def _patient(_row: Row, study: DicomJson) -> DicomJson:
 
 
 def _study(row: Row, study: DicomJson) -> DicomJson:
-    return study | {columns.STUDY_UID: _element("UI", row["study_uid"])}
+    study[columns.STUDY_UID] = _element("UI", row["study_uid"])
+    return study
 
 
 def _series(row: Row, study: DicomJson) -> DicomJson:
-    uid = {columns.SERIES_UID: _element("UI", row["series_uid"])}
     series: DicomJson = orjson.loads(row["series_attributes"])
-    return _study(row, study) | series | uid
+    series[columns.SERIES_UID] = _element("UI", row["series_uid"])
+    return _study(row, study) | series
 
 
 def _image(row: Row, study: DicomJson) -> DicomJson:
@@ -81,15 +94,12 @@ _OF_LEVEL: dict[Level, Callable[[Row, DicomJson], DicomJson]] = {
 }
 
 
-def _counted(row: Row) -> Iterator[tuple[str, dict[str, Any]]]:
-    for tag, name in _COUNTED.items():
-        if name in row:
-            value = row[name]
-            vr = COMPUTED[tag][0]
-            yield tag, _element(vr, *value) if isinstance(value, list) else _element(vr, value)
+def _counted(*tags: str) -> list[tuple[str, str, str]]:
+    """Give tag, VR and column of what the archive counts."""
+    return [(tag, COMPUTED[tag][0], _COUNT_COLUMNS[tag]) for tag in tags]
 
 
-_COUNTED = {
+_COUNT_COLUMNS = {
     columns.MODALITIES_IN_STUDY: "modalities",
     columns.SOP_CLASSES_IN_STUDY: "sop_classes",
     columns.PATIENT_STUDIES: "patient_studies",
@@ -98,6 +108,16 @@ _COUNTED = {
     columns.STUDY_SERIES: "study_series",
     columns.STUDY_INSTANCES: "study_instances",
     columns.SERIES_INSTANCES: "series_instances",
+}
+_OF_STUDY = _counted(
+    columns.MODALITIES_IN_STUDY, columns.SOP_CLASSES_IN_STUDY, columns.STUDY_SERIES, columns.STUDY_INSTANCES
+)
+_OF_SERIES = _OF_STUDY + _counted(columns.SERIES_INSTANCES)
+_COUNTED = {
+    Level.PATIENT: _counted(columns.PATIENT_STUDIES, columns.PATIENT_SERIES, columns.PATIENT_INSTANCES),
+    Level.STUDY: _OF_STUDY,
+    Level.SERIES: _OF_SERIES,
+    Level.IMAGE: _OF_SERIES,
 }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from charrua_core.archive.search import pages, statements
-from charrua_core.archive.search.answers import Found, attributes_of, chooser, supported
+from charrua_core.archive.search.answers import Found, chooser, supported, teller
 from charrua_core.archive.search.matching import has_all
 from charrua_core.archive.search.model import Query
 from charrua_core.archive.search.plan import Plan, plan_of
@@ -60,22 +60,23 @@ async def search(app: App, query: Query, identity: Identity) -> AsyncGenerator[F
     """
     plan = _plan(app, query, identity, query.level)
     query = plan.query
-    choose, aet = chooser(query), app.settings["dicom_aet"]
+    choose, attributes_of = chooser(query), teller(query, plan.tests, app.settings["dicom_aet"])
+    skipped = 0 if pages.can_skip(plan) else query.offset
     number = looked_at = 0
     async for row in pages.rows_of(app.db, plan, _wanted(plan)):
         looked_at += 1
-        attributes = attributes_of(row, query.level, aet)
-        if not has_all(attributes, plan.tests):
+        attributes = attributes_of(row)
+        if plan.tests and not has_all(attributes, plan.tests):
             if looked_at > LOOKED_AT:
                 raise TooManyResults("too much to look through: name a date, a patient or a study as well")
             continue
         number += 1
-        if number <= query.offset:
+        if number <= skipped:
             continue
-        if query.at_most and number - query.offset > query.at_most:
+        if query.at_most and number - skipped > query.at_most:
             raise TooManyResults(f"more than {query.at_most} match")
         yield Found(query.level, choose(attributes))
-        if query.limit and number - query.offset >= query.limit:
+        if query.limit and number - skipped >= query.limit:
             return
 
 
@@ -107,7 +108,8 @@ def _plan(app: App, query: Query, identity: Identity, rows: Level) -> Plan:
     judged = app.hooks.judge_and_revise("on_query", "query", query=query, identity=identity)
     if isinstance(judged, Refuse):
         raise _refused(judged)
-    if any(not supported(tag, rows) for tag in judged.keys.keys() - query.keys.keys()):
+    narrowed = [tag for tag, match in judged.keys.items() if match != query.keys.get(tag)]
+    if any(not supported(tag, rows) for tag in narrowed):  # also a key that was asked: it would count for nothing
         raise NotPermitted("a plugin narrows the query by what cannot be told at its level")
     return plan_of(judged, identity, app.settings.get("search_ignores_case", True), rows)
 
@@ -122,4 +124,6 @@ def _wanted(plan: Plan) -> int:
     """Give how many rows will do, 0 if that is not known."""
     query = plan.query
     end = query.limit or (query.at_most + 1 if query.at_most else 0)
-    return 0 if plan.tests or not end else end + query.offset
+    if plan.tests or not end:
+        return 0
+    return end if pages.can_skip(plan) else end + query.offset

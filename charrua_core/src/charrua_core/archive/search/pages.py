@@ -19,17 +19,23 @@ from charrua_core.types import Level
 FIRST_PAGE = 100
 LARGEST_PAGE = {Level.PATIENT: 500, Level.STUDY: 2000, Level.SERIES: 2000, Level.IMAGE: 500}
 GROWTH = 4
-NAME_WALK = 50_000
-"""The newest studies among which a frequent name is looked for, in the index alone; a rarer one is looked up."""
+INDEX_WALK = 50_000
+"""The newest studies among which a frequent text is looked for, in the index alone; a rarer one is looked up."""
 ROW_WALK = 10_000
 """The same for texts that are in the rows only."""
 QUERY_CANCELED = "57014"
 
 
+def can_skip(plan: Plan) -> bool:
+    """Whether the database can leave out the first rows: those of plain pages of studies, which all match."""
+    return plan.query.level is Level.STUDY and plan.named is None and not plan.tests
+
+
 async def rows_of(db: Database, plan: Plan, wanted: int = 0) -> AsyncIterator[RowMapping]:
     """Give the rows, which may be more than what matches: `plan.tests` are to be asked of each.
 
-    `wanted` is how many will do, if that is known. Raises TooManyResults when a statement takes too long.
+    Where `can_skip` says so, the query's offset is left out. `wanted` is how many will do, if that is known. Raises
+    TooManyResults when a statement takes too long.
     """
     count = min(wanted or FIRST_PAGE, LARGEST_PAGE[plan.query.level])
     after: After | None = None
@@ -59,7 +65,8 @@ async def read(db: Database, statement: Select[Any]) -> Sequence[RowMapping]:
 
 async def _studies(db: Database, plan: Plan, after: After | None, count: int) -> Page:
     if plan.named is None:
-        rows = await read(db, statements.study_page(plan.chosen, after, count))
+        offset = plan.query.offset if after is None and can_skip(plan) else 0
+        rows = await read(db, statements.study_page(plan.chosen, after, count, offset))
     else:
         rows = await _named_studies(db, plan, plan.named.clause, after, count)
     return rows, _last(rows, count, "study_date", "study_id")
@@ -69,7 +76,7 @@ async def _named_studies(
     db: Database, plan: Plan, named: Clause, after: After | None, count: int
 ) -> Sequence[RowMapping]:
     """Look at the newest studies first, where a frequent text is soon found; then choose by the text's own index."""
-    walk = NAME_WALK if plan.by_name else ROW_WALK
+    walk = INDEX_WALK if plan.in_index else ROW_WALK
     rows = await read(db, statements.newest_studies(named, plan.dates, plan.upper, after, walk, count))
     if len(rows) == count or (plan.dates and not plan.upper and await _are_all(db, plan, after, walk)):
         return rows
@@ -95,8 +102,8 @@ async def _patients(db: Database, plan: Plan, after: After | None, count: int) -
 async def _patient_keys(db: Database, plan: Plan, after: After | None, count: int) -> Sequence[RowMapping]:
     if plan.named is None:
         return await read(db, statements.patient_page(plan.chosen, after, count))
-    if plan.by_name and not plan.dates and not plan.upper:
-        keys = await read(db, statements.next_patients(plan.named.clause, after, NAME_WALK, count))
+    if plan.in_index and not plan.dates and not plan.upper:
+        keys = await read(db, statements.next_patients(plan.named.clause, after, INDEX_WALK, count))
         if len(keys) == count:
             return keys
     return await read(db, statements.chosen_patients(plan.chosen, after, count))

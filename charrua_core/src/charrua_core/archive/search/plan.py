@@ -27,6 +27,8 @@ from charrua_core.tables import series, study
 from charrua_core.types import Identity, Level
 
 _STUDY_ROW = (Level.PATIENT, Level.STUDY)
+_WALKED = {Level.PATIENT: {PATIENT_NAME}, Level.STUDY: {PATIENT_NAME, "00081030", "00080090"}}
+"""Texts that indexes study_by_patient and study_by_date hold beside their order."""
 
 
 @dataclass(slots=True)
@@ -42,8 +44,8 @@ class Plan:
     """Those on the study's date, in whose order studies are walked; not among `upper`."""
     named: Condition | None = None
     """A text that may be rare or frequent, which has steps of its own; not among `upper`."""
-    by_name: bool = False
-    """The text is the patient's name, which the walked indexes hold."""
+    in_index: bool = False
+    """The text is one that the walked index holds."""
 
     @property
     def plain(self) -> list[Clause]:
@@ -130,6 +132,6 @@ def _name_one(plan: Plan, texts: Mapping[str, Condition], few: bool) -> None:
     first = PATIENT_NAME if PATIENT_NAME in texts else next(iter(texts), None)
     for tag, condition in texts.items():
         if tag == first and not few:
-            plan.named, plan.by_name = condition, tag == PATIENT_NAME
+            plan.named, plan.in_index = condition, tag in _WALKED.get(plan.query.level, ())
         else:
             plan.upper.append(condition.clause)

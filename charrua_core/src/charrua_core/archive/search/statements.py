@@ -102,7 +102,7 @@ def newest_studies(
 ) -> Select[Any]:
     """Of the next `rows` studies by date those that match `named`, of these the first that match the others.
 
-    Index study_by_date, alone for names, as it holds them; it is read no further than it takes to fill the page.
+    Index study_by_date, alone for the texts that it holds; it is read no further than it takes to fill the page.
     """
     walk: Select[Any] = select(_s.id, _s.study_date, named.label("named"))
     walk = walk.where(_STUDY_SHOWN, *dates, *_older(after))

@@ -34,7 +34,8 @@ END $$
 """
 
 BY_DATE = """
-CREATE INDEX study_by_date ON core.study (study_date DESC, id DESC) INCLUDE (patient_name_key) WHERE deleted_by IS NULL
+CREATE INDEX study_by_date ON core.study (study_date DESC, id DESC)
+    INCLUDE (patient_name_key, study_description_key, referring_physician_name_key) WHERE deleted_by IS NULL
 """
 BY_PATIENT = """
 CREATE INDEX study_by_patient ON core.study (patient_id, issuer, id) INCLUDE (patient_name_key) WHERE deleted_by IS NULL
