@@ -55,7 +55,7 @@ class MoveScp:
         """Answer one request."""
         try:
             require_retrieve(self._app, association)
-            peer = self._destination(message)
+            peer = await self._destination(message)
             selection = await selected(self._app, association, message)
         except AssociationAborted:
             raise
@@ -81,11 +81,11 @@ class MoveScp:
         status = await operations.end(cut=selection.cut, comment=comment)
         trail.end(self._app, association, peer.aet, selection, operations.counts, status)
 
-    def _destination(self, message: Message) -> Peer:
+    async def _destination(self, message: Message) -> Peer:
         aet = (message.command.move_destination or "").strip()
         if aet == self._app.settings["dicom_aet"]:
             raise PeerUnknown("the archive does not send to itself")
-        return self._app.peers.get(aet)
+        return await self._app.peers.resolve(aet)
 
     async def _send(
         self, association: Association, message: Message, peer: Peer, selection: Selection, operations: Suboperations

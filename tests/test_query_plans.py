@@ -1,0 +1,79 @@
+"""Searches use their indexes: asserted of the plans over 20,000 studies that look like a hospital's."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest_asyncio
+from sqlalchemy import Select
+from sqlalchemy.dialects import postgresql
+
+from charrua_core.archive.search import Between, Match, OneOf, Query
+from charrua_core.archive.search import statements as s
+from charrua_core.archive.search.plan import Plan, plan_of
+from charrua_core.types import SYSTEM, Level
+
+STUDIES = 20_000
+FILLER = Path(__file__).parent.parent / "benchmarks" / "fill_index.py"
+NAME, PATIENT_ID, DATE, UID = "00100010", "00100020", "00080020", "0020000D"
+
+
+@pytest_asyncio.fixture
+async def filled(db):
+    """A database with studies in it."""
+    spec = importlib.util.spec_from_file_location("fill_index", FILLER)
+    assert spec is not None
+    assert spec.loader is not None
+    filler = importlib.util.module_from_spec(spec)
+    sys.modules["fill_index"] = filler
+    spec.loader.exec_module(filler)
+    async with db.driver() as connection:
+        await filler.fill(connection, STUDIES)
+    return db
+
+
+def planned(level: Level = Level.STUDY, **keys: Match) -> Plan:
+    by_tag = {tag.removeprefix("t"): match for tag, match in keys.items()}
+    root = "PATIENT" if level is Level.PATIENT else "STUDY"
+    return plan_of(Query(level, root, keys=by_tag, relational=True), SYSTEM, True)
+
+
+async def indexes(db, statement: Select[Any]) -> set[str]:
+    """The indexes that the plan uses, and the tables that it reads from end to end."""
+    options: Any = {"literal_binds": True}
+    sql = str(statement.compile(dialect=postgresql.dialect(paramstyle="named"), compile_kwargs=options))
+    async with db.driver(reading=True) as connection:
+        lines: Sequence[str] = [row[0] for row in await connection.fetch(f"EXPLAIN {sql}")]
+    words = [line.split() for line in lines]
+    found = {line[line.index("using") + 1] for line in words if "using" in line}
+    found |= {line[line.index("on") + 1] for line in words if "Bitmap" in line and "Index" in line}
+    return found | {f"all of {line[line.index('on') + 1]}" for line in words if "Seq" in line}
+
+
+async def test_each_search_has_its_index(filled):
+    name, infix = planned(t00100010=OneOf("PN", ("smith*",))), planned(t00100010=OneOf("PN", ("*mith^ma*",)))
+    month = planned(t00080020=Between("DA", "20160201", "20160229"))
+    patient = planned(Level.PATIENT, t00100010=OneOf("PN", ("zu*",)))
+    cases = {
+        "no filter": (s.study_page([], None, 100), "study_by_date"),
+        "page by keyset": (s.study_page([], ("20160301", 5), 100), "study_by_date"),
+        "month": (s.study_page(month.chosen, None, 100), "study_by_date"),
+        "uid": (s.study_page(planned(t0020000D=OneOf("UI", ("1.2",))).chosen, None, 100), "study_study_uid_key"),
+        "patient": (s.study_page(planned(t00100020=OneOf("LO", ("1",))).chosen, None, 100), "study_by_patient"),
+        "accession": (
+            s.study_page(planned(t00080050=OneOf("SH", ("A000000007",))).chosen, None, 100),
+            "study_by_accession_number",
+        ),
+        "name begins": (s.chosen_studies(name.chosen, None, 100), "study_by_name"),
+        "name holds": (s.chosen_studies(infix.chosen, None, 100), "study_by_grams"),
+        "newest of a name": (s.newest_studies(name.named.clause, [], [], None, 5000, 100), "study_by_date"),
+        "patients": (s.patient_page([], None, 100), "study_by_patient"),
+        "patients of a name": (s.next_patients(patient.named.clause, None, 5000, 100), "study_by_patient"),
+    }
+    used = {case: await indexes(filled, statement) for case, (statement, _) in cases.items()}
+    assert {case: index for case, (_, index) in cases.items() if index not in used[case]} == {}
+    assert {case: read for case, read in used.items() if "all of study" in read} == {}
