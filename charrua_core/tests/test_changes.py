@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -185,6 +186,23 @@ async def test_a_change_that_goes_on_failing_is_set_aside_and_passed(
     async with db.driver() as connection:
         rows = await connection.fetch("SELECT follower, change_kind, payload ->> 'n' AS n, error FROM core.set_aside")
     assert [tuple(row) for row in rows] == [("vendor", "object", "2", "RuntimeError: the plugin fails")]
+
+
+async def test_what_was_set_aside_is_told_again_to_its_follower_alone(
+    follow: Follow, happen: Happen, db: Database
+) -> None:
+    told, other = follow(failing={2: 6}), follow("other")
+    await happen(1, 2, 3)
+    await until(lambda: told.numbers == [1, 3] and other.numbers == [1, 2, 3])
+    for _ in range(2):  # the first time it fails once more, and is set aside again
+        await until(partial(changes.set_aside, db))
+        (one,) = await changes.set_aside(db)
+        assert (one.follower, one.kind, one.payload) == ("vendor", "object", {"n": 2})
+        assert await changes.tell_again(db, "vendor", [one.seq]) == 1
+    await until(lambda: told.numbers == [1, 3, 2])
+    assert await changes.set_aside(db) == []
+    assert other.numbers == [1, 2, 3]
+    assert await changes.tell_again(db, "vendor") == 0
 
 
 async def test_the_tries_of_a_failing_change_count_over_a_restart(follow: Follow, happen: Happen, db: Database) -> None:

@@ -196,6 +196,20 @@ async def test_versions_and_plugins_are_told(charrua: Command) -> None:
     assert "storescp" not in await charrua("plugins", "--without", "storescp")
 
 
+async def test_what_a_plugin_failed_at_is_listed_and_told_again(charrua: Command, open_archive: Command) -> None:
+    app = await open_archive()
+    async with app.db.driver() as connection:
+        await connection.execute(
+            "INSERT INTO core.set_aside (follower, change_seq, change_kind, payload, error) "
+            "VALUES ('vendor', 7, 'object', '{}', 'OSError: the disk of the plugin is full')"
+        )
+    assert "the disk of the plugin is full" in await charrua("plugins")
+    assert await charrua("plugin", "again", "vendor", "7") == "vendor is told 1 once more\n"
+    assert "Set aside" not in await charrua("plugins")
+    with pytest.raises(Failure, match="nothing like that is set aside"):
+        await charrua("plugin", "again", "vendor")
+
+
 async def test_documents_are_printed_from_the_code(charrua: Command) -> None:
     assert "### `dicom_port`" in await charrua("settings", "--docs")
     hooks = await charrua("hooks", "--docs")

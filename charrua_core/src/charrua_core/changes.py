@@ -28,6 +28,8 @@ CHANNEL = "charrua_change"
 POLL_S = 5.0  # notifications make it faster; this is for those that were missed
 SAVE_S = 1.0  # at most so much is told again after a crash
 RETRY_S = (1.0, 4.0, 15.0, 60.0, 120.0)  # then the change is set aside
+AGAIN = "again"
+"""A change that tells one follower once more what was set aside."""
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +42,20 @@ class Change:
     seq: int
     kind: str
     payload: dict[str, Any]
+    at: datetime
+    again: bool = False
+    """It was set aside, and somebody asked that it be told once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A change that a follower could not take; `seq` is its number, `kind` as of `Change`."""
+
+    follower: str
+    seq: int
+    kind: str
+    payload: dict[str, Any]
+    error: str
     at: datetime
 
 
@@ -127,8 +143,9 @@ class Follower:
         changes = await self._next()
         try:
             for change in changes:
-                if change.kind in self._kinds:
-                    await self._tell(change)
+                told = _of_before(change, self.name) if change.kind == AGAIN else change
+                if told is not None and told.kind in self._kinds:
+                    await self._tell(told)
                 self._cursor = (change.xid, change.seq)
                 if time.monotonic() - self._saved_at > SAVE_S:
                     await self._save()
@@ -206,6 +223,33 @@ async def follower_states(db: Database) -> list[FollowerState]:
         return [FollowerState(**row) for row in await connection.fetch(_STATES)]
 
 
+async def set_aside(db: Database, limit: int = 100) -> list[SetAside]:
+    """Give what was set aside, the newest first."""
+    async with db.driver(reading=True) as connection:
+        rows = await connection.fetch(_ALL_SET_ASIDE, AGAIN, limit)
+    return [SetAside(**{**row, "payload": orjson.loads(row["payload"])}) for row in rows]
+
+
+async def tell_again(db: Database, follower: str, seqs: Collection[int] | None = None) -> int:
+    """Have a follower be told once more what was set aside for it, all or these numbers; gives how many changes.
+
+    They come behind what waits already, and are set aside again should they fail again.
+    """
+    async with db.driver() as connection, connection.transaction():
+        numbers = None if seqs is None else list(seqs)
+        told = await connection.fetch(_TELL_AGAIN, AGAIN, follower, numbers)
+    db.announce(CHANNEL)
+    return len(told)
+
+
+def _of_before(change: Change, follower: str) -> Change | None:
+    """Give the change as it was before it was set aside, None where another follower is meant."""
+    told = change.payload
+    if told["follower"] != follower:
+        return None
+    return Change(change.xid, change.seq, told["kind"], told["payload"], change.at, again=True)
+
+
 async def waiting(db: Database, followers: Collection[str]) -> bool:
     """Whether a change is not yet told to one of these followers."""
     async with db.driver(reading=True) as connection:
@@ -264,6 +308,26 @@ SELECT name, failures, last_error,
     ) AS untold) AS waiting,
     (SELECT count(*) FROM core.set_aside WHERE set_aside.follower = follower.name) AS set_aside
 FROM core.follower ORDER BY name
+"""
+
+_ALL_SET_ASIDE = """
+SELECT follower, change_seq AS seq, error, at,
+    CASE change_kind WHEN $1 THEN payload ->> 'kind' ELSE change_kind END AS kind,
+    CASE change_kind WHEN $1 THEN payload -> 'payload' ELSE payload END AS payload
+FROM core.set_aside ORDER BY at DESC, follower, change_seq DESC LIMIT $2
+"""
+
+# What was set aside a second time has been wrapped already.
+_TELL_AGAIN = """
+WITH taken AS (
+    DELETE FROM core.set_aside WHERE follower = $2 AND ($3::bigint[] IS NULL OR change_seq = ANY($3::bigint[]))
+    RETURNING follower, change_seq, change_kind, payload
+)
+INSERT INTO core.change (kind, payload)
+SELECT $1, CASE change_kind WHEN $1 THEN payload
+    ELSE jsonb_build_object('follower', follower, 'kind', change_kind, 'payload', payload) END
+FROM taken ORDER BY change_seq
+RETURNING seq
 """
 
 _WAITING = """

@@ -1,4 +1,7 @@
-"""`charrua plugin new`: a package of a plugin, with a hook, a setting and a test that passes, to begin from."""
+"""`charrua plugin new`: a package of a plugin, with a hook, a setting and a test that passes, to begin from.
+
+`charrua plugin again`: another try for what a plugin has failed at.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,10 @@ from pathlib import Path
 from string import Template
 
 import click
+
+from charrua_core.app import App
+from charrua_core.changes import tell_again
+from charrua_core.cli.running import with_app
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 
@@ -37,6 +44,21 @@ def new(name: str, into: Path) -> None:
         raise click.UsageError(f"{folder} is there already")
     make_plugin(name, folder)
     click.echo(f"made {folder}; its README.md says what comes next")
+
+
+@plugin.command("again")
+@click.argument("name")
+@click.argument("changes", nargs=-1, type=int)
+@with_app
+async def again(app: App, name: str, changes: tuple[int, ...]) -> None:
+    """Tell a plugin once more the changes that were set aside because it failed: all, or those of these numbers.
+
+    `charrua plugins` lists them. core.routes stands for the routes of all plugins.
+    """
+    told = await tell_again(app.db, name, changes or None)
+    if not told:
+        raise click.ClickException(f"nothing like that is set aside for {name}")
+    click.echo(f"{name} is told {told} once more")
 
 
 def make_plugin(name: str, folder: Path) -> None:

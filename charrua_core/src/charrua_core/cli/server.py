@@ -11,6 +11,7 @@ import click
 
 from charrua_core import logs
 from charrua_core.app import App
+from charrua_core.changes import set_aside
 from charrua_core.cli.running import start_of, table, with_app
 from charrua_core.services.lock import ServerLock
 from charrua_core.services.serve import serve_forever
@@ -74,6 +75,13 @@ async def plugins(app: App) -> None:
     lags = await lag_of_followers(app)
     rows = [(p.name, p.version, lags.get(p.name, ""), " ".join(p.hooks)) for p in app.hooks.plugins()]
     table(rows, "PLUGIN", "VERSION", "CHANGES", "HOOKS")
+    failed = await set_aside(app.db)
+    if failed:
+        click.echo("\nSet aside (charrua plugin again NAME tells them once more):")
+        table([(one.follower, one.seq, f"{one.at:%Y-%m-%d %H:%M:%S}", one.error) for one in failed], *_SET_ASIDE)
+
+
+_SET_ASIDE = ("NAME", "CHANGE", "AT (UTC)", "WHY")
 
 
 @click.command()

@@ -54,7 +54,7 @@ def _route(app: App) -> Deliver:
     began = datetime.now(UTC)
 
     async def deliver(change: Change) -> None:
-        await sending.route(app, stored_object(change.payload), again=change.at < began)
+        await sending.route(app, stored_object(change.payload), again=change.again or change.at < began)
 
     return deliver
 
