@@ -225,6 +225,14 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="lo
 
 
 @needs_proc
+async def test_several_workers_are_refused_where_they_cannot_share_a_listener(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("charrua_core.services.serve.SHARES_LISTENERS", False)
+    with pytest.raises(SettingInvalid, match="workers"):
+        await serve(StartOfProcess({**environment, "CHARRUA_WORKERS": "2"}))
+
+
 async def test_several_workers_share_one_listener_and_end_with_it(start: Start) -> None:
     archive = await start(settings={"workers": 3})
     born = workers(archive)

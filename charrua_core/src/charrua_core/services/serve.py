@@ -14,7 +14,7 @@ from typing import Any
 from charrua_core.app import App
 from charrua_core.archive import journal, regenerate
 from charrua_core.audit import Event
-from charrua_core.errors import CharruaError
+from charrua_core.errors import CharruaError, SettingInvalid
 from charrua_core.services.listener import bind_dicom
 from charrua_core.services.lock import ServerLock
 from charrua_core.services.service import ALL_ROLES, Service, run_services
@@ -25,6 +25,8 @@ from charrua_core.types import Origin
 log = logging.getLogger(__name__)
 
 RESTART = "restart"
+SHARES_LISTENERS = os.name == "posix"
+"""Whether a process can hand its listening sockets on to others here."""
 
 
 class IndexIncomplete(CharruaError):
@@ -75,7 +77,7 @@ async def serve(start: Start) -> str:
         hooks = start.hooks()
         settings = start.settings(hooks)
         parts.enter_context(ServerLock(start.data_dir(settings)))
-        several = settings["workers"] > 1
+        several = _several(settings["workers"])
         roles = ALL_ROLES - {"dicom"} if several else ALL_ROLES
         app = await parts.enter_async_context(App.opened(start, roles=roles))
         await _mend(app)
@@ -87,6 +89,13 @@ async def serve(start: Start) -> str:
         log.info("stopping: %s", stop.reason)
         app.audit.later(Event.APPLICATION_ACTIVITY, "E", "charrua", Origin("cli"), type="stop")
     return stop.reason
+
+
+def _several(workers: int) -> bool:
+    """Whether there are worker processes; SettingInvalid where the platform cannot hand sockets on to them."""
+    if workers > 1 and not SHARES_LISTENERS:
+        raise SettingInvalid("workers: this platform cannot share a listener among processes; leave it at 1")
+    return workers > 1
 
 
 async def _mend(app: App) -> None:

@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from charrua_core.dicom.certificates import tls_context
 from charrua_core.services import sockets as socket_variable
 from charrua_core.services.service import BACK_OFF, STOP_WITHIN, Service
 from charrua_core.services.sockets import Sockets
@@ -43,6 +44,7 @@ class Workers(Service):
     async def start(self) -> str:
         """Start them; give what the first says of its listener."""
         number = self._app.settings["workers"]
+        await tls_context(self._app.settings)  # makes a missing certificate once, before each worker makes its own
         first = await asyncio.gather(*(self._spawn() for _ in range(number)))
         self._keepers = [asyncio.create_task(self._keep(process)) for process, _ in first]
         return f"{first[0][1]}, workers {number}"
