@@ -65,9 +65,18 @@ async def test_a_peer_is_added_listed_and_removed(charrua: Command) -> None:
     assert (
         await charrua("peer", "add", "CT1", "10.0.0.9", "104", "--may", "echo,store") == "changed CT1 at 10.0.0.9:104\n"
     )
-    assert "CT1       10.0.0.9  104   off  30 s     echo store" in await charrua("peer", "list")
+    assert "CT1       10.0.0.9  104   encrypt  30 s     echo store" in await charrua("peer", "list")
     assert await charrua("peer", "remove", "CT1") == "removed CT1\n"
     assert "CT1" not in await charrua("peer", "list")
+
+
+async def test_a_peer_that_moves_to_another_address_may_and_sees_no_more_than_before(charrua: Command) -> None:
+    await charrua("peer", "add", "WS1", "10.0.0.8", "104", "--may", "query", "--see", "Modality=CR", "--tls", "require")
+    await charrua("peer", "add", "WS1", "10.0.0.9", "105")
+    told = await charrua("peer", "list")
+    assert "WS1       10.0.0.9  105   require  30 s     query  Modality=CR" in told
+    await charrua("peer", "add", "WS1", "10.0.0.9", "105", "--see", "all")
+    assert "Modality=CR" not in await charrua("peer", "list")
 
 
 async def test_a_user_is_added_and_gets_a_token(charrua: Command, open_archive: Command) -> None:

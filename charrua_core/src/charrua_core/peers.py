@@ -93,21 +93,29 @@ class Peers:
         """Give the peer of this AE title, None if there is none."""
         return self._peers.get(aet.strip())
 
+    def filters(self, aet: str) -> tuple[RowFilter, ...]:
+        """Give what limits the peer to a part of the archive; empty for one that sees all, and for one not known."""
+        return self._filters.get(aet.strip(), ())
+
     def all(self) -> list[Peer]:
         """Give all peers by AE title."""
         return [self._peers[aet] for aet in sorted(self._peers)]
 
     async def add(self, peer: Peer, *, by: str, row_filter: Mapping[str, list[str]] | None = None) -> bool:
-        """Add the peer, or change the one of its AE title; True if it is new. EditInvalid if something of it will not do."""
+        """Add the peer, or change the one of its AE title; True if it is new. EditInvalid if something of it will not do.
+
+        `row_filter` None leaves a known peer its filter, an empty one takes it away.
+        """
         _check(peer)
-        row = {
+        row: dict[str, Any] = {
             "host": peer.host,
             "port": peer.port,
             "tls_mode": peer.tls_mode,
             "timeout_s": round(peer.timeout_s),
             "permissions": sorted(peer.permissions),
-            "row_filter": row_filter,
         }
+        if row_filter is not None:
+            row["row_filter"] = dict(row_filter) or None
         statement = insert(_peer).values(aet=peer.aet, **row).on_conflict_do_update(index_elements=["aet"], set_=row)
         new = peer.aet not in self._peers
         await self._write(statement, "C" if new else "U", by, peer=peer.aet, host=peer.host, port=peer.port)

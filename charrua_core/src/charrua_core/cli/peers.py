@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from charrua_core.app import App
+from charrua_core.cli.people import row_filter_given, row_filter_shown
 from charrua_core.cli.running import operator, table, with_app
 from charrua_core.dicom.configured import echo_peer
 from charrua_core.peers import PEER_PERMISSIONS, check_aet
@@ -22,14 +24,34 @@ def peer() -> None:
 @click.argument("aet")
 @click.argument("host")
 @click.argument("port", type=click.IntRange(1, 65535))
-@click.option("--tls", type=click.Choice(["off", "encrypt", "require"]), default="off", show_default=True)
-@click.option("--timeout", type=click.IntRange(1, 3600), default=30, show_default=True, help="Seconds to wait for it.")
-@click.option("--may", default=" ".join(sorted(PEER_PERMISSIONS)), show_default=True, help="What it may do here.")
+@click.option("--tls", type=click.Choice(["off", "encrypt", "require"]), help="How to call it.  [a new one: off]")
+@click.option("--timeout", type=click.IntRange(1, 3600), help="Seconds to wait for it.  [a new one: 30]")
+@click.option("--may", help=f"What it may do here.  [a new one: {' '.join(sorted(PEER_PERMISSIONS))}]")
+@click.option(
+    "--see",
+    multiple=True,
+    metavar="KEYWORD=VALUE",
+    help="What it sees alone, as Modality=CR (repeatable); all: no filter.",
+)
 @with_app
-async def add(app: App, aet: str, host: str, port: int, tls: Any, timeout: int, may: str) -> None:
-    """Add a remote AE, or change the one of this AE title."""
-    permissions = frozenset(may.replace(",", " ").split())
-    new = await app.peers.add(Peer(check_aet(aet), host, port, tls, float(timeout), permissions), by=operator())
+async def add(
+    app: App,
+    aet: str,
+    host: str,
+    port: int,
+    tls: Any,
+    timeout: int | None,
+    may: str | None,
+    see: tuple[str, ...],
+) -> None:
+    """Add a remote AE, or change the one of this AE title: what is not given stays as it is."""
+    peer = replace(app.peers.find(aet) or Peer(check_aet(aet), host, port), host=host, port=port)
+    permissions = peer.permissions if may is None else frozenset(may.replace(",", " ").split())
+    peer = replace(
+        peer, tls_mode=tls or peer.tls_mode, timeout_s=float(timeout or peer.timeout_s), permissions=permissions
+    )
+    row_filter: dict[str, list[str]] | None = {} if see == ("all",) else row_filter_given(see)
+    new = await app.peers.add(peer, by=operator(), row_filter=row_filter)
     click.echo(f"{'added' if new else 'changed'} {aet} at {host}:{port}")
 
 
@@ -38,10 +60,14 @@ async def add(app: App, aet: str, host: str, port: int, tls: Any, timeout: int, 
 async def list_peers(app: App) -> None:
     """List the remote AEs."""
     rows = [
-        (p.aet, p.host, p.port, p.tls_mode, f"{p.timeout_s:g} s", " ".join(sorted(p.permissions)))
+        (p.aet, p.host, p.port, p.tls_mode, f"{p.timeout_s:g} s", " ".join(sorted(p.permissions)), _sees(app, p))
         for p in app.peers.all()
     ]
-    table(rows, "AE TITLE", "HOST", "PORT", "TLS", "TIMEOUT", "MAY")
+    table(rows, "AE TITLE", "HOST", "PORT", "TLS", "TIMEOUT", "MAY", "SEES")
+
+
+def _sees(app: App, peer: Peer) -> str:
+    return " and ".join(row_filter_shown(dict(one.admits)) for one in app.peers.filters(peer.aet)) or "all"
 
 
 @peer.command("remove")

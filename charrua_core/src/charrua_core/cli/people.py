@@ -29,7 +29,7 @@ def user() -> None:
 @with_app
 async def add(app: App, name: str, role: str, see: tuple[str, ...], password_stdin: bool) -> None:
     """Add a user."""
-    row_filter = _row_filter(see)
+    row_filter = row_filter_given(see)
     await app.accounts.add(name, role, _password(password_stdin), by=operator(), row_filter=row_filter)
     click.echo(f"added {name}, {role}")
 
@@ -39,7 +39,7 @@ async def add(app: App, name: str, role: str, see: tuple[str, ...], password_std
 async def list_users(app: App) -> None:
     """List the users."""
     rows = [
-        (a.name, a.role, _state(a.disabled, a.must_change_password), _shown(a.row_filter))
+        (a.name, a.role, _state(a.disabled, a.must_change_password), row_filter_shown(a.row_filter))
         for a in await app.accounts.all()
     ]
     table(rows, "NAME", "ROLE", "STATE", "SEES")
@@ -111,7 +111,8 @@ def _password(from_stdin: bool) -> str:
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 
-def _row_filter(see: tuple[str, ...]) -> dict[str, list[str]] | None:
+def row_filter_given(see: tuple[str, ...]) -> dict[str, list[str]] | None:
+    """Give the filter that options `--see KEYWORD=VALUE` describe, None without any; EditInvalid if one will not do."""
     admitted: dict[str, list[str]] = {}
     for pair in see:
         keyword, equals, value = pair.partition("=")
@@ -132,7 +133,8 @@ def _state(disabled: bool, must_change: bool) -> str:
     return "disabled" if disabled else "must change password" if must_change else ""
 
 
-def _shown(row_filter: object) -> str:
+def row_filter_shown(row_filter: object) -> str:
+    """Give a filter in words."""
     if not isinstance(row_filter, dict):
         return "all"
     return " and ".join(f"{keyword}={'|'.join(values)}" for keyword, values in row_filter.items())
