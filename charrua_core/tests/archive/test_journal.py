@@ -14,6 +14,7 @@ from charrua_core.archive.edit_record import Record
 from charrua_core.archive.edit_values import from_keywords
 from charrua_core.archive.journal import Aborted, Damaged
 from charrua_core.errors import StorageFailed
+from charrua_core.storage.volume import MARKER
 from charrua_core.testing.objects import an_object
 from charrua_core.types import SYSTEM, Level
 
@@ -75,6 +76,16 @@ async def test_an_edit_fails_where_the_journal_cannot_be_written(intake):
     assert study["study_id"] == "1"
 
 
+async def test_an_edit_fails_while_the_disk_of_the_volume_is_not_mounted(intake):
+    mark = intake.root / MARKER
+    mark.unlink()  # as the folder looks that the disk was mounted over
+    with pytest.raises(StorageFailed, match="mounted"):
+        await an_edit(intake)
+    assert await intake.rows("edit") == [] and not (intake.root / "journal").exists()
+    mark.touch()
+    await an_edit(intake)
+
+
 async def test_what_a_crash_left_without_its_row_is_marked_at_the_next_start(intake):
     kept = await an_edit(intake)
     lost = a_record()
@@ -112,6 +123,7 @@ for one in range(50):
 
 
 async def test_processes_that_append_at_once_do_not_mix_their_lines(tmp_path):
+    (tmp_path / MARKER).touch()
     command = (sys.executable, "-c", WRITER, str(tmp_path))
     writers = [await asyncio.create_subprocess_exec(*command) for _ in range(3)]
     assert [await writer.wait() for writer in writers] == [0, 0, 0]

@@ -13,6 +13,7 @@ from charrua_core.archive import edit, edit_undo, effective, regenerate, remove
 from charrua_core.archive.dump import dump
 from charrua_core.archive.edit_values import from_keywords
 from charrua_core.archive.regenerate import RegenerationRuns
+from charrua_core.errors import StorageFailed
 from charrua_core.testing.objects import a_study, an_object, part10
 from charrua_core.types import SYSTEM, Level
 
@@ -235,6 +236,20 @@ async def test_objects_on_an_earlier_volume_come_back_too(intake_of, tmp_path):
     before = await lines(second)
     assert (await regenerated(second)).objects == 2
     assert await lines(second) == before
+
+
+async def test_nothing_is_regenerated_while_a_disk_is_not_mounted(intake_of, tmp_path):
+    first = await intake_of()
+    await first(an_object())
+    second = await intake_of(settings={"volume": tmp_path / "second"})
+    away = first.root.with_name("away")
+    first.root.rename(away)
+    first.root.mkdir()
+    with pytest.raises(StorageFailed, match="mounted"):
+        await regenerate.regenerate(second.app)
+    assert len(await second.rows("instance")) == 1
+    first.root.rmdir()
+    away.rename(first.root)
 
 
 async def test_a_regeneration_that_was_broken_off_goes_on_where_it_stopped(intake, monkeypatch):

@@ -104,6 +104,20 @@ async def test_a_file_that_cannot_be_removed_keeps_no_other_from_going(intake, s
     assert await remove.purge(intake.app, record.id) == 1
 
 
+async def test_nothing_is_purged_while_the_disk_of_the_volume_is_not_mounted(intake, study):
+    record = await remove.delete(intake.app, SYSTEM, Level.STUDY, study[0].StudyInstanceUID)
+    away = intake.root.with_name("away")
+    intake.root.rename(away)
+    try:
+        with pytest.raises(StorageFailed, match="mounted"):
+            await intake.app.volumes.current.remove((await intake.rows("instance"))[0]["path"])
+        with pytest.raises(StorageFailed, match="mounted"):
+            await remove.purge(intake.app, record.id)
+    finally:
+        away.rename(intake.root)
+    assert await remove.purge(intake.app, record.id) == 4
+
+
 async def test_a_deleted_object_that_is_sent_again_is_there_again(intake, study):
     record = await remove.delete(intake.app, SYSTEM, Level.STUDY, study[0].StudyInstanceUID)
     assert (await intake(study[0])).status == "stored"

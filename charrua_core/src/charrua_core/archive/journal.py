@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from charrua_core import tables
 from charrua_core.archive.edit_record import Record, insert, lock_journal
 from charrua_core.errors import CharruaError, StorageFailed, StorageFull
+from charrua_core.storage.volume import look_for_mark
 
 if TYPE_CHECKING:
     from charrua_core.db import Database
@@ -168,6 +169,7 @@ def _write_durably(folder: Path, lines: bytes) -> None:
 def _open(path: Path) -> tuple[int, bool]:
     """The file, open for appending, and whether it was made just now."""
     if not path.parent.is_dir():
+        look_for_mark(path.parent.parent)
         path.parent.mkdir(mode=0o700, exist_ok=True)
         _sync_folder(path.parent.parent)
     with suppress(FileNotFoundError):

@@ -67,11 +67,14 @@ Progress = Callable[[Regeneration], None]
 async def regenerate(app: App, progress: Progress = lambda _: None) -> Regeneration:
     """Build the index anew from all volumes that this archive knows, or go on with that.
 
-    Give it an archive that nobody else uses. Raises RegenerationRuns when another process does the same.
+    Give it an archive that nobody else uses. Raises RegenerationRuns when another process does the same, StorageFailed
+    where the disk of a volume is not mounted: its objects would be lost to the index.
     """
     async with app.db.singleton("regenerate") as alone:
         if not alone:
             raise RegenerationRuns
+        for volume in app.volumes.all():
+            await asyncio.to_thread(volume.look_for_mark)
         done = Regeneration()
         mark = await _begin(app.db)
         if mark.get("step") != "edits":
@@ -171,6 +174,7 @@ async def _begin(db: Database) -> dict[str, Any]:
 
 async def _end(db: Database) -> None:
     async with db.driver() as connection:
+        await connection.execute("UPDATE core.volume SET opened_at = 'epoch'")  # all that is on them is known now
         await connection.execute("COMMENT ON TABLE core.study IS NULL")
         await connection.execute("ANALYZE core.study, core.series, core.instance, core.edit")
 

@@ -22,6 +22,7 @@ from charrua_core.storage.spool import Spool
 from charrua_core.types import FileRange
 
 PROBE_EVERY_S = 2.0
+MARKER = "charrua-volume.txt"
 OWN_NAMES = ("spool", "journal")
 """What lies at the top of a volume beside the years."""
 
@@ -186,6 +187,10 @@ class Volume:
                 yield file.relative_to(self.root)
             waiting += reversed(folders)
 
+    def look_for_mark(self) -> None:
+        """Raise StorageFailed where the folder is not the one it was: a disk that is not mounted. Blocks."""
+        look_for_mark(self.root)
+
     async def health(self) -> Health:
         """Say whether objects can be written, and how much room there is."""
         try:
@@ -196,6 +201,8 @@ class Volume:
 
     def _remove(self, path: Path) -> None:
         try:
+            if not path.exists():
+                look_for_mark(self.root)
             path.unlink(missing_ok=True)
             for folder in path.parents:
                 if folder == self.root or not _remove_empty(folder):
@@ -251,6 +258,14 @@ class Volume:
 
     async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *args, **kwargs))
+
+
+def look_for_mark(root: Path) -> None:
+    """Raise StorageFailed where the folder has no volume's mark; blocks."""
+    if not (root / MARKER).exists():
+        raise StorageFailed(
+            f"{root} lacks {MARKER}: is its disk mounted? Make an empty file of that name if it is right"
+        )
 
 
 def _listed(folder: Path) -> tuple[list[Path], list[Path]]:

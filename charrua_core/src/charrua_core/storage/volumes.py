@@ -16,10 +16,9 @@ from charrua_core import tables
 from charrua_core.db import Database, Values
 from charrua_core.errors import StorageFailed
 from charrua_core.settings import Setting
-from charrua_core.storage.volume import Volume
+from charrua_core.storage.volume import MARKER, Volume, look_for_mark
 
 CHANNEL = "charrua_volume"
-MARKER = "charrua-volume.txt"
 MARKER_TEXT = "A volume of a Charrua archive. The archive writes to this folder only while this file is in it.\n"
 
 SETTINGS = (
@@ -150,9 +149,7 @@ def _mark(root: Path, new: bool) -> None:
             descriptor = os.open(marker, os.O_WRONLY | os.O_CREAT, 0o600)
             with open(descriptor, "w") as file:
                 file.write(MARKER_TEXT)
-        elif not marker.exists():
-            raise StorageFailed(
-                f"{root} lacks {MARKER}: is its disk mounted? Make an empty file of that name if it is right"
-            )
+        else:
+            look_for_mark(root)
     except OSError as error:
         raise StorageFailed(f"the volume {root} cannot be written: {error.strerror}") from error
