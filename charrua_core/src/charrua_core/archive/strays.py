@@ -4,28 +4,67 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select, text
 
-from charrua_core import changes
+from charrua_core import changes, tables
 from charrua_core.archive.check import Finding
 from charrua_core.archive.effective import refresh
 from charrua_core.archive.moves import relocate
+from charrua_core.archive.part10 import read_file_meta
+from charrua_core.archive.regenerate import RegenerationRuns, under_way
 from charrua_core.archive.regenerate_files import Found, index_files, read_files
+from charrua_core.errors import HeaderDamaged
 from charrua_core.tables import instance
 
 if TYPE_CHECKING:
     from charrua_core.app import App
 
+ON_ITS_WAY_S = 600.0
+"""Far longer than an object can lie in its place before its row is committed, or is not."""
 
-async def remove_strays(app: App, findings: Sequence[Finding]) -> list[Finding]:
-    """Remove the stray files for good; gives those that were removed."""
-    strays = [one for one in findings if one.kind == "stray"]
-    for one in strays:
-        await app.volumes.by_id(one.volume_id).remove(one.path)
-    return strays
+
+async def remove_strays(app: App, findings: Sequence[Finding], *, age_s: float = ON_ITS_WAY_S) -> list[Finding]:
+    """Remove the stray files for good; gives those that were removed.
+
+    Left alone is what has its name for less than `age_s`, as its row may be on its way, and what is older than the index's
+    knowledge of its volume: that is to be regenerated. Raises RegenerationRuns while the index is not whole.
+    """
+    if await under_way(app.db):
+        raise RegenerationRuns("the index is not whole: run `charrua archive regenerate` to its end")
+    removed = []
+    for one in findings:
+        volume = app.volumes.by_id(one.volume_id)
+        since = await _known_since(app, volume.id)
+        if one.kind == "stray" and await asyncio.to_thread(_may_go, volume.path(one.path), since, age_s):
+            await volume.remove(one.path)
+            removed.append(one)
+    return removed
+
+
+async def _known_since(app: App, volume_id: int) -> datetime:
+    async with app.db.reading() as connection:
+        statement = select(tables.volume.c.opened_at).where(tables.volume.c.id == volume_id)
+        since: datetime = (await connection.execute(statement)).scalar_one()
+    return since
+
+
+def _may_go(path: Path, since: datetime, age_s: float) -> bool:
+    """Whether the file came after `since`, and has had its name for so long."""
+    try:
+        stat = path.stat()
+        arrival = read_file_meta(path).arrival
+    except HeaderDamaged:
+        arrival = None
+    except OSError:
+        return False
+    came = min(stat.st_mtime, stat.st_ctime, arrival.received_at.timestamp() if arrival else stat.st_mtime)
+    return came >= since.timestamp() and time.time() - stat.st_ctime >= age_s
 
 
 async def adopt_strays(app: App, findings: Sequence[Finding]) -> list[Finding]:
