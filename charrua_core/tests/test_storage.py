@@ -117,6 +117,16 @@ async def test_folders_are_flushed_once_for_a_group(volume: Volume, steps: Steps
     assert [step for step in steps.taken if step == ("sync_folder", volume.path(PLACE).parent)] == steps.taken[-6:-5]
 
 
+async def test_folders_that_another_process_removed_are_flushed_anew(
+    volume: Volume, open_volumes: Open, steps: Steps
+) -> None:
+    place = await volume.place(spooled(volume), PLACE)
+    await (await open_volumes()).current.remove(place)
+    steps.taken.clear()
+    await volume.place(spooled(volume), PLACE)
+    assert [path for name, path in steps.taken if name == "sync_folder"] == list(volume.path(PLACE).parents)[:6]
+
+
 async def test_the_error_of_the_descriptor_written_through_counts(volume: Volume) -> None:
     spool = spooled(volume)
     reading, writing = os.pipe()

@@ -76,23 +76,31 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def move(placing: Placing, root: Path) -> Path:
-    """Give the file its name, or `<name>-2.dcm`, `-3` … where that is taken; gives the relative path that it got."""
+def move(placing: Placing, root: Path) -> tuple[Path, list[Path]]:
+    """Give the file its name, or `<name>-2.dcm`, `-3` … where that is taken.
+
+    Gives the relative path that it got, and the folders that were made for it.
+    """
     for relative in _names(placing.relative):
         with suppress(FileExistsError):
-            _rename_into_folder(placing.spool, root / relative)
-            return relative
+            return relative, _rename_into_folder(placing.spool, root / relative)
     raise AssertionError("names do not end")
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, all for us alone; FileNotFoundError where another process removes one meanwhile."""
+def make_folder(folder: Path) -> list[Path]:
+    """Make a folder and those above it, all for us alone; gives those that were not there.
+
+    FileNotFoundError where another process removes one meanwhile.
+    """
+    made: list[Path] = []
     with suppress(FileExistsError):
         try:
             folder.mkdir(mode=0o700)
         except FileNotFoundError:
-            make_folder(folder.parent)
+            made = make_folder(folder.parent)
             folder.mkdir(mode=0o700)
+        made.append(folder)
+    return made
 
 
 def failure(error: OSError) -> CharruaError:
@@ -109,14 +117,16 @@ def _names(wanted: PurePath) -> Iterator[Path]:
         yield Path(wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}"))
 
 
-def _rename_into_folder(spool: Path, target: Path) -> None:
+def _rename_into_folder(spool: Path, target: Path) -> list[Path]:
+    made: list[Path] = []
     for _ in range(TRIES):
         with suppress(FileNotFoundError):
-            return rename_new(spool, target)
+            rename_new(spool, target)
+            return made
         if not spool.exists():
             raise FileNotFoundError(errno.ENOENT, "the spooled file is gone", str(spool))
         with suppress(FileNotFoundError):
-            make_folder(target.parent)
+            made += make_folder(target.parent)
     raise OSError(errno.EBUSY, "its folder vanishes again and again", str(target))
 
 

@@ -123,9 +123,11 @@ class Volume:
 
     def _move(self, placing: Placing) -> Outcome:
         try:
-            return move(placing, self.root)
+            place, made = move(placing, self.root)
         except OSError as error:
             return failure(error)
+        self._flushed.difference_update(made)  # known from before another process removed them
+        return place
 
     def _flush_names(self, folder: Path) -> CharruaError | None:
         """Flush the names in the folder, and the names of those above it that this process has not flushed yet."""
