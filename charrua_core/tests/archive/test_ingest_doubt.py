@@ -7,13 +7,16 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from charrua_core.archive import index_store
+from charrua_core.archive import edit, index_store, remove
 from charrua_core.archive.dump import dump
+from charrua_core.archive.edit_values import from_keywords
 from charrua_core.archive.index_patience import doubted_transaction, patiently
 from charrua_core.archive.index_store import Index
 from charrua_core.archive.regenerate import regenerate
 from charrua_core.errors import CommitUnknown, DatabaseUnavailable
-from charrua_core.testing.objects import an_object
+from charrua_core.testing.devices import received_of
+from charrua_core.testing.objects import a_study, an_object
+from charrua_core.types import SYSTEM, Level, Origin
 
 
 def attempts(*errors):
@@ -93,8 +96,42 @@ async def test_a_coercion_outlasts_a_commit_that_is_made_again(intake_of, write_
     intake = await intake_of(plugins=(write_plugin("coercing", COERCING),))
     lost_once(monkeypatch, committed=committed)
     assert (await intake(an_object())).status == "stored"
+    await the_same_when_regenerated(intake)
+    assert [row["study_id"] for row in await intake.rows("study")] == ["C"]
+
+
+async def the_same_when_regenerated(intake):
     before = [line async for line in dump(intake.app.db)]
     await intake.run("TRUNCATE core.study, core.series, core.instance, core.edit, core.job")
     await regenerate(intake.app)
     assert [line async for line in dump(intake.app.db)] == before
-    assert [row["study_id"] for row in await intake.rows("study")] == ["C"]
+
+
+async def test_edits_stay_with_the_object_that_they_name_and_not_with_what_a_crash_left_before_it(intake, monkeypatch):
+    images = a_study(images=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(Index, "store", crash)
+        for image in images:
+            with pytest.raises(CommitUnknown):
+                await intake(image)
+    for image in images:
+        assert (await intake(image)).status == "stored"
+    number = from_keywords({"InstanceNumber": "7"})
+    await edit.edit(intake.app, SYSTEM, Level.IMAGE, images[0].SOPInstanceUID, number)
+    await remove.delete(intake.app, SYSTEM, Level.IMAGE, images[1].SOPInstanceUID)
+    assert len(intake.files()) == 4
+    await the_same_when_regenerated(intake)
+
+
+async def crash(self, group, audits=()):
+    raise CommitUnknown
+
+
+async def test_the_same_bytes_in_another_transfer_syntax_stay_a_version(intake):
+    image = an_object()
+    sent = received_of(image)
+    for syntax in (sent.transfer_syntax_uid, "1.2.840.10008.1.2.1.98"):
+        spool = intake.app.ingest.begin(sent.sop_class_uid, sent.sop_instance_uid, syntax, Origin("dimse", "MODALITY"))
+        spool.write(memoryview(sent.data_set))
+        assert (await intake.app.ingest.store(spool)).status == "stored"
+    await the_same_when_regenerated(intake)

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -108,11 +108,11 @@ async def _apply(app: App, tx: AsyncConnection) -> None:
 
 
 async def _drop_copies(tx: AsyncConnection) -> list[str]:
-    """Take files out again that are no version but a copy: the same bytes as an earlier one that was there when they came.
+    """Take files out again that are no version but a copy: the same bytes as another one that was there when they came.
 
-    A store that a crash ended leaves such a file when the sender stores the object again.
+    A store that a crash ended leaves such a file, and the sender stores the object again.
     """
-    key = (instance.c.sop_instance_uid, instance.c.dataset_digest)
+    key = (instance.c.sop_instance_uid, instance.c.dataset_digest, instance.c.transfer_syntax_uid)
     several = select(*key).group_by(*key).having(func.count() > 1).subquery()
     columns = (
         instance.c.id,
@@ -123,20 +123,28 @@ async def _drop_copies(tx: AsyncConnection) -> list[str]:
     )
     statement = (
         select(*key, *columns)
-        .join(several, (key[0] == several.c.sop_instance_uid) & (key[1] == several.c.dataset_digest))
+        .join(several, and_(*(column == several.c[column.name] for column in key)))
         .join(series, series.c.id == instance.c.series_id)
         .order_by(*key, instance.c.received_at, instance.c.arrival_id, func.length(instance.c.path), instance.c.path)
     )
     copies = []
-    for _, versions in groupby((await tx.execute(statement)).all(), key=lambda row: row[:2]):
-        first, *others = versions
+    for _, versions in groupby((await tx.execute(statement)).all(), key=lambda row: row[: len(key)]):
+        first, *others = await _named_first(tx, list(versions))
         for row in others:
-            if await _was_deleted(tx, first, row.received_at):
+            if row.received_at > first.received_at and await _was_deleted(tx, first, row.received_at):
                 first = row
             else:
                 copies.append(row)
     await tx.execute(instance.delete().where(instance.c.id.in_([row.id for row in copies])))
     return [row.path for row in copies]
+
+
+async def _named_first(tx: AsyncConnection, versions: list[Any]) -> list[Any]:
+    """In the order of arrival, but first those that a record names: of these it is certain that they were in the index."""
+    records = await edit_record.on_objects(tx, [versions[0].sop_instance_uid])
+    records += await edit_record.touching(tx, sorted({row.received_study_uid for row in versions}))
+    named = {arrival for record in records for arrival in record.arrivals}
+    return sorted(versions, key=lambda row: row.arrival_id.hex not in named)
 
 
 async def _was_deleted(tx: AsyncConnection, row: Any, at: datetime) -> bool:
