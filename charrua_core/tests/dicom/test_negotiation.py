@@ -113,6 +113,12 @@ async def test_a_user_identity_reaches_admission_and_is_confirmed(scp, wire, raw
     assert seen == [(2, b"radiology", b"secret")]
 
 
+async def test_an_identity_that_nobody_has_checked_gets_no_positive_response(association):
+    user = UserInformation(identity=UserIdentity(2, b"radiology", b"secret", response_requested=True))
+    request = request_for("A", "B", [ProposedContext(CT, (IMPLICIT,))], user)
+    assert acceptance(request, Dispatcher([service()]), association, 16384).user.identity_response is None
+
+
 @pytest.mark.parametrize("count", [0, 129])
 def test_an_association_cannot_have_that_many_contexts(count):
     with pytest.raises(ValueError, match="1 to 128"):

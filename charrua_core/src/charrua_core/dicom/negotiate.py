@@ -63,12 +63,10 @@ def acceptance(request: AssociateRQ, dispatcher: Dispatcher, association: Associ
     """The A-ASSOCIATE-AC; `association.accepted` and `.extended` are set."""
     results, association.accepted = negotiate_as_acceptor(request, dispatcher, association)
     association.extended = dict(_extended(request.user.extended, dispatcher))
-    identity = request.user.identity
     user = UserInformation(
         max_pdu,
         roles=_role_answers(request, association.accepted.values()),
         extended=association.extended,
-        identity_response=b"" if identity is not None and identity.response_requested else None,
         async_window=None if request.user.async_window is None else (1, 1),
     )
     return AssociateAC(request.calling_aet, request.called_aet, tuple(results), user)
