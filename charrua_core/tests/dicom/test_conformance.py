@@ -1,14 +1,46 @@
-"""The network part of the conformance statement is printed from what is registered."""
+"""The conformance statement is printed from what is registered."""
 
 from __future__ import annotations
 
-from charrua_core.dicom import Limits, conformance_statement
+import re
+from dataclasses import replace
+
+import pytest
+
+from charrua_core.dicom import Limits
+from charrua_core.dicom.conformance import conformance_statement
+from charrua_core.dicom.storage_classes import STORAGE_SOP_CLASSES
 
 
-def test_services_sop_classes_roles_and_limits_are_stated(scp):
-    statement = conformance_statement(scp.services, Limits(max_pdu=65536))
+@pytest.fixture
+def statement(scp) -> str:
+    echo, *others = scp.services
+    echo = replace(echo, statuses={0x0000: "here"}, about=lambda: "Answers in a moment.")
+    others = [
+        replace(one, sop_classes=STORAGE_SOP_CLASSES.__contains__) if callable(one.sop_classes) else one
+        for one in others
+    ]
+    return conformance_statement([echo, *others], Limits(max_pdu=65536))
+
+
+def section(statement: str, title: str) -> str:
+    return next(part for part in statement.split("\n## ") if part.removeprefix("## ").startswith(title + "\n"))
+
+
+def test_services_roles_limits_and_statuses_are_stated(statement):
     assert "| Maximum PDU size received | 65536 bytes |" in statement
-    assert "## Verification" in statement
-    assert "Requests answered: C-GET, C-FIND, C-MOVE." in statement
-    assert "| CT Image Storage | `1.2.840.10008.5.1.4.1.1.2` |" in statement
-    assert "Requestor's roles: SCP." in statement
+    assert "| 0000 | here |" in section(statement, "Verification")
+    assert "Answers in a moment." in section(statement, "Verification")
+    assert "This AE is SCP. Requests: C-GET, C-FIND, C-MOVE." in section(statement, "Query/Retrieve")
+    assert "This AE is SCU." in section(statement, "C-GET's storage")
+    assert "JPEG Baseline (Process 1)" in section(statement, "Storage")
+    assert "Explicit VR Little Endian (`1.2.840.10008.1.2.1`)" in section(statement, "Query/Retrieve")
+
+
+def test_the_storage_classes_stand_in_one_table_with_names_and_nothing_else(statement):
+    table = section(statement, "Storage SOP classes")
+    assert statement.count("| CT Image Storage | `1.2.840.10008.5.1.4.1.1.2` |") == 1
+    names = re.findall(r"^\| (.*?) \| `", table, re.MULTILINE)
+    assert len(names) > 150
+    assert [name for name in names if "Storage" not in name] == []
+    assert not re.search("FIND|MOVE|GET|Repository|Hardcopy|Stored Print", table)

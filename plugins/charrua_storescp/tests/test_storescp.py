@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from charrua_core.dicom import ContextNotAccepted, ProposedContext, associate
+from charrua_core.dicom.storage_classes import STORAGE_SOP_CLASSES
 from charrua_core.testing.devices import Modality, received_of
 from charrua_core.testing.objects import an_object
 from charrua_core.types import Peer
-from charrua_storescp.classes import STORAGE_SOP_CLASSES
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 EXPLICIT, IMPLICIT, JPEG_LOSSLESS = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.4.70"

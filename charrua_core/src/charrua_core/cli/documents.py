@@ -12,8 +12,9 @@ import click
 from charrua_core import hookspecs
 from charrua_core.app import App
 from charrua_core.cli.running import start_of, table
-from charrua_core.dicom import ServiceClass, conformance_statement
+from charrua_core.dicom import ServiceClass
 from charrua_core.dicom.configured import limits_of
+from charrua_core.dicom.conformance import conformance_statement
 from charrua_core.hooks import IN_LINE, Hooks, hook_names
 from charrua_core.services.serve import run
 

@@ -3,7 +3,6 @@
 from charrua_core.dicom.acceptor import Acceptor, AssociationRequest
 from charrua_core.dicom.association import Association, ContextNotAccepted, TlsInfo
 from charrua_core.dicom.command import Command, CommandField
-from charrua_core.dicom.conformance import conformance_statement
 from charrua_core.dicom.dispatch import UNCOMPRESSED, Dispatcher, Roles, ServiceClass, first_offered
 from charrua_core.dicom.exchange import AssociationStats
 from charrua_core.dicom.limits import Limits
@@ -54,7 +53,6 @@ __all__ = [
     "UserIdentity",
     "associate",
     "client_context",
-    "conformance_statement",
     "first_offered",
     "open_association",
     "server_context",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from charrua_core.dicom.association import Association
 from charrua_core.dicom.command import CommandField
@@ -24,13 +24,14 @@ _REPEATS_CONTEXT = frozenset({CommandField.C_STORE, CommandField.C_FIND, Command
 
 log = logging.getLogger("charrua_core.dicom")
 
-TransferSyntaxChoice = Callable[[str, Sequence[str], Association], str | None]
+TransferSyntaxChoice = Callable[[str, Sequence[str], Association | None], str | None]
+"""Of a SOP class, those offered and the association; without one where the conformance statement asks what is taken."""
 
 
 def first_offered(*taken: str) -> TransferSyntaxChoice:
     """A choice: the first transfer syntax offered among those taken."""
 
-    def choose(_: str, offered: Sequence[str], __: Association) -> str | None:
+    def choose(_: str, offered: Sequence[str], __: Association | None) -> str | None:
         return next((uid for uid in offered if uid in taken), None)
 
     return choose
@@ -55,7 +56,8 @@ class ServiceClass:
     or None to refuse the context; the default takes the first uncompressed one. `roles` with `scp=True` lets the
     requestor be the SCP, as C-GET needs for storage SOP classes. `handle` answers each message with
     `association.respond`: what it raises is answered with the error's status or 0x0110 (processing failure). `extended`
-    answers SOP Class Extended Negotiation, or gives None to say nothing.
+    answers SOP Class Extended Negotiation, or gives None to say nothing. `statuses`, with what each means here, and the
+    Markdown that `about` gives are for the conformance statement.
     """
 
     name: str
@@ -65,6 +67,8 @@ class ServiceClass:
     transfer_syntaxes: TransferSyntaxChoice = _first_uncompressed
     roles: Roles = Roles()
     extended: Callable[[str, bytes], bytes | None] | None = None
+    statuses: Mapping[int, str] = field(default_factory=dict)
+    about: Callable[[], str] | None = None
 
     def takes(self, abstract_syntax: str) -> bool:
         """Whether this SOP class is one of the service's."""

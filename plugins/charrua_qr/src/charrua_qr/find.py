@@ -14,9 +14,11 @@ from charrua_core.dicom import Association, CommandField, Message, ServiceClass
 from charrua_core.errors import AssociationAborted, CharruaError, NotPermitted
 from charrua_core.types import DicomJson
 from charrua_qr.cancelling import Cancelled, until_cancelled
+from charrua_qr.keys import matching_keys
 from charrua_qr.models import (
     CANCELLED,
     FIND,
+    FIND_STATUSES,
     IDENTIFIER_LIMIT,
     PENDING,
     PENDING_WITHOUT_SOME_KEYS,
@@ -39,7 +41,15 @@ _LEVEL, _CHARACTER_SET = "00080052", "00080005"
 
 def find_service(app: App) -> ServiceClass:
     """Give the query SCP."""
-    return ServiceClass("Query", FIND, FindScp(app).handle, frozenset({CommandField.C_FIND}), extended=answer_find)
+    return ServiceClass(
+        "Query",
+        FIND,
+        FindScp(app).handle,
+        frozenset({CommandField.C_FIND}),
+        extended=answer_find,
+        statuses=FIND_STATUSES,
+        about=matching_keys,
+    )
 
 
 class FindScp:

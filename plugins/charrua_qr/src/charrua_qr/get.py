@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from pynetdicom import sop_class
-
 from charrua_core.dicom import Association, CommandField, Message, Roles, ServiceClass
+from charrua_core.dicom.storage_classes import STORAGE_SOP_CLASSES, is_unknown
 from charrua_core.errors import AssociationAborted, CharruaError
 from charrua_qr import trail
-from charrua_qr.models import GET, answer_retrieve
+from charrua_qr.models import GET, RETRIEVE_STATUSES, UNKNOWN_DESTINATION, answer_retrieve
 from charrua_qr.refusing import refuse
 from charrua_qr.selection import require_retrieve, selected
 from charrua_qr.suboperations import Suboperations
@@ -20,15 +19,16 @@ if TYPE_CHECKING:
 
     from charrua_core.app import App
 
-_STANDARD = "1.2.840.10008."
-_STORAGE = frozenset(sop_class._STORAGE_CLASSES.values())
-_STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
-
 
 def get_service(app: App) -> ServiceClass:
     """Give the C-GET SCP."""
     return ServiceClass(
-        "Retrieve (C-GET)", GET, GetScp(app).handle, frozenset({CommandField.C_GET}), extended=answer_retrieve
+        "Retrieve (C-GET)",
+        GET,
+        GetScp(app).handle,
+        frozenset({CommandField.C_GET}),
+        extended=answer_retrieve,
+        statuses={status: words for status, words in RETRIEVE_STATUSES.items() if status != UNKNOWN_DESTINATION},
     )
 
 
@@ -40,11 +40,11 @@ def storage_to_requestor() -> ServiceClass:
 
 
 def _is_storage(uid: str) -> bool:
-    """Whether the SOP class is stored objects': those of PS3.4 B.5, and private ones."""
-    return uid in _STORAGE or uid.startswith(_STORAGE_ROOT) or not uid.startswith(_STANDARD)
+    """Whether the SOP class is stored objects': those of PS3.4 B.5, and those that nobody knows."""
+    return uid in STORAGE_SOP_CLASSES or is_unknown(uid)
 
 
-def _first(_sop_class_uid: str, offered: Sequence[str], _association: Association) -> str | None:
+def _first(_sop_class_uid: str, offered: Sequence[str], _association: Association | None) -> str | None:
     return offered[0] if offered else None
 
 

@@ -15,14 +15,43 @@ MOVE: dict[str, Root] = {f"{_ROOT}.1.2": "PATIENT", f"{_ROOT}.2.2": "STUDY"}
 GET: dict[str, Root] = {f"{_ROOT}.1.3": "PATIENT", f"{_ROOT}.2.3": "STUDY"}
 
 SUCCESS = 0x0000
+PROCESSING_FAILURE = 0x0110
 NOT_PERMITTED = 0x0124
 CANNOT_UNDERSTAND = 0xC000
 CANCELLED = 0xFE00
 PENDING = 0xFF00
 PENDING_WITHOUT_SOME_KEYS = 0xFF01
 SOME_FAILED = 0xB000
+OUT_OF_RESOURCES = 0xA700
 UNABLE_TO_SEND = 0xA702
+UNKNOWN_DESTINATION = 0xA801
+BREAKS_THE_RULES = 0xA900
 """Statuses of PS3.4 C.4.1.1.4, C.4.2.1.5 and C.4.3.1.4."""
+
+_EITHER = {
+    BREAKS_THE_RULES: "the identifier breaks a rule of its level",
+    CANNOT_UNDERSTAND: "the identifier cannot be read",
+    CANCELLED: "cancelled",
+    PROCESSING_FAILURE: "processing failure",
+}
+FIND_STATUSES = {
+    SUCCESS: "no more matches",
+    PENDING: "a match",
+    PENDING_WITHOUT_SOME_KEYS: "a match; some key is not known at this level",
+    NOT_PERMITTED: "the AE may not query",
+    OUT_OF_RESOURCES: "more matches than `query_results`, or the search takes too long",
+    **_EITHER,
+}
+RETRIEVE_STATUSES = {
+    SUCCESS: "all objects sent",
+    PENDING: "under way, told every second",
+    SOME_FAILED: "some objects failed, or were taken with a warning",
+    NOT_PERMITTED: "the AE may not retrieve",
+    UNABLE_TO_SEND: "no object could be sent, or more than `retrieve_results` were asked for",
+    UNKNOWN_DESTINATION: "the destination is no known peer, or this archive itself",
+    **_EITHER,
+}
+"""What they mean here."""
 
 IDENTIFIER_LIMIT = 1 << 20
 """Bytes of an identifier: a list of 10,000 UIDs has 650,000."""

@@ -15,7 +15,7 @@ from charrua_core.errors import AssociationAborted, CharruaError, PeerUnknown, P
 from charrua_core.types import Peer
 from charrua_qr import trail
 from charrua_qr.cancelling import Cancelled, until_cancelled
-from charrua_qr.models import MOVE, answer_retrieve
+from charrua_qr.models import MOVE, RETRIEVE_STATUSES, answer_retrieve
 from charrua_qr.refusing import comment_of, refuse
 from charrua_qr.selection import Selection, require_retrieve, selected
 from charrua_qr.suboperations import Suboperations
@@ -34,7 +34,12 @@ MOST_CONTEXTS = 128
 def move_service(app: App) -> ServiceClass:
     """Give the C-MOVE SCP."""
     return ServiceClass(
-        "Retrieve (C-MOVE)", MOVE, MoveScp(app).handle, frozenset({CommandField.C_MOVE}), extended=answer_retrieve
+        "Retrieve (C-MOVE)",
+        MOVE,
+        MoveScp(app).handle,
+        frozenset({CommandField.C_MOVE}),
+        extended=answer_retrieve,
+        statuses=RETRIEVE_STATUSES,
     )
 
 

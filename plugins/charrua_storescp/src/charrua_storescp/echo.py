@@ -20,4 +20,5 @@ def echo_service(app: App) -> ServiceClass:
         allowed = app.identity_of(association).may("echo")
         await association.respond(message, SUCCESS if allowed else NOT_AUTHORISED)
 
-    return ServiceClass("Verification", {VERIFICATION}, handle, frozenset({CommandField.C_ECHO}))
+    statuses = {SUCCESS: "here", NOT_AUTHORISED: "the AE may not verify"}
+    return ServiceClass("Verification", {VERIFICATION}, handle, frozenset({CommandField.C_ECHO}), statuses=statuses)

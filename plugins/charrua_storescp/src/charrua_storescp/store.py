@@ -21,12 +21,24 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SUCCESS = 0x0000
+STATUSES = {
+    SUCCESS: "on disk and in the index, or there already",
+    0xA700: "no room, or disk or database failing",
+    0xA900: "not the object of the command, or not admitted by the rules on patients",
+    0xC000: "the data set is damaged",
+    0x0110: "processing failure, or not known whether it was stored",
+    0x0111: "other bytes of a SOP Instance that is here (`duplicate_policy` refuse)",
+    0x0117: "invalid SOP Instance UID",
+    0x0122: "the SOP class is not the context's",
+    0x0124: "the AE may not store",
+}
+"""What the SCP answers (PS3.4 B.2.3, PS3.7 C)."""
 
 
 def store_service(app: App) -> ServiceClass:
     """Give the Storage SCP."""
 
-    def choose(_: str, offered: Sequence[str], __: Association) -> str | None:
+    def choose(_: str, offered: Sequence[str], __: Association | None) -> str | None:
         return chosen_syntax(app.settings, offered)
 
     return ServiceClass(
@@ -35,6 +47,7 @@ def store_service(app: App) -> ServiceClass:
         StorageScp(app).handle,
         frozenset({CommandField.C_STORE}),
         choose,
+        statuses=STATUSES,
     )
 
 
