@@ -6,13 +6,15 @@ from io import BytesIO
 
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import JPEG2000Lossless
+from pydicom.uid import ColorPaletteStorage, JPEG2000Lossless
 from pynetdicom.dsutils import decode
 
 from charrua_core.archive import edit, edit_undo
+from charrua_core.archive.dump import dump
 from charrua_core.archive.edit_values import from_keywords
 from charrua_core.archive.outgoing import Opener
-from charrua_core.archive.search import Query, instances
+from charrua_core.archive.regenerate import regenerate
+from charrua_core.archive.search import OneOf, Query, instances
 from charrua_core.testing.devices import received_of
 from charrua_core.testing.objects import a_study, an_object
 from charrua_core.types import SYSTEM, FileRange, Level
@@ -144,3 +146,17 @@ async def test_a_compressed_object_keeps_its_transfer_syntax_and_its_pixels(inta
     [(outgoing, data)] = await leaving(intake)
     assert outgoing.transfer_syntax_uid == JPEG2000Lossless
     assert data.endswith(image.PixelData + b"\xfe\xff\xdd\xe0\0\0\0\0")
+
+
+async def test_an_object_that_belongs_to_no_patient_is_found_and_leaves_as_it_came(intake):
+    nobodys = ("StudyInstanceUID", "SeriesInstanceUID", "PatientName", "PatientID", "Modality", "StudyDate")
+    palette = an_object(SOPClassUID=ColorPaletteStorage, **dict.fromkeys(nobodys))
+    stored = await intake(palette)
+    assert stored.study_uid.startswith("2.25.") and stored.series_uid.startswith("2.25.")
+    query = Query(Level.STUDY, keys={"0020000D": OneOf("UI", (stored.study_uid,))})
+    [record] = [record async for record in instances(intake.app, query, SYSTEM)]
+    outgoing = await Opener(intake.app).open(record)
+    assert b"".join(map(read, outgoing.segments)) == received_of(palette).data_set
+    before = [line async for line in dump(intake.app.db)]
+    await regenerate(intake.app)
+    assert [line async for line in dump(intake.app.db)] == before

@@ -1,6 +1,7 @@
 """UIDs for objects whose makers gave them no study or series: the same for all that belong together, whenever they come.
 
 A data set without them breaks PS3.3 C.7.2.1 and C.7.3.1, but its image is as good as any other; refused, it would be lost.
+Objects that belong to no patient have none by right (PS3.4 GG): they are filed alike, and leave as they came.
 """
 
 from __future__ import annotations
@@ -8,12 +9,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
+from pynetdicom import sop_class
+
 STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, SOP_INSTANCE_UID = "0020000D", "0020000E", "00080018"
 
 # Issuer and Patient ID, name; what tells one examination from another; modality, number and description of a series.
 _PATIENT = ("00100021", "00100020", "00100010")
 _STUDY = ("00080020", "00080030", "00080050", "00200010")
 _SERIES = ("00080060", "00200011", "0008103E")
+
+WITHOUT_PATIENT = frozenset(
+    uid
+    for group in (
+        sop_class._NON_PATIENT_OBJECT_CLASSES,
+        sop_class._HANGING_PROTOCOL_CLASSES,
+        sop_class._COLOR_PALETTE_CLASSES,
+        sop_class._IMPLANT_TEMPLATE_CLASSES,
+        sop_class._DEFINED_PROCEDURE_CLASSES,
+        sop_class._PROTOCOL_APPROVAL_CLASSES,
+        sop_class._INVENTORY_CLASSES,
+    )
+    for uid in group.values()
+)
+"""The SOP classes of composite objects that have no patient, study or series."""
 
 
 def derived_uids(facts: Mapping[str, str]) -> dict[str, str]:

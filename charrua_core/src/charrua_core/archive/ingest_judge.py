@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from charrua_core.archive.derived import WITHOUT_PATIENT
 from charrua_core.archive.edit_record import Record
 from charrua_core.errors import DatasetMismatch, ObjectRefused
 from charrua_core.types import Arrival, Candidate, Coercion, DicomJson
@@ -42,7 +43,7 @@ def admit(app: App, candidate: Candidate, arrival: Arrival) -> Admission:
     if refused is not None:
         raise ObjectRefused(refused.reason, refused.dimse_status, refused.http_status)
     coercions = app.hooks.gather_by_plugin("coerce_object", app=app, candidate=candidate)
-    if candidate.header.derived:
+    if candidate.header.derived and candidate.header.sop_class_uid not in WITHOUT_PATIENT:
         coercions.insert(0, ("core", _with_uids(candidate.header)))
     return _coerced(candidate.header, coercions, arrival) if coercions else AS_IT_IS
 
