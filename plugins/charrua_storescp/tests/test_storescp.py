@@ -21,7 +21,7 @@ NOT_STORAGE = [
     "1.2.840.10008.1.3.10",  # Media Storage Directory
     "1.2.840.10008.5.1.4.31",  # Modality Worklist - FIND
     "1.2.840.10008.3.1.2.3.3",  # Modality Performed Procedure Step
-    "1.2.840.10008.5.1.4.39.1",  # Color Palette: it has no study
+    "1.2.840.10008.5.1.4.39.2",  # Color Palette Query/Retrieve - FIND
     "1.2.840.10008.5.1.1.9",  # Basic Grayscale Print
 ]
 

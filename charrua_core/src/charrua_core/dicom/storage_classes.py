@@ -9,34 +9,19 @@ from pynetdicom import sop_class
 
 from charrua_core.types import is_valid_uid
 
-# Composite objects that belong to no patient have a service class of their own (PS3.4 GG, KK): they have no study to be
-# filed under. A DICOMDIR is never sent; Storage Commitment and Storage Management are other services; hardcopies and stored
-# prints were of the print service, long retired.
+# A DICOMDIR is never sent; Storage Commitment and Storage Management are other services; hardcopies and stored prints were
+# of the print service, long retired.
 _OTHERS = ("Storage Commitment", "Storage Management", "Media Storage Directory", "Hardcopy", "Stored Print")
-_WITHOUT_PATIENT = frozenset(
-    uid
-    for group in (
-        sop_class._NON_PATIENT_OBJECT_CLASSES,
-        sop_class._HANGING_PROTOCOL_CLASSES,
-        sop_class._COLOR_PALETTE_CLASSES,
-        sop_class._IMPLANT_TEMPLATE_CLASSES,
-        sop_class._DEFINED_PROCEDURE_CLASSES,
-        sop_class._PROTOCOL_APPROVAL_CLASSES,
-        sop_class._INVENTORY_CLASSES,
-    )
-    for uid in group.values()
-)
 
 
 def _is_storage(name: str) -> bool:
     return "Storage" in name and not name.startswith(_OTHERS)
 
 
-STORAGE_SOP_CLASSES = (
-    frozenset(sop_class._STORAGE_CLASSES.values())
-    | frozenset(uid for uid, entry in UID_dictionary.items() if entry[1] == "SOP Class" and _is_storage(entry[0]))
-) - _WITHOUT_PATIENT
-"""The storage SOP classes of PS3.4 B.5, retired ones too."""
+STORAGE_SOP_CLASSES = frozenset(sop_class._STORAGE_CLASSES.values()) | frozenset(
+    uid for uid, entry in UID_dictionary.items() if entry[1] == "SOP Class" and _is_storage(entry[0])
+)
+"""The storage SOP classes of PS3.4 B.5 and, for objects that belong to no patient, of PS3.4 GG.3; retired ones too."""
 
 _NOT_FOR_OBJECTS = ("1.2.840.10008.1.2.6.", "1.2.840.10008.1.2.7.")  # MIME and XML texts, live video and sound
 TRANSFER_SYNTAXES = frozenset(
