@@ -125,6 +125,19 @@ async def test_what_the_destination_refuses_is_counted_and_named(archive, modali
     assert set(outcome.failed_uids) == {study[1].SOPInstanceUID, study[3].SOPInstanceUID}
 
 
+async def test_a_move_takes_to_nobody_what_they_may_not_see(archive, modality, workstation):
+    study = a_study(series=2)
+    study[1].Modality = "MR"
+    await modality.store(study)
+    asked = {"level": "STUDY", "destination": "DEST", "StudyInstanceUID": study[0].StudyInstanceUID}
+    async with destination(archive) as there:
+        address = ("peer", "add", "DEST", "127.0.0.1", str(there.port))
+        await archive.run(*address, "--see", "Modality=MR")
+        assert (await workstation.move(**asked)).completed == 1
+        await archive.run(*address, "--may", "echo query")
+        assert (await workstation.move(**asked)).status == UNKNOWN_DESTINATION
+
+
 async def test_an_object_taken_with_a_warning_ends_the_retrieval_with_one(archive, modality, workstation):
     image = an_object()
     await modality.store(image)

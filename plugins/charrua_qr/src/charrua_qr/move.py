@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 CANCEL_GRACE_S = 1.0
 """Time for the object that is being sent when the peer cancels."""
+_TAKES_IMAGES = frozenset({"store", "retrieve"})
+"""A peer that may do neither here is no destination: nobody has it sent what it may not fetch."""
 MOST_CONTEXTS = 128
 """Presentation contexts of one association (PS3.8 9.3.2.2)."""
 
@@ -61,7 +63,7 @@ class MoveScp:
         try:
             require_retrieve(self._app, association)
             peer = await self._destination(message)
-            selection = await selected(self._app, association, message)
+            selection = await selected(self._app, association, message, self._app.peers.filters(peer.aet))
         except AssociationAborted:
             raise
         except CharruaError as error:
@@ -90,7 +92,10 @@ class MoveScp:
         aet = (message.command.move_destination or "").strip()
         if aet == self._app.settings["dicom_aet"]:
             raise PeerUnknown("the archive does not send to itself")
-        return await self._app.peers.resolve(aet)
+        peer = await self._app.peers.resolve(aet)
+        if peer.permissions.isdisjoint(_TAKES_IMAGES):
+            raise PeerUnknown(f"{aet} is not known as one who may have images")
+        return peer
 
     async def _send(
         self, association: Association, message: Message, peer: Peer, selection: Selection, operations: Suboperations

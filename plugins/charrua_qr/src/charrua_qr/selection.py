@@ -12,6 +12,7 @@ from charrua_core.archive.search.columns import UNIQUE_KEYS
 from charrua_core.archive.search.patterns import has_wildcard
 from charrua_core.dicom import Association, Message
 from charrua_core.errors import NotPermitted, QueryInvalid, TooManyResults
+from charrua_core.types import RowFilter
 from charrua_qr.models import GET, IDENTIFIER_LIMIT, MOVE, Agreed
 
 if TYPE_CHECKING:
@@ -37,12 +38,15 @@ def require_retrieve(app: App, association: Association) -> None:
         raise NotPermitted("this AE may not retrieve here")
 
 
-async def selected(app: App, association: Association, message: Message) -> Selection:
-    """Read the request's identifier and find its objects.
+async def selected(
+    app: App, association: Association, message: Message, filters: tuple[RowFilter, ...] = ()
+) -> Selection:
+    """Read the request's identifier and find its objects, those that the destination may see by its own `filters`.
 
     Raises QueryInvalid, and HeaderDamaged for an identifier that cannot be read.
     """
-    identity = app.identity_of(association)
+    asking = app.identity_of(association)
+    identity = replace(asking, row_filters=asking.row_filters + filters)
     query = replace(await _query(association, message), at_most=app.settings["retrieve_results"])
     objects: list[InstanceRecord] = []
     try:
