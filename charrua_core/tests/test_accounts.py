@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -88,6 +89,18 @@ async def test_after_five_failures_the_name_waits_from_there_and_from_there_alon
     assert 429 in statuses[5:]
     assert await refusal(accounts, "eva", PASSWORD) == 429
     assert (await log_in(accounts, "eva", PASSWORD, "10.0.0.9")).name == "eva"
+
+
+async def test_guesses_at_once_wait_like_guesses_one_by_one(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[str] = []
+    verify = passwords.verify_password
+    monkeypatch.setattr(passwords, "verify_password", lambda *given: looked_at.append(given[0]) or verify(*given))
+    await accounts.add("eva", "General", PASSWORD, by="test")
+    refused = await asyncio.gather(*(refusal(accounts, "eva", f"guess {number}") for number in range(30)))
+    assert refused.count(429) > 20
+    assert len(looked_at) < 10
 
 
 async def test_a_token_opens_the_door_until_it_is_revoked(accounts: Accounts) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import ipaddress
 import logging
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -65,6 +67,7 @@ class Accounts:
     def __init__(self, db: Database, settings: Settings) -> None:
         self._db = db
         self._settings = settings
+        self._guessing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def prepare(self) -> bool:
         """Make the roles, and at the very first start the account admin; True if that was made."""
@@ -186,8 +189,15 @@ class Accounts:
 
         Repeated failures of a name or an address make it wait, whichever provider refused. In the audit trail either way.
         """
+        keys = throttle.keys_of(str(credentials.get("name", "")) or "token", str(credentials.get("address", "")))
+        if credentials.get("scheme") != "password":
+            return await self._answer(credentials, ask, keys)
+        # One at a time: of a hundred guesses at once each would find that it need not wait.
+        async with self._guessing.setdefault(keys[0], asyncio.Lock()):
+            return await self._answer(credentials, ask, keys)
+
+    async def _answer(self, credentials: Mapping[str, Any], ask: Callable[..., Any], keys: tuple[str, ...]) -> Identity:
         name, address = str(credentials.get("name", "")), str(credentials.get("address", ""))
-        keys = throttle.keys_of(name or "token", address)
         if await throttle.wait_until(self._db, keys):
             raise _refusal(Refuse("too many wrong passwords: wait a little", http_status=429))
         try:

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 FREE_FAILURES = 5
 FIRST_WAIT_S = 5.0
 """Wrong passwords before the first wait, and its length; it doubles with each further one."""
+_LONGEST_NAME = 100
 _guess = tables.guess
 
 
 def keys_of(name: str, address: str) -> tuple[str, ...]:
     """Give what is counted: the name from this address, and the address."""
     # Never the name alone: anybody could then shut its owner out.
-    return (f"name {name.casefold()} from {address}", f"address {address}")
+    return (f"name {name.casefold()[:_LONGEST_NAME]} from {address}", f"address {address}")
 
 
 async def wait_until(db: Database, keys: Sequence[str]) -> datetime | None:
