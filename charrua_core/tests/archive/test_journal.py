@@ -12,7 +12,7 @@ from charrua_core import faults
 from charrua_core.archive import edit, edit_undo, journal
 from charrua_core.archive.edit_record import Record
 from charrua_core.archive.edit_values import from_keywords
-from charrua_core.archive.journal import Aborted, Damaged
+from charrua_core.archive.journal import Aborted, Damaged, JournalAhead
 from charrua_core.errors import StorageFailed
 from charrua_core.storage.volume import MARKER
 from charrua_core.testing.objects import an_object
@@ -93,6 +93,15 @@ async def test_what_a_crash_left_without_its_row_is_marked_at_the_next_start(int
     assert await journal.reconcile(intake.app.db, intake.app.volumes.all()) == 1
     assert await journal.reconcile(intake.app.db, intake.app.volumes.all()) == 0
     assert [line.id for line in lines(intake)] == [kept.id, lost.id, lost.id]
+
+
+async def test_edits_that_a_restored_database_lost_are_not_marked_as_never_made(intake):
+    await an_edit(intake)
+    await journal.append(intake.app.volumes.current, [a_record() for _ in range(4)])
+    before = lines(intake)
+    with pytest.raises(JournalAhead, match="last 4 edits"):
+        await journal.reconcile(intake.app.db, intake.app.volumes.all())
+    assert lines(intake) == before
 
 
 async def test_records_from_before_a_new_database_are_not_taken_for_lost(intake):

@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,13 +31,21 @@ if TYPE_CHECKING:
     from charrua_core.db import Database
     from charrua_core.storage import Volume
 
-__all__ = ["Aborted", "Damaged", "Record", "append", "files", "insert", "read", "reconcile", "settle"]
+__all__ = ["Aborted", "Damaged", "JournalAhead", "Record", "append", "files", "insert", "read", "reconcile", "settle"]
 
 log = logging.getLogger(__name__)
 
 FOLDER = "journal"
 RECONCILED_BYTES = 64 << 20
 """What is read of the end of a journal file at start: far more than can be in flight when a process dies."""
+
+MOST_CUT_OFF = 3
+"""Edits are made one after another: a crash cuts off one of them."""
+_NOT_ONE_BY_ONE = frozenset({"coerce", "keep"})
+
+
+class JournalAhead(CharruaError):
+    """The journal has edits that the database lost: marking them as never made would lose them for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +90,28 @@ async def reconcile(db: Database, volumes: Iterable[Volume]) -> int:
     """Mark what a crash left in the journals without its row; call it once per start. Gives the number of marks.
 
     Records from before this database knew the volume are left alone: their rows are missing because the index is new, and
-    `charrua archive regenerate` reads them.
+    `charrua archive regenerate` reads them. Raises JournalAhead where the database is older than the journal.
     """
     marked = 0
     async with db.transaction() as tx:
         await lock_journal(tx)
         for volume in volumes:
             opened_at = await tx.scalar(select(tables.volume.c.opened_at).where(tables.volume.c.id == volume.id))
-            open_ids = await asyncio.to_thread(_unmarked, volume.root, opened_at or datetime.now(UTC))
-            marked += await _mark_missing(tx, volume.root, open_ids)
+            made = await asyncio.to_thread(_unmarked, volume.root, opened_at or datetime.now(UTC))
+            _refuse_if_ahead(made, await _missing(tx, list(made)))
+            marked += await _mark_missing(tx, volume.root, list(made))
     return marked
+
+
+def _refuse_if_ahead(made: Mapping[str, str], missing: Collection[str]) -> None:
+    """Raise JournalAhead where the last edits are missing, and more of them than a crash can have cut off."""
+    edits = [identifier for identifier, kind in made.items() if kind not in _NOT_ONE_BY_ONE]
+    ahead = len(list(takewhile(frozenset(missing).__contains__, reversed(edits))))
+    if ahead > MOST_CUT_OFF:
+        raise JournalAhead(
+            f"the last {ahead} edits in the journal are not in the database: was that restored from a backup? "
+            "Run `charrua archive regenerate`"
+        )
 
 
 def files(root: Path) -> list[Path]:
@@ -119,29 +140,34 @@ def _parse(line: bytes, path: Path, number: int) -> Record | Aborted | Damaged:
         return Damaged(path, number)
 
 
-def _unmarked(root: Path, since: datetime) -> list[str]:
-    """The records made since then that no marker names, of the end of the two newest files."""
-    made: dict[str, None] = {}
+def _unmarked(root: Path, since: datetime) -> dict[str, str]:
+    """The records made since then that no marker names, with their kinds, of the end of the two newest files."""
+    made: dict[str, str] = {}
     for path in files(root)[-2:]:
         for line in read(path, RECONCILED_BYTES):
             if isinstance(line, Record) and line.made_at >= since:
-                made[line.id] = None
+                made[line.id] = line.kind
             elif isinstance(line, Aborted):
                 made.pop(line.id, None)
-    return list(made)
+    return made
 
 
 async def _mark_missing(tx: AsyncConnection, root: Path, ids: Sequence[str]) -> int:
+    missing = await _missing(tx, ids)
+    if missing:
+        await _write(root, b"".join(orjson.dumps({"aborts": identifier}) + b"\n" for identifier in missing))
+        log.warning("edits that were not committed are marked", extra={"action": "journal", "records": len(missing)})
+    return len(missing)
+
+
+async def _missing(tx: AsyncConnection, ids: Sequence[str]) -> list[str]:
     missing: list[str] = []
     for start in range(0, len(ids), 10_000):
         part = ids[start : start + 10_000]
         found = await tx.scalars(select(tables.edit.c.id).where(tables.edit.c.id.in_(part)))
         known = {str(identifier) for identifier in found}
         missing += [identifier for identifier in part if identifier not in known]
-    if missing:
-        await _write(root, b"".join(orjson.dumps({"aborts": identifier}) + b"\n" for identifier in missing))
-        log.warning("edits that were not committed are marked", extra={"action": "journal", "records": len(missing)})
-    return len(missing)
+    return missing
 
 
 async def _write(root: Path, lines: bytes) -> None:
