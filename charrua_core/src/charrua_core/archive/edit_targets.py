@@ -33,7 +33,8 @@ async def one_series(
 ) -> tuple[RowMapping, RowMapping]:
     """The rows of a series and of the study it is in; raises StudyNotFound, and EditInvalid where two studies have it."""
     statement = select(series.c.id, study.c.study_uid).join(study, study.c.id == series.c.study_id)
-    statement = statement.where(series.c.series_uid == series_uid, series.c.deleted_by.is_(None))
+    seen = scope(identity, Level.SERIES)
+    statement = statement.where(series.c.series_uid == series_uid, series.c.deleted_by.is_(None), *seen)
     if study_uid is not None:
         statement = statement.where(study.c.study_uid == study_uid)
     found = (await tx.execute(statement)).all()
@@ -54,7 +55,10 @@ async def one_object(
     row = (await tx.execute(select(instance).where(*shown))).mappings().first()
     if row is None:
         raise StudyNotFound
-    series_row = (await tx.execute(select(series).where(series.c.id == row["series_id"]))).mappings().one()
+    its_series = select(series).join(study, study.c.id == series.c.study_id).where(series.c.id == row["series_id"])
+    series_row = (await tx.execute(its_series.where(*scope(identity, Level.SERIES)))).mappings().first()
+    if series_row is None:
+        raise StudyNotFound
     study_uid = await tx.scalar(select(study.c.study_uid).where(study.c.id == series_row["study_id"]))
     [study_row] = await studies(tx, identity, str(study_uid))
     return row, series_row, study_row
