@@ -25,7 +25,7 @@ async def test_no_patient_is_in_the_log(archive: Archive, modality: Modality, wo
     uid = study[0].StudyInstanceUID
     await modality.store(an_object(**{**CANARY, "PatientID": "CANARY0815"}, StudyInstanceUID=uid))
     await modality.store(an_object(**CANARY, StudyInstanceUID=None))
-    assert len(await workstation.find("STUDY", PatientName="Kanarien*", PatientID="", AccessionNumber="CANARYACC")) == 1
+    assert len(await workstation.find("STUDY", PatientName="Kanarien*", PatientID="", AccessionNumber="CANARYACC")) == 2
     with pytest.raises(LookupError):
         await workstation.find("PATIENT", root="STUDY", PatientName="Kanarien*")
     assert (await workstation.move("STUDY", StudyInstanceUID=uid)).completed == 3

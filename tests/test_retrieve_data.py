@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import socket
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import pytest_asyncio
 from charrua_core.archive.part10 import read_file_meta
 from charrua_core.dicom import ProposedContext, associate
 from charrua_core.testing.devices import Received, received_of
-from charrua_core.testing.outside import DATA, dcmtk, with_data, with_dcmtk
+from charrua_core.testing.outside import DATA, dcmtk, program, with_data, with_dcmtk
 from charrua_core.types import Peer
 
 STOCK = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"}
@@ -89,18 +90,29 @@ async def test_every_sound_file_is_found_by_findscu_at_each_level(filled, workst
 @asynccontextmanager
 async def storescp(archive, folder: Path) -> AsyncIterator[None]:
     """DCMTK's receiver as peer DCMTK: takes everything and writes it as it came."""
-    import asyncio
-
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     await archive.add_peer(Peer("DCMTK", "127.0.0.1", port))
-    command = ("storescp", "+xa", "-pm", "+B", "-aet", "DCMTK", "-od", str(folder), str(port))
+    command = (str(program("storescp")), "+xa", "-pm", "+B", "-aet", "DCMTK", "-od", str(folder), str(port))
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
-    await asyncio.sleep(0.5)
-    yield
-    process.terminate()
-    await process.wait()
+    await until_listening(port)
+    try:
+        yield
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def until_listening(port: int) -> None:
+    """Wait until somebody takes connections there."""
+    async with asyncio.timeout(10):
+        while True:
+            with suppress(ConnectionRefusedError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                return
+            await asyncio.sleep(0.02)
 
 
 def came(folder: Path) -> dict[str, bytes]:
