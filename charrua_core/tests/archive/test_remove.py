@@ -153,3 +153,24 @@ async def test_only_who_may_delete_deletes_and_brings_back(intake, study):
     record = await remove.delete(intake.app, SYSTEM, Level.STUDY, study[0].StudyInstanceUID)
     with pytest.raises(NotPermitted):
         await edit_undo.undo(intake.app, editor, record.id)
+
+
+async def test_a_purge_that_goes_on_spares_an_object_that_came_again_under_the_same_name(intake, study):
+    record = await remove.delete(intake.app, SYSTEM, Level.IMAGE, study[0].SOPInstanceUID)
+    [path] = [path for path in intake.files() if study[0].SOPInstanceUID in path.name]
+    path.unlink()  # as far as a purge came before it was broken off
+    await intake(study[0])
+    assert path.exists()
+    assert await remove.purge(intake.app, record.id) == 1
+    assert path.exists()
+    assert await counts(intake) == (2, 4)
+
+
+async def test_one_process_at_a_time_purges(intake_of):
+    one, other = await intake_of(), await intake_of()
+    [image] = a_study()
+    await one(image)
+    record = await remove.delete(one.app, SYSTEM, Level.STUDY, image.StudyInstanceUID)
+    async with one.app.db.singleton(f"purge {record.id}"):
+        with pytest.raises(StorageFailed, match="another process"):
+            await remove.purge(other.app, record.id)

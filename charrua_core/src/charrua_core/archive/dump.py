@@ -38,7 +38,8 @@ async def dump(db: Database) -> AsyncIterator[bytes]:
 
 
 def _line(kind: str, row: RowMapping, **more: Any) -> bytes:
-    values = {str(name): _shown(name, value) for name, value in row.items() if name not in _OF_THIS_DATABASE}
+    left_out = _OF_THIS_DATABASE - ({"id"} if kind == "edit" else set())
+    values = {str(name): _shown(name, value) for name, value in row.items() if name not in left_out}
     content: Mapping[str, Any] = {kind: values | more}
     return orjson.dumps(content, default=str, option=orjson.OPT_SORT_KEYS) + b"\n"
 

@@ -98,7 +98,7 @@ async def assign_series(
     async def plan(tx: AsyncConnection) -> Record:
         series, source = await edit_targets.one_series(tx, identity, series_uid, study_uid)
         invalid_unless(source["study_uid"] != to_study_uid, "the series is in that study already")
-        await edit_targets.studies(tx, identity, source["study_uid"], to_study_uid)
+        await edit_targets.studies(tx, identity, to_study_uid)
         targets = {
             "level": str(Level.SERIES),
             "study_uids": _distinct(source["study_uid"], to_study_uid, series["received_study_uid"]),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ARRAY, bindparam, select, text
@@ -29,7 +30,9 @@ Plan = Callable[[AsyncConnection], Awaitable[Record]]
 """Looks at the index as it is, refuses what cannot be, and says what to record."""
 
 
-_TRIES = 5
+T = TypeVar("T")
+
+_TRIES = 6
 Then = Callable[[AsyncConnection, Record], Awaitable[None]]
 
 
@@ -42,18 +45,20 @@ async def make(
     """
     if not identity.may(permission):
         raise NotPermitted(f"{identity.name} has no permission to {permission} studies")
-    return await asyncio.shield(_make_again(app, identity, origin or Origin("cli", user=identity.name), plan, then))
+    from_where = origin or Origin("cli", user=identity.name)
+    return await asyncio.shield(patiently(lambda: _make(app, identity, from_where, plan, then)))
 
 
-async def _make_again(app: App, identity: Identity, origin: Origin, plan: Plan, then: Then | None) -> Record:
-    """Make the edit; when it collides with an object on its way in, from the beginning."""
-    for _ in range(_TRIES - 1):
+async def patiently(work: Callable[[], Awaitable[T]]) -> T:
+    """Do a transaction's work; when it collides with that of an object on its way in, again from its beginning."""
+    for attempt in range(1, _TRIES):
         try:
-            return await _make(app, identity, origin, plan, then)
+            return await work()
         except Exception as error:
             if not worth_another_try(error):
                 raise
-    return await _make(app, identity, origin, plan, then)
+            await asyncio.sleep(random.uniform(0, 0.05 * attempt))  # noqa: S311 -- so that the two do not meet again
+    return await work()
 
 
 async def _make(app: App, identity: Identity, origin: Origin, plan: Plan, then: Then | None) -> Record:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core.archive.effective import laid
 from charrua_core.archive.header import unpack_json
+from charrua_core.archive.moves import lock_about
 from charrua_core.archive.search.scope import scope
 from charrua_core.errors import EditInvalid, StudyNotFound
 from charrua_core.tables import instance, series, study
@@ -16,12 +17,12 @@ from charrua_core.types import DicomJson, Identity, Level
 
 
 async def studies(tx: AsyncConnection, identity: Identity, *uids: str) -> list[RowMapping]:
-    """The rows of these studies, in the order given, locked; raises StudyNotFound."""
+    """The rows of these studies, in the order given, locked with all that a move touches; raises StudyNotFound."""
+    await lock_about(tx, uids)
     statement = select(study).where(
         study.c.study_uid.in_(uids), study.c.deleted_by.is_(None), *scope(identity, Level.STUDY)
     )
-    found = (await tx.execute(statement.order_by(study.c.study_uid).with_for_update(key_share=True))).mappings()
-    rows = {row["study_uid"]: row for row in found}
+    rows = {row["study_uid"]: row for row in (await tx.execute(statement)).mappings()}
     for uid in uids:
         if uid not in rows:
             raise StudyNotFound
@@ -43,7 +44,9 @@ async def one_series(
     if len(found) > 1:
         raise EditInvalid("several studies have a series of this UID: name the study")
     [study_row] = await studies(tx, identity, found[0].study_uid)
-    row = (await tx.execute(select(series).where(series.c.id == found[0].id))).mappings().one()
+    row = (await tx.execute(select(series).where(series.c.id == found[0].id))).mappings().first()
+    if row is None or row["study_id"] != study_row["id"]:  # gone or moved before its study was locked
+        raise StudyNotFound
     return row, study_row
 
 

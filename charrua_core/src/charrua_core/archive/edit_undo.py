@@ -10,7 +10,7 @@ from charrua_core.archive import edit_record, edit_targets
 from charrua_core.archive.edit_make import invalid_unless, make
 from charrua_core.archive.edit_record import Record
 from charrua_core.archive.effective import in_force
-from charrua_core.archive.moves import is_move
+from charrua_core.archive.moves import is_move, lock_about
 from charrua_core.errors import EditInvalid
 from charrua_core.types import Identity, Origin
 
@@ -29,6 +29,7 @@ async def undo(app: App, identity: Identity, edit_id: str, *, reason: str = "", 
 
     async def plan(tx: AsyncConnection) -> Record:
         undone = await _undoable(tx, edit_id)
+        await lock_about(tx, undone.study_uids)
         await edit_targets.only_seen(tx, identity, undone.study_uids)
         targets = {"study_uids": undone.study_uids, "edit": undone.id}
         if "sop_instance_uid" in undone.targets:

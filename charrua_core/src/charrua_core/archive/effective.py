@@ -64,10 +64,8 @@ async def in_force(tx: AsyncConnection, study_uids: Iterable[str]) -> list[Recor
 
 async def refresh(tx: AsyncConnection, study_uids: Iterable[str]) -> None:
     """Bring the rows of these studies, and of the series in them, to what their objects and the edits in force say."""
-    uids = set(study_uids)
-    uids |= set(await tx.scalars(_HOMES, {"uids": sorted(uids)}))
-    uids |= await settle_versions(tx, uids)
-    await tx.execute(_LOCK, {"uids": sorted(uids)})
+    uids = await lock(tx, study_uids)
+    uids |= await lock(tx, await settle_versions(tx, uids))
     series = await summaries(tx, uids)
     records = await in_force(tx, uids | {one.received_study_uid for one in series})
     rows = {one.id: _series_row(one, records) for one in series}
@@ -77,16 +75,38 @@ async def refresh(tx: AsyncConnection, study_uids: Iterable[str]) -> None:
         await _write_study(tx, uid, row)
 
 
+async def lock(tx: AsyncConnection, study_uids: Iterable[str]) -> set[str]:
+    """Lock these studies, and those that share series with them, in the order of their UIDs; gives all of them.
+
+    Two studies share a series when it was received for the one and is in the other. Lock before anything is written, and
+    no object on its way in waits for this transaction while that waits for the object's.
+    """
+    uids = set(study_uids)
+    if uids:
+        uids |= set(await tx.scalars(_SHARING, {"uids": sorted(uids)}))
+        await tx.execute(_LOCK, {"uids": sorted(uids)})
+    return uids
+
+
 async def original_attributes(tx: AsyncConnection, study_uid: str) -> DicomJson:
     """The patient and study attributes of a study before any edit on it."""
     own = [one for one in await summaries(tx, [study_uid]) if one.received_study_uid == study_uid and one.objects]
     return _original(study_uid, own, await in_force(tx, [study_uid]))
 
 
-# A series that was received for a study may be in another one.
-_HOMES = text("""
-    SELECT DISTINCT t.study_uid FROM core.series s JOIN core.study t ON t.id = s.study_id
-    WHERE s.received_study_uid = ANY(:uids)
+_SHARING = text("""
+    WITH RECURSIVE reached(study_uid) AS (
+        SELECT unnest(CAST(:uids AS text[])) COLLATE "C"
+        UNION
+        SELECT other.study_uid FROM reached JOIN LATERAL (
+            SELECT s.received_study_uid AS study_uid FROM core.study t JOIN core.series s ON s.study_id = t.id
+            WHERE t.study_uid = reached.study_uid
+            UNION ALL
+            SELECT t.study_uid FROM core.series s JOIN core.study t ON t.id = s.study_id
+            WHERE s.received_study_uid = reached.study_uid
+        ) other ON true
+    )
+    SELECT study_uid FROM reached
 """)
 _LOCK = text("SELECT 1 FROM core.study WHERE study_uid = ANY(:uids) ORDER BY study_uid FOR NO KEY UPDATE")
 
@@ -121,7 +141,7 @@ def _series_row(one: SeriesSummary, records: Sequence[Record]) -> Row:
         "attributes": attributes,
         "instance_count": one.shown,
         "size_bytes": one.size_bytes,
-        "first_received_at": one.first_received_at,
+        "first_received_at": one.spoken_for_at,
         "last_received_at": one.last_received_at,
         "overlay": over or None,
         "deleted_by": None if one.shown else _last_of(r for r in records if r.id in one.deleted_by),
@@ -173,7 +193,7 @@ def _study_row(
         "instance_count": sum(one.shown for one in shown),
         "size_bytes": sum(one.size_bytes for one in shown),
         "deleted_by": None if shown else emptied_by,
-        **_moments(here, own, merges),
+        **_moments(uid, here, own, merges),
     }
 
 
@@ -188,16 +208,19 @@ def _original(uid: str, own: Sequence[SeriesSummary], records: Sequence[Record])
 
 
 def _moments(
-    here: Sequence[SeriesSummary], own: Sequence[SeriesSummary], merges: Sequence[Record]
+    uid: str, here: Sequence[SeriesSummary], own: Sequence[SeriesSummary], merges: Sequence[Record]
 ) -> dict[str, datetime]:
-    """When the first and the last of its objects came. An emptied study keeps to what no later arrival changes."""
-    if here:
-        firsts = [one.first_received_at for one in here if one.first_received_at]
-        lasts = [one.last_received_at for one in here if one.last_received_at]
-        return {"first_received_at": min(firsts), "last_received_at": max(lasts)}
-    firsts = [one.first_received_at for one in own if one.first_received_at]
-    moment = min(firsts) if firsts else merges[0].made_at
-    return {"first_received_at": moment, "last_received_at": moment}
+    """When the object that speaks for the study came, and the last one.
+
+    What is stored later than the first moment changes no attribute: ingest relies on it. An emptied study keeps to what no
+    later arrival changes.
+    """
+    speaking = [one.spoken_for_at for one in here if one.shown and one.received_study_uid == uid]
+    firsts = speaking or [one.first_received_at for one in here or own]
+    lasts = [one.last_received_at for one in here] or firsts
+    first = min((moment for moment in firsts if moment), default=None) or merges[0].made_at
+    last = max((moment for moment in lasts if moment), default=first) if here else first
+    return {"first_received_at": first, "last_received_at": last}
 
 
 def _last_of(records: Iterable[Record]) -> str:

@@ -26,13 +26,9 @@ if TYPE_CHECKING:
 Policy = Literal["keep both", "first", "refuse"]
 AgainOutcome = Literal["stored", "duplicate", "kept beside", "refused", "stale"]
 
-_LOCK = text("""
-    SELECT 1 FROM core.study t
-    WHERE t.study_uid = :study OR t.id IN (
-        SELECT s.study_id FROM core.series s
-        WHERE s.received_study_uid = :study AND s.series_uid = :series
-            OR s.id IN (SELECT i.series_id FROM core.instance i WHERE i.sop_instance_uid = :instance)
-    ) ORDER BY t.study_uid FOR NO KEY UPDATE
+_STUDIES = text("""
+    SELECT t.study_uid FROM core.instance i JOIN core.series s ON s.id = i.series_id JOIN core.study t ON t.id = s.study_id
+    WHERE i.sop_instance_uid = :instance
 """)
 _VERSIONS = text("""
     SELECT i.version, i.arrival_id, i.dataset_digest, i.transfer_syntax_uid, i.deleted_by IS NULL AS live, t.study_uid
@@ -96,7 +92,7 @@ class _Again:
         return outcome
 
     async def _decide(self, tx: AsyncConnection) -> AgainOutcome:
-        await tx.execute(_LOCK, self._uids)
+        await effective.lock(tx, {self._uids["study"], *await tx.scalars(_STUDIES, self._uids)})
         versions = list((await tx.execute(_VERSIONS, self._uids)).mappings())
         live = [version for version in versions if version["live"]]
         if any(version["arrival_id"] == UUID(self._filed.arrival.arrival_id) for version in versions):

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core import tables
 from charrua_core.archive.edit_record import Record
-from charrua_core.archive.effective import in_force
+from charrua_core.archive.effective import in_force, lock
 
 
 def is_move(record: Record) -> bool:
@@ -47,6 +47,12 @@ async def relocate(tx: AsyncConnection, study_uids: Iterable[str]) -> set[str]:
         study.update().where(study.c.id == bindparam("row")).values(merged_into=bindparam("target")), merged
     )
     return uids
+
+
+async def lock_about(tx: AsyncConnection, study_uids: Iterable[str]) -> None:
+    """Lock these studies and all that a move among them may touch, before anything is written."""
+    uids, _ = await _moves_about(tx, set(study_uids))
+    await lock(tx, uids)
 
 
 async def _moves_about(tx: AsyncConnection, uids: set[str]) -> tuple[set[str], list[Record]]:

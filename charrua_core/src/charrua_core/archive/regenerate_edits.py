@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from charrua_core.app import App
 
 _AT_ONCE = 500
+_LONGEST_ON_ITS_WAY = timedelta(hours=1)
 
 
 async def replay(app: App) -> tuple[int, list[Damaged], list[str]]:
@@ -131,7 +132,7 @@ async def _drop_copies(tx: AsyncConnection) -> list[str]:
     for _, versions in groupby((await tx.execute(statement)).all(), key=lambda row: row[: len(key)]):
         first, *others = await _named_first(tx, list(versions))
         for row in others:
-            if row.received_at > first.received_at and await _was_deleted(tx, first, row.received_at):
+            if row.received_at > first.received_at and await _came_after_a_deletion(tx, first, row):
                 first = row
             else:
                 copies.append(row)
@@ -147,11 +148,16 @@ async def _named_first(tx: AsyncConnection, versions: list[Any]) -> list[Any]:
     return sorted(versions, key=lambda row: row.arrival_id.hex not in named)
 
 
-async def _was_deleted(tx: AsyncConnection, row: Any, at: datetime) -> bool:
-    """Whether an object was out of sight at that moment."""
-    if row.received_at == at:
-        return False
-    records = await edit_record.touching(tx, [row.received_study_uid])
-    made_at = {record.id: record.made_at for record in records}
-    deletions = [one for one in records if one.kind == "delete" and row.arrival_id.hex in one.arrivals]
-    return any(one.made_at < at and (one.undone_by is None or made_at[one.undone_by] > at) for one in deletions)
+async def _came_after_a_deletion(tx: AsyncConnection, first: Any, row: Any) -> bool:
+    """Whether the first one was out of sight when the other was stored: a deletion names it, and not the other.
+
+    An object may have been on its way in while the deletion was made; what is much older was there and is a copy.
+    """
+    records = await edit_record.touching(tx, [first.received_study_uid])
+    return any(
+        record.kind == "delete"
+        and first.arrival_id.hex in record.arrivals
+        and row.arrival_id.hex not in record.arrivals
+        and row.received_at > record.made_at - _LONGEST_ON_ITS_WAY
+        for record in records
+    )

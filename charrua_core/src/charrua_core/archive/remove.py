@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -15,9 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core import tables
 from charrua_core.archive import edit_record, edit_targets
-from charrua_core.archive.edit_make import invalid_unless, make
+from charrua_core.archive.edit_make import invalid_unless, make, patiently
 from charrua_core.archive.edit_record import Record
-from charrua_core.archive.effective import in_force, refresh
+from charrua_core.archive.effective import in_force, lock, refresh
 from charrua_core.archive.part10 import read_file_meta
 from charrua_core.errors import HeaderDamaged, StorageFailed
 from charrua_core.jobs import JobType
@@ -79,16 +80,21 @@ async def purge(app: App, edit_id: str) -> int:
 
     It may be done again and again. Raises StorageFailed at the end when some files could not be removed: the others are.
     """
-    record = await _begin_purge(app, edit_id)
-    if record is None:
-        return 0
+    async with app.db.singleton(f"purge {edit_id}") as alone:
+        if not alone:
+            raise StorageFailed("another process removes these files")
+        record = await _begin_purge(app, edit_id)
+        return 0 if record is None else await _remove_all(app, edit_id, record)
+
+
+async def _remove_all(app: App, edit_id: str, record: Record) -> int:
     removed, stuck = 0, 0
     after = 0
     while objects := await _deleted(app, edit_id, after):
         after = objects[-1]["id"]
         removals = await asyncio.gather(*(_remove_file(app, row) for row in objects))
         gone = [row["id"] for row, is_gone in zip(objects, removals, strict=True) if is_gone]
-        await _forget(app, gone, record.study_uids)
+        await patiently(partial(_forget, app, gone, record.study_uids))
         removed += len(gone)
         stuck += len(objects) - len(gone)
     log.info("purged", extra={"action": "purge", "edit": edit_id, "objects": removed})
@@ -149,8 +155,19 @@ async def _forget(app: App, ids: Sequence[int], study_uids: Sequence[str]) -> No
     """Take the rows of objects whose files are gone out of the index."""
     async with app.db.transaction() as tx:
         await edit_record.lock_edits(tx)
+        studies = await lock(tx, {*study_uids, *await _with_versions(tx, ids)})
         await tx.execute(tables.instance.delete().where(tables.instance.c.id.in_(ids)))
-        await refresh(tx, study_uids)
+        await refresh(tx, studies)
+
+
+async def _with_versions(tx: AsyncConnection, ids: Sequence[int]) -> Sequence[str]:
+    """The studies that have a version of these objects: it may be counted anew."""
+    gone, other = tables.instance.alias(), tables.instance.alias()
+    statement = select(tables.study.c.study_uid).distinct().select_from(gone)
+    statement = statement.join(other, other.c.sop_instance_uid == gone.c.sop_instance_uid)
+    statement = statement.join(tables.series, tables.series.c.id == other.c.series_id)
+    statement = statement.join(tables.study, tables.study.c.id == tables.series.c.study_id)
+    return (await tx.scalars(statement.where(gone.c.id.in_(ids)))).all()
 
 
 async def _study_targets(tx: AsyncConnection, identity: Identity, uid: str, _: str | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from sqlalchemy import select, text
 
 from charrua_core import changes, tables
 from charrua_core.archive.check import Finding
+from charrua_core.archive.edit_make import patiently
 from charrua_core.archive.effective import refresh
 from charrua_core.archive.moves import relocate
 from charrua_core.archive.part10 import read_file_meta
@@ -80,13 +81,17 @@ async def _adopt(app: App, stray: Finding) -> bool:
     [found] = await asyncio.to_thread(read_files, os.fspath(volume.root), volume.id, [stray.path])
     if not isinstance(found, Found) or await _has(app, found):
         return False
+    await patiently(lambda: _take_in(app, found))
+    return True
+
+
+async def _take_in(app: App, found: Found) -> None:
     async with app.db.transaction() as tx:
         await tx.execute(text("SELECT 1"))  # begins the transaction of the driver's connection
         driver = (await tx.get_raw_connection()).driver_connection
         await index_files(driver, [found])
         await changes.append(tx, "object", found.row["change"])
         await refresh(tx, await relocate(tx, [found.row["study_uid"]]))
-    return True
 
 
 async def _has(app: App, found: Found) -> bool:

@@ -31,6 +31,8 @@ class SeriesSummary:
     first_received_at: datetime | None
     """Of all files, like `last_received_at`."""
     last_received_at: datetime | None
+    spoken_for_at: datetime | None
+    """When the object came that speaks for the series: the first shown one, if there is any."""
     deleted_by: frozenset[str]
     """The edits that deleted objects of it."""
     header: DicomJson
@@ -93,6 +95,7 @@ def _summary(row: RowMapping) -> SeriesSummary:
         sop_classes=frozenset(row["sop_classes"] or ()),
         first_received_at=row["first_received_at"],
         last_received_at=row["last_received_at"],
+        spoken_for_at=row["first_at"],
         deleted_by=frozenset(row["deleted_by"] or ()),
         header=_header(row),
         precedence=(not row["first_shown"], not row["first_live"], row["first_at"], row["first_arrival"] or ""),

@@ -56,14 +56,19 @@ BEGIN
         study_id, series_uid, received_study_uid, modality, series_number, series_description, series_description_key,
         body_part_examined, series_date, series_time, performed_procedure_step_start_date,
         performed_procedure_step_start_time, station_name, institution_name, institution_name_key, attributes,
-        first_received_at, last_received_at
+        first_received_at, last_received_at, deleted_by
     ) VALUES (
         coalesce(known.merged_into, known.id), new_series.series_uid, new_series.received_study_uid, new_series.modality,
         new_series.series_number, new_series.series_description, new_series.series_description_key,
         new_series.body_part_examined, new_series.series_date, new_series.series_time,
         new_series.performed_procedure_step_start_date, new_series.performed_procedure_step_start_time,
         new_series.station_name, new_series.institution_name, new_series.institution_name_key, new_series.attributes,
-        new_series.first_received_at, new_series.first_received_at
+        new_series.first_received_at, new_series.first_received_at,
+        -- Where none of the study's own objects is shown in it, this one will speak for it: that is looked at alone.
+        CASE WHEN (known.instance_count > 0 OR known.deleted_by IS NOT NULL) AND NOT EXISTS (
+            SELECT FROM core.series s WHERE s.received_study_uid = known.study_uid AND s.study_id = known.id
+            AND s.instance_count > 0
+        ) THEN '00000000-0000-0000-0000-000000000000'::uuid END
     ) ON CONFLICT (received_study_uid, series_uid) DO NOTHING;
     RETURN CASE WHEN made_study THEN 'study' WHEN FOUND THEN 'series' ELSE 'there' END;
 END
