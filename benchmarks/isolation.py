@@ -7,6 +7,8 @@ import fcntl
 import os
 import socket
 import struct
+import sys
+from pathlib import Path
 
 _CLONE_NEWNET = 0x40000000
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
@@ -15,8 +17,11 @@ _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
 def isolate() -> None:
     """Move this process and its later children into a network of their own that holds the loopback only.
 
-    Raises PermissionError where that is not allowed (it takes root): then no peer that binds everywhere may be started.
+    DCMTK's programs are found before pynetdicom's of the same names, which lie beside Python. Raises PermissionError where
+    that is not allowed (it takes root): then no peer that binds everywhere may be started.
     """
+    ours = Path(sys.executable).parent
+    os.environ["PATH"] = os.pathsep.join(folder for folder in os.get_exec_path() if Path(folder) != ours)
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWNET) != 0:
         code = ctypes.get_errno()
