@@ -140,6 +140,15 @@ async def the_target_of_a_merge_purged(story):
         await remove.purge(story.app, record.id)
 
 
+async def what_was_edited_purged_and_sent_again(story):
+    await edits(story)
+    await edit.assign_series(story.app, SYSTEM, story.series(0, 1), story.uids[2])
+    for uid in story.uids:
+        await remove.purge(story.app, (await story.delete(Level.STUDY, uid)).id)
+    for image in story.studies[0]:
+        await story.intake(image)
+
+
 HAPPENINGS = [
     nothing,
     objects_again_with_other_bytes,
@@ -153,6 +162,7 @@ HAPPENINGS = [
     deletions_undone,
     deletions_purged,
     the_target_of_a_merge_purged,
+    what_was_edited_purged_and_sent_again,
 ]
 
 

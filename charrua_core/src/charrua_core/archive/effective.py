@@ -26,6 +26,10 @@ from charrua_core.types import DicomJson, Level
 SUPERSEDED = "00000000-0000-0000-0000-000000000000"
 """`deleted_by` of a row that no edit emptied: a later version of its objects came in another series."""
 
+# A row stays while an edit in force is about it, also without an object: what comes again is edited again, and goes where
+# the others went.
+NAMING: frozenset[str] = frozenset({"edit", "assign_series"})
+KEEPING: frozenset[str] = NAMING | {"assign_study", "merge"}
 _EMPTYING = frozenset({"assign_series", "merge", "delete"})
 _OVER_STUDY = frozenset({"PATIENT", "STUDY"})
 
@@ -113,13 +117,10 @@ _LOCK = text("SELECT 1 FROM core.study WHERE study_uid = ANY(:uids) ORDER BY stu
 Row = dict[str, Any]
 
 
-async def _write_series(tx: AsyncConnection, series: Sequence[SeriesSummary], rows: Mapping[int, Row]) -> None:
-    kept = [
-        {"row": one.id} | {f"new_{name}": value for name, value in rows[one.id].items()}
-        for one in series
-        if one.objects
-    ]
-    gone = [one.id for one in series if not one.objects]
+async def _write_series(tx: AsyncConnection, series: Sequence[SeriesSummary], rows: Mapping[int, Row | None]) -> None:
+    found = [(one.id, rows[one.id]) for one in series]
+    kept = [{"row": id_} | {f"new_{name}": value for name, value in row.items()} for id_, row in found if row]
+    gone = [id_ for id_, row in found if row is None]
     if kept:
         await tx.execute(_UPDATE_SERIES, kept)
     if gone:
@@ -134,15 +135,19 @@ async def _write_study(tx: AsyncConnection, uid: str, row: Row | None) -> None:
         await tx.execute(study.update().where(study.c.study_uid == uid).values(row))
 
 
-def _series_row(one: SeriesSummary, records: Sequence[Record]) -> Row:
-    over = overlay_of(r for r in records if r.kind == "edit" and one.key in r.targets.get("series", ()))
+def _series_row(one: SeriesSummary, records: Sequence[Record]) -> Row | None:
+    """The values of a series; None when nothing is left that it could stand for."""
+    naming = [r for r in records if r.kind in NAMING and one.key in r.targets.get("series", ())]
+    if not one.objects and not naming:
+        return None
+    over = overlay_of(r for r in naming if r.kind == "edit")
     attributes = laid(over, attributes_at(Level.SERIES, one.header))
     return {
         "attributes": attributes,
         "instance_count": one.shown,
         "size_bytes": one.size_bytes,
-        "first_received_at": one.spoken_for_at,
-        "last_received_at": one.last_received_at,
+        "first_received_at": one.spoken_for_at or naming[0].made_at,
+        "last_received_at": one.last_received_at or naming[0].made_at,
         "overlay": over or None,
         "deleted_by": None if one.shown else _last_of(r for r in records if r.id in one.deleted_by),
         **column_values(Level.SERIES, attributes),
@@ -171,13 +176,13 @@ _UPDATE_SERIES = (
 
 
 def _study_row(
-    uid: str, series: Sequence[SeriesSummary], records: Sequence[Record], rows: Mapping[int, Row]
+    uid: str, series: Sequence[SeriesSummary], records: Sequence[Record], rows: Mapping[int, Row | None]
 ) -> Row | None:
     """The study's values; None when nothing is left that it could stand for."""
     here = [one for one in series if one.study_uid == uid]
     own = [one for one in series if one.received_study_uid == uid]
-    merges = [r for r in records if r.kind == "merge" and uid in (r.targets.get("from"), r.targets.get("into"))]
-    if not here and not own and not merges:
+    naming = [r for r in records if r.kind in KEEPING and uid in r.study_uids]
+    if not here and not own and not naming:
         return None
     over = overlay_of(r for r in records if r.targets.get("level") in _OVER_STUDY and uid in r.study_uids)
     attributes = laid(over, _original(uid, own, records))
@@ -187,13 +192,13 @@ def _study_row(
         "attributes": attributes,
         "overlay": over or None,
         **column_values(Level.STUDY, attributes),
-        "modalities": sorted({rows[one.id]["modality"] for one in shown} - {""}),
+        "modalities": sorted({row["modality"] for one in shown if (row := rows[one.id])} - {""}),
         "sop_classes": sorted({sop_class for one in shown for sop_class in one.sop_classes}),
         "series_count": len(shown),
         "instance_count": sum(one.shown for one in shown),
         "size_bytes": sum(one.size_bytes for one in shown),
         "deleted_by": None if shown else emptied_by,
-        **_moments(uid, here, own, merges),
+        **_moments(uid, here, own, naming),
     }
 
 
@@ -208,7 +213,7 @@ def _original(uid: str, own: Sequence[SeriesSummary], records: Sequence[Record])
 
 
 def _moments(
-    uid: str, here: Sequence[SeriesSummary], own: Sequence[SeriesSummary], merges: Sequence[Record]
+    uid: str, here: Sequence[SeriesSummary], own: Sequence[SeriesSummary], naming: Sequence[Record]
 ) -> dict[str, datetime]:
     """When the object that speaks for the study came, and the last one.
 
@@ -218,7 +223,7 @@ def _moments(
     speaking = [one.spoken_for_at for one in here if one.shown and one.received_study_uid == uid]
     firsts = speaking or [one.first_received_at for one in here or own]
     lasts = [one.last_received_at for one in here] or firsts
-    first = min((moment for moment in firsts if moment), default=None) or merges[0].made_at
+    first = min((moment for moment in firsts if moment), default=None) or naming[0].made_at
     last = max((moment for moment in lasts if moment), default=first) if here else first
     return {"first_received_at": first, "last_received_at": last}
 

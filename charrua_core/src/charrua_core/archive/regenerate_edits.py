@@ -15,10 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from charrua_core.archive import edit_record, journal
 from charrua_core.archive.edit_make import mark_deleted, overlay_objects
 from charrua_core.archive.edit_record import Record
+from charrua_core.archive.effective import KEEPING, NAMING
 from charrua_core.archive.journal import Aborted, Damaged
 from charrua_core.archive.moves import is_move, relocate
 from charrua_core.archive.remove import plan_purge
-from charrua_core.tables import edit, instance, series
+from charrua_core.tables import edit, instance, series, study
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,15 +98,28 @@ async def _overlay(tx: AsyncConnection) -> None:
 
 async def _apply(app: App, tx: AsyncConnection) -> None:
     """Move and delete, as the records in force say."""
-    wanted = edit.c.kind.in_(("assign_series", "merge", "delete")) & edit.c.undone_by.is_(None)
+    wanted = edit.c.kind.in_({"delete", *KEEPING}) & edit.c.undone_by.is_(None)
     rows = await tx.execute(select(edit).where(wanted).order_by(edit.c.made_at, edit.c.seq))
     records = [edit_record.of_row(row) for row in rows.mappings()]
+    await _keep_rows(tx, records)
     moved = {uid for record in records if is_move(record) for uid in record.study_uids}
     if moved:
         await relocate(tx, moved)
     for record in records:
         if record.kind == "delete" and await mark_deleted(tx, record):
             await plan_purge(app, tx, record)
+
+
+async def _keep_rows(tx: AsyncConnection, records: Sequence[Record]) -> None:
+    """Make the rows that edits in force are about and that no file tells of any more."""
+    kept = {uid for record in records if record.kind in KEEPING for uid in record.study_uids}
+    if kept:
+        await tx.execute(insert(study).on_conflict_do_nothing(), [{"study_uid": uid} for uid in sorted(kept)])
+    for record in records:
+        for received, uid in record.targets.get("series", ()) if record.kind in NAMING else ():
+            row = {"received_study_uid": received, "series_uid": uid}
+            home = select(study.c.id).where(study.c.study_uid == received).scalar_subquery()
+            await tx.execute(insert(series).values(study_id=home, **row).on_conflict_do_nothing())
 
 
 async def _drop_copies(tx: AsyncConnection) -> list[str]:
