@@ -189,7 +189,7 @@ class Workstation:
         self.received.append(Received(sop_class, uid, message.context.transfer_syntax, data_set))
         return 0
 
-    def _choose(self, _abstract: str, offered: Sequence[str], _association: Association) -> str | None:
+    def _choose(self, _abstract: str, offered: Sequence[str], _association: Association | None) -> str | None:
         return next((uid for uid in offered if uid in self.takes or not self.takes), None)
 
 
