@@ -18,6 +18,7 @@ from typing import Any
 import asyncpg
 import orjson
 
+from charrua_core.archive.header import pack_json
 from charrua_core.archive.levels import column_values
 from charrua_core.types import Level
 
@@ -126,7 +127,7 @@ def object_of(study: Row, series: Row, volume: int) -> Row:
     """Give the row of the one object of a series."""
     uid, digest = f"{series['series_uid']}.1", b"\0" * 32
     own = {"00080018": element("UI", uid), "00080016": element("UI", CT_IMAGE), "00200013": element("IS", 1)}
-    header = orjson.dumps(orjson.loads(study["attributes"]) | orjson.loads(series["attributes"]) | own)
+    header = pack_json(orjson.dumps(orjson.loads(study["attributes"]) | orjson.loads(series["attributes"]) | own))
     return {
         "id": series["id"],
         "series_id": series["id"],

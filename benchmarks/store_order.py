@@ -1,7 +1,7 @@
 """Traces an archive while it stores, and proves of every object the order that makes its answer true.
 
 `python -m benchmarks.store_order [--stores 400] [--target charrua]`: bytes written, file flushed, renamed into place, its
-folder and every new folder above it flushed, row sent to the database, database's log flushed, and only then C-STORE-RSP.
+folder and every new folder above it flushed, row committed, database's log flushed, and only then C-STORE-RSP.
 The last line is the figures; the exit status is 1 when one object broke the order.
 """
 
@@ -77,13 +77,23 @@ class Trace:
         renamed = self.renames.get(path)
         if renamed is None or renamed.began < flushed.ended:
             raise Broken("renamed after the flush")
-        self._folders(_absolute(renamed, 1), renamed, answer)
+        named = self._folders(_absolute(renamed, 1), renamed, answer)
         row = _only(self.to_database, uid, "row sent to the database", before=answer.began)[-1]
-        if row.began < renamed.ended:
-            raise Broken("row sent after the rename")
+        committed = self._committed(row, named, answer)
+        # A COMMIT's own record names nobody, and the page with the row may be written again for others.
         logged = [call for call in self.log_writes if uid in call.arguments and row.began <= call.began]
-        start = logged[0].ended if logged else row.began
-        _after(self.log_flushes, start, answer, "database's log flushed after the row")
+        start = logged[0].ended if logged and committed is row else committed.began
+        _after(self.log_flushes, start, answer, "database's log flushed after the commit")
+
+    def _committed(self, row: Call, named: Call, answer: Call) -> Call:
+        """The call that made the row last: its own where it came after the files, else the COMMIT that followed."""
+        if row.began >= named.ended:
+            return row
+        commits = [call for call in self.to_database if "COMMIT" in call.arguments]
+        found = [call for call in commits if row.ended <= call.began < answer.began]
+        if not found or found[0].began < named.ended:
+            raise Broken("row committed after the folder's flush")
+        return found[0]
 
     def _written(self, uid: str) -> tuple[str, list[Call]]:
         """The file that named this object first (an index beside it may name it later), and all that was written to it."""
@@ -95,12 +105,14 @@ class Trace:
         path = min(named)[1]
         return path, self.writes[path]
 
-    def _folders(self, target: str, renamed: Call, answer: Call) -> None:
+    def _folders(self, target: str, renamed: Call, answer: Call) -> Call:
+        """The flush of the object's folder, after those of new folders were looked for, too."""
         folder = PurePosixPath(target).parent
-        _after(self.flushes[str(folder)], renamed.ended, answer, "folder flushed after the rename")
+        flushed = _after(self.flushes[str(folder)], renamed.ended, answer, "folder flushed after the rename")
         for made in (folder, *folder.parents):
             if (call := self.folders_made.get(str(made))) is not None:
                 _after(self.flushes[str(made.parent)], call.ended, answer, "parent of a new folder flushed")
+        return flushed
 
 
 def _absolute(call: Call, which: int) -> str:

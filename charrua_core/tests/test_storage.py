@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from glob import glob
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -53,9 +54,9 @@ def quick_watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     faults.arm("")
 
 
-def spooled(volume: Volume, content: bytes = b"object") -> Path:
+def spooled(volume: Volume, content: bytes = b"object") -> str:
     path = volume.spool_path()
-    path.write_bytes(content)
+    Path(path).write_bytes(content)
     return path
 
 
@@ -71,15 +72,15 @@ class Steps:
         self._failing: dict[str, int] = {}
         for name in ("_fdatasync", "rename_new", "sync_folder", "make_folder"):
             monkeypatch.setattr(placing, name, self._noted(name, getattr(placing, name)))
-        monkeypatch.setattr("charrua_core.storage.volume.sync_folder", placing.sync_folder)
 
     def fail(self, name: str, code: int) -> None:
         self._failing[name] = code
 
     def _noted(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def step(*args: Any) -> Any:
-            subject = args[-1] if isinstance(args[-1], Path) else Path(os.readlink(f"/proc/self/fd/{args[0]}"))
-            self.taken.append((name.strip("_"), subject))
+            subject = next((one for one in reversed(args) if isinstance(one, str)), None)
+            subject = subject or os.readlink(f"/proc/self/fd/{args[0]}")
+            self.taken.append((name.strip("_"), Path(subject)))
             if name in self._failing:
                 raise OSError(self._failing[name], "injected")
             return call(*args)
@@ -96,7 +97,7 @@ async def test_an_object_gets_the_place_that_a_person_finds(volume: Volume) -> N
     relative = await volume.place(spooled(volume, b"bytes"), PLACE)
     assert str(relative) == "2026/03/04/1.2/1.2.3/1.2.3.4.dcm"
     assert volume.path(relative).read_bytes() == b"bytes"
-    assert list(volume.spool_path().parent.iterdir()) == []
+    assert os.listdir(os.path.dirname(volume.spool_path())) == []
 
 
 async def test_bytes_are_flushed_before_they_are_named_and_names_before_it_is_told(
@@ -105,8 +106,8 @@ async def test_bytes_are_flushed_before_they_are_named_and_names_before_it_is_to
     spool = spooled(volume)
     await volume.place(spool, PLACE)
     target = volume.path(PLACE)
-    assert steps.taken[0] == ("fdatasync", spool)
-    named = steps.taken.index(("rename_new", target), 2)  # the first try found no folder
+    assert steps.taken[0] == ("fdatasync", Path(spool))
+    named = steps.taken.index(("rename_new", target))
     assert steps.taken[named + 1 :] == [("sync_folder", folder) for folder in list(target.parents)[:6]]
 
 
@@ -138,7 +139,7 @@ async def test_the_error_of_the_descriptor_written_through_counts(volume: Volume
 async def test_a_taken_name_is_never_overwritten(volume: Volume) -> None:
     contents = [b"first", b"second", b"third"]
     places = [await volume.place(spooled(volume, content), PLACE) for content in contents]
-    assert [place.name for place in places] == ["1.2.3.4.dcm", "1.2.3.4-2.dcm", "1.2.3.4-3.dcm"]
+    assert [os.path.basename(place) for place in places] == ["1.2.3.4.dcm", "1.2.3.4-2.dcm", "1.2.3.4-3.dcm"]
     assert [volume.path(place).read_bytes() for place in places] == contents
 
 
@@ -187,9 +188,9 @@ async def test_a_step_that_fails_leaves_nothing_under_a_name(
 
 
 async def test_one_bad_file_does_not_spoil_its_group(volume: Volume) -> None:
-    good, missing = Placing(spooled(volume), PLACE), Placing(volume.spool_path(), PurePath("2026/missing.dcm"))
+    good, missing = Placing(spooled(volume), PLACE), Placing(volume.spool_path(), "2026/missing.dcm")
     placed, failed = await volume.place_many([good, missing])
-    assert isinstance(placed, Path) and isinstance(failed, CharruaError)
+    assert isinstance(placed, str) and isinstance(failed, CharruaError)
     volume.check()  # a file that is not there says nothing against the volume
 
 
@@ -198,7 +199,7 @@ async def test_a_failed_flush_is_not_tried_again(volume: Volume, steps: Steps) -
     spool = spooled(volume)
     with pytest.raises(StorageFailed):
         await volume.place(spool, PLACE)
-    assert steps.taken.count(("fdatasync", spool)) == 1
+    assert steps.taken.count(("fdatasync", Path(spool))) == 1
 
 
 async def test_a_volume_that_failed_takes_nothing_until_a_probe_is_written(volume: Volume, steps: Steps) -> None:
@@ -234,8 +235,8 @@ from charrua_core.storage.spool import Spool
 async def die():
     spool = Spool(Path({str(volume.root)!r}))
     await spool.open()
-    spool.path().write_bytes(b"half an object")
-    print(spool.path().parent, flush=True)
+    Path(spool.path()).write_bytes(b"half an object")
+    print(Path(spool.path()).parent, flush=True)
     os.kill(os.getpid(), 9)
 asyncio.run(die())
 """
@@ -244,14 +245,14 @@ asyncio.run(die())
     mine = spooled(volume)
     assert os.listdir(left)
     await open_volumes()
-    assert os.path.basename(left) not in os.listdir(volume.root / "spool") and mine.exists()
+    assert os.path.basename(left) not in os.listdir(volume.root / "spool") and mine in glob(f"{volume.root}/spool/*/*")
 
 
 async def test_a_process_that_ends_empties_its_spool(open_volumes: Open) -> None:
     volumes = await open_volumes()
     left = spooled(volumes.current)
     await volumes.close()
-    assert not left.parent.exists()
+    assert left not in glob(f"{volumes.current.root}/spool/*/*")
 
 
 async def test_an_earlier_volume_stays_readable(open_volumes: Open, tmp_path: Path) -> None:
@@ -321,7 +322,7 @@ async def test_removing_an_object_removes_the_folders_that_are_empty_then(volume
     await volume.remove(second)
     await volume.remove(second)  # gone already
     assert not (volume.root / "2026").exists()
-    assert await volume.place(spooled(volume), PLACE) == Path(PLACE)
+    assert await volume.place(spooled(volume), PLACE) == PLACE
 
 
 async def test_objects_are_placed_while_others_empty_the_same_folders(volume: Volume) -> None:
@@ -337,7 +338,7 @@ async def test_objects_are_placed_while_others_empty_the_same_folders(volume: Vo
 
 async def test_files_and_folders_are_for_nobody_else(volume: Volume) -> None:
     place = await volume.place(spooled(volume), PLACE)
-    folders = [volume.path(folder) for folder in place.parents]
+    folders = [volume.path(folder) for folder in PurePath(place).parents]
     assert [oct(folder.stat().st_mode & 0o077) for folder in folders] == ["0o0"] * len(folders)
 
 
@@ -349,4 +350,4 @@ async def test_an_armed_fault_strikes_once(volume: Volume, fault: str, expected:
     with pytest.raises(expected):
         await volume.place(spooled(volume), PLACE)
     assert stored(volume) == []
-    assert await volume.place(spooled(volume), PLACE) == Path(PLACE)
+    assert await volume.place(spooled(volume), PLACE) == PLACE

@@ -9,6 +9,7 @@ import pytest
 from blake3 import blake3
 from pydicom.uid import generate_uid
 
+from charrua_core.archive.header import unpack_json
 from charrua_core.archive.part10 import read_file_meta
 from charrua_core.errors import DatasetMismatch, HeaderDamaged, ObjectRefused, StorageFailed, StorageFull
 from charrua_core.testing.devices import received_of
@@ -56,7 +57,7 @@ async def test_the_index_knows_digests_and_where_the_pixels_begin(intake):
     assert instance["meta_digest"] == blake3(content[:offset]).digest()
     assert instance["dataset_digest"] == blake3(content[offset:]).digest()
     assert content[instance["pixel_data_offset"] :][:128] == image.PixelData
-    assert orjson.loads(instance["header"])["00100020"]["Value"] == ["4711"]
+    assert unpack_json(instance["header"])["00100020"]["Value"] == ["4711"]
 
 
 async def test_counters_follow_every_object_of_a_study(intake):

@@ -9,6 +9,7 @@ import orjson
 import pytest
 from pydicom.uid import ImplicitVRLittleEndian, generate_uid
 
+from charrua_core.archive.header import unpack_json
 from charrua_core.errors import ObjectRefused
 from charrua_core.testing.objects import a_study, an_object
 
@@ -59,7 +60,7 @@ async def test_other_bytes_are_kept_beside_the_first(intake_of, policy, status, 
     await intake(image)
     assert (await intake(changed(image, SeriesDescription="second"))).status == status
     [instance] = await shown(intake)
-    assert orjson.loads(instance["header"])["0008103E"]["Value"] == [shows]
+    assert unpack_json(instance["header"])["0008103E"]["Value"] == [shows]
     assert [row["version"] for row in await intake.rows("instance")] == [1, 2]
     [study], [series] = await intake.rows("study"), await intake.rows("series")
     assert (study["instance_count"], study["size_bytes"]) == (1, instance["size_bytes"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -36,7 +37,8 @@ async def test_a_later_failure_does_not_say_what_became_of_an_earlier_commit(cer
 
 
 async def test_an_object_that_is_not_indexed_for_certain_leaves_no_file(intake, monkeypatch):
-    async def store(self, group, audits=()):
+    async def store(self, group, places, audits=()):
+        await places.wait()
         return [DatabaseUnavailable()] * len(group)
 
     monkeypatch.setattr(Index, "store", store)
@@ -48,8 +50,8 @@ async def test_an_object_that_is_not_indexed_for_certain_leaves_no_file(intake, 
 async def test_a_file_stays_when_something_unforeseen_comes_after_its_commit(intake, monkeypatch):
     stored = Index.store
 
-    async def store(self, group, audits=()):
-        await stored(self, group, audits)
+    async def store(self, group, places, audits=()):
+        await stored(self, group, places, audits)
         raise ZeroDivisionError
 
     monkeypatch.setattr(Index, "store", store)
@@ -60,8 +62,8 @@ async def test_a_file_stays_when_something_unforeseen_comes_after_its_commit(int
 
 async def test_a_spooled_file_that_cannot_be_removed_stops_nothing(intake, caplog):
     spool = intake.spool(an_object())
-    spool.path.unlink()
-    spool.path.mkdir()
+    os.unlink(spool.path)
+    os.mkdir(spool.path)
     spool.abort()
     assert "a spooled file stays" in caplog.text
     assert (await intake(an_object())).status == "stored"
@@ -123,7 +125,8 @@ async def test_edits_stay_with_the_object_that_they_name_and_not_with_what_a_cra
     await the_same_when_regenerated(intake)
 
 
-async def crash(self, group, audits=()):
+async def crash(self, group, places, audits=()):
+    await places.wait()
     raise CommitUnknown
 
 

@@ -6,6 +6,7 @@ pixel. It raises `HeaderDamaged` and nothing else.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -152,7 +153,12 @@ def frame_ranges(frame_offsets: bytes) -> Iterator[tuple[int, int]]:
     return ((start, end - start) for start, end in pairwise(offsets))
 
 
+def pack_json(json: bytes) -> bytes:
+    """Give `Header.json` as `core.instance.header` holds it: deflated here, which takes a third of PostgreSQL's time."""
+    return zlib.compress(json, 1)
+
+
 def unpack_json(stored: bytes) -> DicomJson:
-    """Give the data set that `core.instance.header` holds: `Header.json` as it is, which PostgreSQL itself compresses."""
-    attributes: DicomJson = orjson.loads(stored)
+    """Give the data set that `core.instance.header` holds."""
+    attributes: DicomJson = orjson.loads(zlib.decompress(stored))
     return attributes

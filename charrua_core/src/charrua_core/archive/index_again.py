@@ -14,6 +14,7 @@ from sqlalchemy import text
 from charrua_core import changes, faults
 from charrua_core.archive import effective, journal
 from charrua_core.archive.edit_record import Record
+from charrua_core.archive.header import pack_json
 from charrua_core.archive.index_patience import doubted_transaction, patiently
 from charrua_core.archive.index_rows import Filed, dumped, instance_row, parent_rows
 from charrua_core.archive.index_store import Index
@@ -134,7 +135,7 @@ class _Again:
             "current": current,
             "meta_digest": row.pop("meta_digest"),
             "dataset_digest": row.pop("dataset_digest"),
-            "header": self._filed.header.json,
+            "header": pack_json(self._filed.header.json),
             "frames": self._filed.header.frame_offsets,
             "row": dumped(row),  # type: ignore[arg-type]
         }

@@ -1,6 +1,7 @@
 """Stored objects into the index: a group in one statement and one commit, whatever happens to the database meanwhile.
 
-A commit whose outcome is unknown is done again: what was committed is known by its arrival id.
+The rows are written while the files are being placed, and committed when all lie where the rows say. A commit whose
+outcome is unknown is done again: what was committed is known by its arrival id.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import asyncpg
 
 from charrua_core import faults
 from charrua_core.archive import journal
+from charrua_core.archive.header import pack_json
 from charrua_core.archive.index_patience import PATIENCE_S, doubted_transaction, patiently
 from charrua_core.archive.index_rows import Filed, dumped, instance_row, parent_rows
 from charrua_core.errors import CharruaError, DatabaseUnavailable
@@ -24,15 +27,22 @@ if TYPE_CHECKING:
 
     from charrua_core.archive.edit_record import Record
     from charrua_core.archive.index_studies import Studies
+    from charrua_core.archive.ingest_writer import Places
     from charrua_core.db import Database
     from charrua_core.storage import Volumes
 
 _LOCK_TIMEOUT = "5s"
+_HELD_AT_MOST = "2s"
+"""Rows wait so long for their files with the study locked; then the server ends it, and they are written again after them."""
+_BEGIN_S = 3.0
 
 _STORE = "SELECT n, outcome FROM core.store_objects($1::text::jsonb, $2::bytea[], $3::bytea[], $4::text::jsonb)"
 
 Outcome = Literal["stored", "duplicate", "again", "stale"]
 """See `core.store_objects`."""
+
+Place = str | CharruaError
+"""The relative path at which an object's file lies, or why it lies nowhere."""
 
 log = logging.getLogger(__name__)
 
@@ -55,22 +65,73 @@ class Index:
                 await connection.close(timeout=2)
 
     async def store(
-        self, group: Sequence[Filed], audits: Sequence[Mapping[str, Any]] = ()
+        self, group: Sequence[Filed], places: Places, audits: Sequence[Mapping[str, Any]] = ()
     ) -> list[Outcome | CharruaError]:
         """Index the objects, with these rows of the audit trail; gives for each what became of it, or why it failed.
 
-        DatabaseUnavailable: it is not in the index; CommitUnknown: it may be. An object that the database does not take
-        fails alone, whatever stands beside it in the group.
+        Where the files do not lie yet, the rows are written meanwhile. An object without a place fails with the error that
+        `places` has for it. DatabaseUnavailable: it is not in the index; CommitUnknown: it may be. An object that the
+        database does not take fails alone, whatever stands beside it in the group.
         """
+        begun = None if places.known else await self._begin(group, audits)
+        placed = await places.wait()
+        if begun is not None and not _as_expected(group, begun, placed):
+            await self._roll_back()
+            begun = None
+        if begun is not None:
+            begun = [outcome for outcome, place in zip(begun, placed, strict=True) if isinstance(place, str)]
+        found = iter(await self._store_placed(_with_places(group, placed), audits, begun))
+        return [place if isinstance(place, CharruaError) else next(found) for place in placed]
+
+    async def _begin(self, group: Sequence[Filed], audits: Sequence[Mapping[str, Any]]) -> list[Outcome] | None:
+        """Write the rows in a transaction that is left open; None where that fails, whyever: then nothing was written."""
+        if any(filed.records for filed in group):
+            return None
         try:
-            return list(await patiently(lambda: self._store(group, audits), self._lose))
+            async with asyncio.timeout(_BEGIN_S):
+                statement = await self._prepared()
+                await self._connection.execute("BEGIN")  # type: ignore[union-attr]  # `_prepared` has made it
+                return _in_order(await statement.fetch(*self._given(group, audits)))
+        except Exception as error:
+            log.debug("rows are written after their files: %s", type(error).__name__)
+            await self._roll_back()
+            return None
+
+    async def _roll_back(self) -> None:
+        try:
+            async with asyncio.timeout(_BEGIN_S):
+                if self._connection is not None:
+                    await self._connection.execute("ROLLBACK")
+        except Exception:  # the server ends what a lost connection had begun
+            self._lose()
+
+    async def _store_placed(
+        self, group: Sequence[Filed], audits: Sequence[Mapping[str, Any]], begun: list[Outcome] | None = None
+    ) -> list[Outcome | CharruaError]:
+        """Commit what was begun, or store objects whose files lie where they say."""
+        open_now = [begun] if begun is not None else []
+
+        async def attempt() -> list[Outcome]:
+            return await self._commit(open_now.pop()) if open_now else await self._store(group, audits)
+
+        try:
+            return list(await patiently(attempt, self._lose)) if group else []
         except CharruaError as error:
             return [error] * len(group)
         except asyncpg.PostgresError as error:
             if len(group) > 1:
-                return [outcome for filed in group for outcome in await self.store([filed], audits)]
+                return [outcome for filed in group for outcome in await self._store_placed([filed], audits)]
             log.exception("an object does not fit into the index", extra={"action": "refused"})
             return [CharruaError(f"the index did not take the object ({type(error).__name__})")]
+
+    async def _commit(self, outcomes: list[Outcome]) -> list[Outcome]:
+        connection = self._connection
+        if connection is None:
+            raise DatabaseUnavailable
+        faults.passing("before_commit")
+        await connection.execute("COMMIT")
+        faults.passing("after_commit")
+        return outcomes
 
     async def _store(self, group: Sequence[Filed], audits: Sequence[Mapping[str, Any]]) -> list[Outcome]:
         given = self._given(group, audits)
@@ -90,7 +151,7 @@ class Index:
             if not self._studies.has_series(header.study_instance_uid, header.series_instance_uid):
                 row |= parent_rows(filed)
             rows.append(row)
-        headers = [filed.header.json for filed in group]
+        headers = [pack_json(filed.header.json) for filed in group]
         frames = [filed.header.frame_offsets for filed in group]
         return dumped(rows), headers, frames, dumped(audits) if audits else None
 
@@ -126,7 +187,9 @@ class Index:
         if self._connection is None or self._connection.is_closed():
             try:
                 async with asyncio.timeout(PATIENCE_S - 1):
-                    self._connection = await self._db.connect(lock_timeout=_LOCK_TIMEOUT)
+                    self._connection = await self._db.connect(
+                        lock_timeout=_LOCK_TIMEOUT, idle_in_transaction_session_timeout=_HELD_AT_MOST
+                    )
             except TimeoutError as error:
                 raise DatabaseUnavailable("the database does not answer") from error
             self._statement = await self._connection.prepare(_STORE)
@@ -140,6 +203,24 @@ class Index:
 
 def _in_order(rows: Sequence[Any]) -> list[Outcome]:
     return [row["outcome"] for row in sorted(rows, key=lambda row: row["n"])]
+
+
+def _as_expected(group: Sequence[Filed], outcomes: Sequence[Outcome], placed: Sequence[Place]) -> bool:
+    """Whether every object that gets a row lies where the row says."""
+    return all(
+        place == filed.path
+        for filed, outcome, place in zip(group, outcomes, placed, strict=True)
+        if outcome == "stored"
+    )
+
+
+def _with_places(group: Sequence[Filed], placed: Sequence[Place]) -> list[Filed]:
+    """Those of the objects that lie somewhere, with their paths."""
+    return [
+        filed if filed.path == place else replace(filed, path=place)
+        for filed, place in zip(group, placed, strict=True)
+        if isinstance(place, str)
+    ]
 
 
 def _by_volume(written: Iterable[tuple[int, list[Record]]]) -> dict[int, list[Record]]:

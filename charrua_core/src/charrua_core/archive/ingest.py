@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from charrua_core.archive import header as headers
@@ -23,7 +21,7 @@ from charrua_core.archive.ingest_judge import check_command
 from charrua_core.archive.ingest_object import Desk, Stored, Storing
 from charrua_core.archive.ingest_spool import Spool
 from charrua_core.archive.ingest_transfers import Transfers
-from charrua_core.archive.ingest_writer import GroupWriter
+from charrua_core.archive.ingest_writer import GroupWriter, Places
 from charrua_core.archive.part10 import file_meta, new_arrival_id
 from charrua_core.changes import CHANNEL
 from charrua_core.errors import CharruaError
@@ -39,7 +37,7 @@ __all__ = ["Ingest", "Spool", "Stored"]
 INLINE_SCAN_BYTES = 1 << 20
 """Larger objects, and deflated ones, are scanned in a thread: their headers may take a while."""
 
-TELL_AFTER_S = 0.05
+TELL_AFTER_S = 0.2
 """Followers are not woken for every object: a notification costs as much as a commit."""
 
 
@@ -93,17 +91,17 @@ class Ingest:
         finally:
             spool.abort()
 
-    async def _commit(self, group: Sequence[tuple[Filed, PurePath]]) -> list[Outcome | CharruaError]:
+    async def _commit(self, group: Sequence[Filed], places: Places) -> list[Outcome | CharruaError]:
         """Index a group, in the order of arrival: the first object of a study speaks for it."""
-        ordered = sorted(range(len(group)), key=lambda n: group[n][0].arrival.arrival_id)
-        filed = [replace(group[n][0], path=group[n][1].as_posix()) for n in ordered]
+        order = sorted(range(len(group)), key=lambda n: group[n].arrival.arrival_id)
+        filed = [group[n] for n in order]
         begun = self._transfers.begun(filed)
-        outcomes = await self._index.store(filed, list(begun.values()))
+        outcomes = await self._index.store(filed, places.ordered(order), list(begun.values()))
         if "stored" in outcomes:
             self._tell_followers()
         else:
             self._transfers.forget(begun)
-        by_number = dict(zip(ordered, outcomes, strict=True))
+        by_number = dict(zip(order, outcomes, strict=True))
         return [by_number[number] for number in range(len(group))]
 
     def _tell_followers(self) -> None:

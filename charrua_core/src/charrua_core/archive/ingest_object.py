@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal, cast
 
 from charrua_core.archive.index_again import Policy, store_again
@@ -58,7 +57,7 @@ class Storing:
         self._desk = desk
         self._spool = spool
         self._header = header
-        self._path: PurePath | None = None
+        self._path: str | None = None
 
     async def run(self) -> Stored:
         """Bring it in; raises what `Ingest.store` does, having removed the file unless a row may speak of it."""
@@ -104,7 +103,7 @@ class Storing:
             seen=known.seen if known else None,
             overlay=admission.overlay,
             volume_id=spool.volume.id,
-            path="",
+            path=self._path or self._place(),
             size_bytes=spool.size,
             dataset_offset=spool.dataset_offset,
             meta_digest=spool.meta_digest,
@@ -115,7 +114,7 @@ class Storing:
     async def _store(self, filed: Filed, known: KnownStudy) -> Status | Literal["stale"]:
         header = self._header
         if self._path is None:
-            outcome = await self._desk.writer.write(self._spool, self._place(), filed, self._placed)
+            outcome = await self._desk.writer.write(self._spool, filed.path, filed, self._placed)
         else:
             outcome = await self._desk.writer.commit(self._path, filed)
         if outcome == "stored":
@@ -124,18 +123,18 @@ class Storing:
             await self._remove()
         return outcome if outcome != "again" else await self._store_again(filed)
 
-    def _place(self) -> PurePath:
+    def _place(self) -> str:
         header = self._header
         uids = (header.study_instance_uid, header.series_instance_uid, header.sop_instance_uid)
         return object_path(self._spool.arrival.received_at, *uids)
 
-    def _placed(self, path: PurePath) -> None:
+    def _placed(self, path: str) -> None:
         self._path = path
 
     async def _store_again(self, filed: Filed) -> Status | Literal["stale"]:
         policy = cast("Policy", self._desk.app.settings.get("duplicate_policy", "keep both"))
         assert self._path is not None  # noqa: S101  it was placed before
-        filed = replace(filed, path=self._path.as_posix())
+        filed = replace(filed, path=self._path)
         outcome = await store_again(self._desk.app.db, self._desk.index, filed, policy)
         if outcome == "refused":
             raise ObjectRefused("another object of this SOP Instance UID is kept", SOP_INSTANCE_EXISTS, 409)

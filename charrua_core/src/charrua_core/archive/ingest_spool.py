@@ -12,7 +12,6 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
@@ -59,7 +58,7 @@ class Spool:
     def __init__(
         self,
         volume: Volume,
-        path: Path,
+        path: str,
         uids: tuple[str, str, str],
         arrival: Arrival,
         meta: bytes,
@@ -173,11 +172,11 @@ class Spool:
         if self._descriptor >= 0 and not self._handed_over:
             self._close()
             try:
-                self.path.unlink(missing_ok=True)
+                os.unlink(self.path)
+            except FileNotFoundError:
+                return
             except OSError as error:
-                log.warning(
-                    "a spooled file stays: %s", error.strerror, extra={"action": "spool", "path": str(self.path)}
-                )
+                log.warning("a spooled file stays: %s", error.strerror, extra={"action": "spool", "path": self.path})
 
     def _close(self) -> None:
         """Close the file. What mattered of it was flushed: an error here tells nothing more."""

@@ -1,7 +1,8 @@
-"""The group writer of a process: files to their places, then their rows in one commit, then every sender its answer.
+"""The group writer of a process: files to their places and their rows into the index at once, then one commit, then answers.
 
-A group is whatever waits at the moment, so that a lone sender never waits for company. While one group commits, the next
-one's files are placed already; every answer follows its own commit.
+A group is whatever waits at the moment, so that a lone sender never waits for company. While a group's files are flushed,
+its rows are written in a transaction that is committed when the files have their places; the next group's files are
+flushed meanwhile.
 """
 
 from __future__ import annotations
@@ -11,43 +12,61 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from charrua_core.errors import CharruaError, CommitUnknown
 from charrua_core.storage import Placing
 
 if TYPE_CHECKING:
-    from charrua_core.archive.index_store import Outcome
+    from charrua_core.archive.index_store import Outcome, Place
     from charrua_core.archive.ingest_spool import Spool
+    from charrua_core.storage import Volume
 
 MOST_IN_GROUP = 64
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-Commit = Callable[[Sequence[tuple[T, PurePath]]], Awaitable[Sequence["Outcome | CharruaError"]]]
-"""Indexes objects at the paths where they now lie; gives for each the outcome, or the error with which it ends."""
+
+class Places:
+    """Where the files of a group lie, once they do."""
+
+    def __init__(self, found: Sequence[asyncio.Future[Place]]) -> None:
+        self._found = found
+
+    @property
+    def known(self) -> bool:
+        """Whether `wait` gives them at once."""
+        return all(place.done() for place in self._found)
+
+    async def wait(self) -> list[Place]:
+        """Give for each object the path at which its file lies, or why it lies nowhere."""
+        return [await place for place in self._found]
+
+    def ordered(self, order: Sequence[int]) -> Places:
+        """Give them in the order of these numbers."""
+        return Places([self._found[number] for number in order])
+
+
+Commit = Callable[[Sequence[T], Places], Awaitable[Sequence["Outcome | CharruaError"]]]
+"""Indexes objects; gives for each the outcome, or the error with which it ends. Nothing is committed before the places."""
 
 
 @dataclass(eq=False, slots=True)
-class ToPlace(Generic[T]):
-    """A file that waits for its place."""
+class Waiting(Generic[T]):
+    """An object on its way. `spool` is None for one that lies in its place, which is then `relative`."""
 
-    spool: Spool
-    placing: Placing
+    spool: Spool | None
+    relative: str
     content: T
-    placed: Callable[[PurePath], None]
+    placed: Callable[[str], None]
     written: asyncio.Future[Outcome]
+    place: asyncio.Future[Place]
 
-
-@dataclass(eq=False, slots=True)
-class ToCommit(Generic[T]):
-    """An object that lies in its place and waits for its row."""
-
-    path: PurePath
-    content: T
-    written: asyncio.Future[Outcome]
+    @property
+    def volume(self) -> Volume | None:
+        """Where its file is to be placed."""
+        return self.spool.volume if self.spool is not None else None
 
 
 class GroupWriter(Generic[T]):
@@ -55,111 +74,119 @@ class GroupWriter(Generic[T]):
 
     def __init__(self, commit: Commit[T]) -> None:
         self._commit = commit
-        self._to_place: deque[ToPlace[T]] = deque()
-        self._to_commit: deque[ToCommit[T]] = deque()
-        self._work_to_place = asyncio.Event()
-        self._work_to_commit = asyncio.Event()
+        self._to_place: deque[Waiting[T]] = deque()
+        self._to_commit: deque[Waiting[T]] = deque()
+        self._placing: asyncio.Task[None] | None = None
+        self._committing: asyncio.Task[None] | None = None
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._tasks: list[asyncio.Task[None]] = []
 
-    async def write(self, spool: Spool, relative: PurePath, content: T, placed: Callable[[PurePath], None]) -> Outcome:
+    async def write(self, spool: Spool, relative: str, content: T, placed: Callable[[str], None]) -> Outcome:
         """Place the spool's file and commit its row; gives what the index made of it, having told its path to `placed`.
 
         Raises what the volume or the index raises for it. A caller that is cancelled leaves the object to be written.
         """
-        placing = Placing(spool.path, relative, spool.descriptor)
-        written = self._begin()
+        one = self._begin(spool, relative, content, placed)
         spool.hand_over()
-        self._to_place.append(ToPlace(spool, placing, content, placed, written))
-        self._work_to_place.set()
-        return await written
+        self._to_place.append(one)
+        self._place_next()
+        return await one.written
 
-    async def commit(self, path: PurePath, content: T) -> Outcome:
+    async def commit(self, path: str, content: T) -> Outcome:
         """Commit the row of an object that lies in its place; see `write`."""
-        written = self._begin()
-        self._to_commit.append(ToCommit(path, content, written))
-        self._work_to_commit.set()
-        return await written
+        one = self._begin(None, path, content, lambda _: None)
+        one.place.set_result(path)
+        self._to_commit.append(one)
+        self._commit_next()
+        return await one.written
 
     async def close(self) -> None:
-        """Finish what waits, and end."""
+        """Finish what waits."""
         await self._idle.wait()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
 
-    def _begin(self) -> asyncio.Future[Outcome]:
-        if not self._tasks:
-            self._tasks = [
-                asyncio.create_task(self._place_groups(), name="ingest placing"),
-                asyncio.create_task(self._commit_groups(), name="ingest committing"),
-            ]
+    def _begin(self, spool: Spool | None, relative: str, content: T, placed: Callable[[str], None]) -> Waiting[T]:
+        loop = asyncio.get_running_loop()
         self._under_way += 1
         self._idle.clear()
-        return asyncio.get_running_loop().create_future()
+        return Waiting(spool, relative, content, placed, loop.create_future(), loop.create_future())
 
-    def _end(self, written: asyncio.Future[Outcome], outcome: Outcome | CharruaError) -> None:
+    def _end(self, one: Waiting[T], outcome: Outcome | CharruaError) -> None:
         self._under_way -= 1
         if not self._under_way:
             self._idle.set()
-        if written.done():  # whoever waited was cancelled
+        if one.written.done():  # whoever waited was cancelled
             return
         if isinstance(outcome, CharruaError):
-            written.set_exception(outcome)
+            one.written.set_exception(outcome)
         else:
-            written.set_result(outcome)
+            one.written.set_result(outcome)
 
-    async def _place_groups(self) -> None:
-        while True:
-            await self._work_to_place.wait()
-            self._work_to_place.clear()
-            while self._to_place:
-                await self._place(self._next_to_place())
+    # -- files ---------------------------------------------------------------------------------------------------------
+    def _place_next(self) -> None:
+        """Begin with what waits, unless a group is being placed; its rows need not wait for it."""
+        if self._placing is None and self._to_place:
+            group = self._next_to_place()
+            self._placing = asyncio.create_task(self._place(group), name="ingest placing")
+            self._to_commit += group
+            self._commit_next()
 
-    def _next_to_place(self) -> list[ToPlace[T]]:
+    def _next_to_place(self) -> list[Waiting[T]]:
         """What waits for the volume of the first that does."""
         group = [self._to_place.popleft()]
-        volume = group[0].spool.volume
-        while self._to_place and len(group) < MOST_IN_GROUP and self._to_place[0].spool.volume is volume:
+        volume = group[0].volume
+        while self._to_place and len(group) < MOST_IN_GROUP and self._to_place[0].volume is volume:
             group.append(self._to_place.popleft())
         return group
 
-    async def _place(self, group: list[ToPlace[T]]) -> None:
-        places: Sequence[PurePath | CharruaError]
+    async def _place(self, group: list[Waiting[T]]) -> None:
         try:
-            places = await group[0].spool.volume.place_many([one.placing for one in group])
-        except Exception as error:
-            log.exception("objects could not be placed", extra={"action": "refused", "objects": len(group)})
-            places = [_named(error)] * len(group)
+            places = await _placed(group)
+        finally:
+            self._placing = None
         for one, place in zip(group, places, strict=True):
-            one.spool.placed(done=not isinstance(place, CharruaError))
-            if isinstance(place, CharruaError):
-                self._end(one.written, place)
-            else:
-                one.placed(place)
-                self._to_commit.append(ToCommit(place, one.content, one.written))
-        self._work_to_commit.set()
+            _settle(one, place)
+        self._place_next()
 
-    async def _commit_groups(self) -> None:
-        while True:
-            await self._work_to_commit.wait()
-            self._work_to_commit.clear()
-            while self._to_commit:
-                group = [self._to_commit.popleft() for _ in range(min(len(self._to_commit), MOST_IN_GROUP))]
-                await self._commit_group(group)
+    # -- rows ----------------------------------------------------------------------------------------------------------
+    def _commit_next(self) -> None:
+        if self._committing is None and self._to_commit:
+            group = [self._to_commit.popleft() for _ in range(min(len(self._to_commit), MOST_IN_GROUP))]
+            self._committing = asyncio.create_task(self._commit_group(group), name="ingest committing")
 
-    async def _commit_group(self, group: list[ToCommit[T]]) -> None:
+    async def _commit_group(self, group: list[Waiting[T]]) -> None:
+        places = Places([one.place for one in group])
         outcomes: Sequence[Outcome | CharruaError]
         try:
-            outcomes = await self._commit([(one.content, one.path) for one in group])
+            outcomes = await self._commit([one.content for one in group], places)
         except Exception as error:
             log.exception("a group could not be committed", extra={"action": "refused", "objects": len(group)})
+            await places.wait()
             outcomes = [_doubted(error)] * len(group)
+        self._committing = None
+        self._commit_next()
         for one, outcome in zip(group, outcomes, strict=True):
-            self._end(one.written, outcome)
+            self._end(one, outcome)
+
+
+async def _placed(group: Sequence[Waiting[T]]) -> Sequence[Place]:
+    """The places of a group on one volume, or the error for all of them."""
+    placings = [Placing(one.spool.path, one.relative, one.spool.descriptor) for one in group if one.spool is not None]
+    try:
+        return await group[0].volume.place_many(placings)  # type: ignore[union-attr]  # what waits has a volume
+    except Exception as error:
+        log.exception("objects could not be placed", extra={"action": "refused", "objects": len(group)})
+        return [_named(error)] * len(group)
+
+
+def _settle(one: Waiting[T], place: Place) -> None:
+    """Close the file and tell where it lies, or that it does not."""
+    lies = not isinstance(place, CharruaError)
+    if one.spool is not None:
+        one.spool.placed(done=lies)
+    if isinstance(place, str):
+        one.placed(place)
+    one.place.set_result(place)
 
 
 def _named(error: Exception) -> CharruaError:

@@ -99,7 +99,7 @@ def _origin_values(origin: Origin) -> tuple[str, ...]:
 
 
 def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _element(number: int, vr: bytes, text: str) -> bytes:

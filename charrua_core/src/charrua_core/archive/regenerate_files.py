@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 from blake3 import blake3
 
-from charrua_core.archive.header import scan
+from charrua_core.archive.header import pack_json, scan
 from charrua_core.archive.index_rows import Filed, dumped, instance_row
 from charrua_core.archive.part10 import read_file_meta
 from charrua_core.errors import HeaderDamaged
@@ -73,7 +73,7 @@ def _read(root: Path, volume_id: int, path: str) -> Found:
         meta_digest=meta_digest,
         dataset_digest=dataset_digest,
     )
-    return Found(path, instance_row(filed), header.json, header.frame_offsets)
+    return Found(path, instance_row(filed), pack_json(header.json), header.frame_offsets)
 
 
 def digests(descriptor: int, dataset_offset: int) -> tuple[bytes, bytes]:

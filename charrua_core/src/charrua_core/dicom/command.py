@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
+from operator import attrgetter
 
 _ELEMENT = struct.Struct("<HHI")
 _US = struct.Struct("<H")
@@ -105,6 +106,7 @@ _TAGS: dict[str, tuple[int, str]] = {
 }
 """Attribute → (element of group 0000, VR), in the order of tags."""
 
+_values = attrgetter(*_TAGS)
 _NAMES = {tag: (name, vr) for name, (tag, vr) in _TAGS.items()}
 assert {f.name for f in fields(Command)} == {*_TAGS, "unknown"}  # noqa: S101  the table is complete
 
@@ -147,9 +149,8 @@ def _decode_us(raw: bytes) -> int | None:
 
 def encode_command(command: Command) -> bytes:
     """The bytes of the command set, Command Group Length first."""
-    parts = [b""]
-    for name, (tag, vr) in _TAGS.items():
-        value = getattr(command, name)
+    parts = []
+    for (tag, vr), value in zip(_TAGS.values(), _values(command), strict=True):
         if value is not None:
             raw = _encode_value(vr, value)
             parts.append(_ELEMENT.pack(0, tag, len(raw)) + raw)

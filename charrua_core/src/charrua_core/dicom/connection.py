@@ -48,6 +48,14 @@ def _shared_buffer() -> memoryview:
     return buffer
 
 
+def _own_socket(of_transport: Any) -> socket.socket:
+    """A socket over the transport's descriptor, to be detached before that is closed.
+
+    uvloop's own makes a new one, and asks the kernel for its address, at each option that is set.
+    """
+    return socket.socket(of_transport.family, of_transport.type, of_transport.proto, of_transport.fileno())
+
+
 class Upper(Protocol):
     """What a connection tells the association above it."""
 
@@ -109,7 +117,7 @@ class Connection(asyncio.BufferedProtocol):
         """Called by the loop."""
         self.transport = cast("asyncio.Transport", transport)  # uvloop's are none by inheritance
         self._lost = False
-        self._socket: Any = transport.get_extra_info("socket")
+        self._socket = _own_socket(transport.get_extra_info("socket"))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.transport.set_write_buffer_limits(high=_HIGH_WATER)
         self._buffer = _shared_buffer()
@@ -360,6 +368,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Called by the loop, once."""
         self._lost = self._closing = True
+        self._socket.detach()
         self._clock.forget(self)
         self._held.clear()
         drained, self._drained = self._drained, None

@@ -30,7 +30,7 @@ class StorageArea(Protocol):
     def check(self) -> None:
         """Raise StorageFull or StorageFailed where the area does not take objects now."""
 
-    async def place_many(self, placings: Sequence[Placing]) -> list[PurePath | CharruaError]:
+    async def place_many(self, placings: Sequence[Placing]) -> list[str | CharruaError]:
         """Put files in place for good: for each the relative path that it got, or why it has none."""
 
     def range(self, relative: PurePath | str, offset: int = 0, length: int | None = None) -> FileRange:

@@ -1,7 +1,7 @@
 """How a received file gets its place for good: flushed, renamed without ever overwriting, its folders flushed.
 
-The order of the steps is the promise (DESIGN §4): bytes, name, names of the folders; only then may a row speak of the file.
-All functions block; `Volume` runs them in its threads.
+The order of the steps is the promise (DESIGN §4): bytes, name, names of the folders; only then may a row be committed that
+speaks of the file. All functions block; `Volume` runs them in its threads.
 """
 
 from __future__ import annotations
@@ -10,19 +10,15 @@ import ctypes
 import errno
 import os
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import count
-from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from charrua_core import faults
 from charrua_core.errors import CharruaError, DatasetMismatch, StorageFailed, StorageFull
 from charrua_core.types import is_valid_uid
 
-TRIES = 50  # to name a file while others remove its folder, each time just then
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -31,25 +27,25 @@ _NOT_SUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM)
 
 @dataclass(frozen=True, slots=True)
 class Placing:
-    """A spooled file and the place that it shall have on its volume.
+    """A spooled file and the place that it shall have on its volume, a relative path with slashes.
 
     `descriptor` is the one that it was written through, which sees every error of writing back; the caller closes it.
     """
 
-    spool: Path
-    relative: PurePath
+    spool: str
+    relative: str
     descriptor: int | None = None
 
 
-def object_path(received_at: datetime, study_uid: str, series_uid: str, sop_instance_uid: str) -> PurePosixPath:
+def object_path(received_at: datetime, study_uid: str, series_uid: str, sop_instance_uid: str) -> str:
     """Give the place of an object on its volume: `YYYY/MM/DD/<study>/<series>/<sop instance>.dcm`.
 
     Raises DatasetMismatch for what is no UID: nothing else ever becomes part of a path.
     """
-    for uid in (study_uid, series_uid, sop_instance_uid):
-        if not is_valid_uid(uid):
-            raise DatasetMismatch("a UID of the object is not valid (PS3.5 9.1)")
-    return PurePosixPath(received_at.strftime("%Y/%m/%d"), study_uid, series_uid, f"{sop_instance_uid}.dcm")
+    if not (is_valid_uid(study_uid) and is_valid_uid(series_uid) and is_valid_uid(sop_instance_uid)):
+        raise DatasetMismatch("a UID of the object is not valid (PS3.5 9.1)")
+    day = f"{received_at.year:04d}/{received_at.month:02d}/{received_at.day:02d}"
+    return f"{day}/{study_uid}/{series_uid}/{sop_instance_uid}.dcm"
 
 
 def sync_file(placing: Placing) -> None:
@@ -65,42 +61,68 @@ def sync_file(placing: Placing) -> None:
     faults.passing("after_fsync")
 
 
-def sync_folder(folder: Path) -> None:
-    """Flush the names in a folder."""
+def open_folder(path: str) -> int:
+    """Give a descriptor of a folder, for `rename_new` and `sync_folder`; FileNotFoundError where there is none."""
+    if sys.platform == "win32":  # a folder cannot be held open there
+        if not os.path.isdir(path):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        return -1
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def close_folder(descriptor: int) -> None:
+    """End `open_folder`."""
+    if descriptor >= 0:
+        os.close(descriptor)
+
+
+def sync_folder(path: str, held: int | None = None) -> None:
+    """Flush the names in a folder, through its descriptor where it is held open."""
     if sys.platform == "win32":
         return  # NTFS keeps its names in a journal, and a folder cannot be flushed
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    if held is not None:
+        os.fsync(held)
+        return
+    descriptor = open_folder(path)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def move(placing: Placing, root: Path) -> tuple[Path, list[Path]]:
-    """Give the file its name, or `<name>-2.dcm`, `-3` … where that is taken.
-
-    Gives the relative path that it got, and the folders that were made for it.
-    """
-    for relative in _names(placing.relative):
-        with suppress(FileExistsError):
-            return relative, _rename_into_folder(placing.spool, root / relative)
-    raise AssertionError("names do not end")
-
-
-def make_folder(folder: Path) -> list[Path]:
+def make_folder(path: str) -> list[str]:
     """Make a folder and those above it, all for us alone; gives those that were not there.
 
     FileNotFoundError where another process removes one meanwhile.
     """
-    made: list[Path] = []
+    made: list[str] = []
     with suppress(FileExistsError):
         try:
-            folder.mkdir(mode=0o700)
+            os.mkdir(path, mode=0o700)
         except FileNotFoundError:
-            made = make_folder(folder.parent)
-            folder.mkdir(mode=0o700)
-        made.append(folder)
+            made = make_folder(os.path.dirname(path))
+            os.mkdir(path, mode=0o700)
+        made.append(path)
     return made
+
+
+def rename_new(source: str, folder: int, target: str) -> None:
+    """Rename a file into the folder that is held open; `target` is the path of the new name in it.
+
+    FileExistsError where that name is taken, by whomever and however late; FileNotFoundError where the folder was removed.
+    """
+    if sys.platform == "win32":
+        os.rename(source, target)
+        return
+    name = os.path.basename(target)
+    if _renameat2 is not None:
+        if _renameat2(_AT_FDCWD, os.fsencode(source), folder, os.fsencode(name), _RENAME_NOREPLACE) == 0:
+            return
+        code = ctypes.get_errno()
+        if code not in _NOT_SUPPORTED:
+            raise OSError(code, os.strerror(code), source, None, target)
+    os.link(source, name, dst_dir_fd=folder)
+    os.unlink(source)
 
 
 def failure(error: OSError) -> CharruaError:
@@ -109,40 +131,6 @@ def failure(error: OSError) -> CharruaError:
     named = kind(f"the volume does not take the object: {error.strerror or error}")
     named.__cause__ = error
     return named
-
-
-def _names(wanted: PurePath) -> Iterator[Path]:
-    yield Path(wanted)
-    for number in count(2):
-        yield Path(wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}"))
-
-
-def _rename_into_folder(spool: Path, target: Path) -> list[Path]:
-    made: list[Path] = []
-    for _ in range(TRIES):
-        with suppress(FileNotFoundError):
-            rename_new(spool, target)
-            return made
-        if not spool.exists():
-            raise FileNotFoundError(errno.ENOENT, "the spooled file is gone", str(spool))
-        with suppress(FileNotFoundError):
-            made += make_folder(target.parent)
-    raise OSError(errno.EBUSY, "its folder vanishes again and again", str(target))
-
-
-def rename_new(source: Path, target: Path) -> None:
-    """Rename a file; FileExistsError where the new name is taken, by whomever and however late."""
-    if sys.platform == "win32":
-        source.rename(target)
-        return
-    if _renameat2 is not None:
-        if _renameat2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE) == 0:
-            return
-        code = ctypes.get_errno()
-        if code not in _NOT_SUPPORTED:
-            raise OSError(code, os.strerror(code), str(source), None, str(target))
-    os.link(source, target)
-    source.unlink()
 
 
 def _load_renameat2() -> Any:

@@ -44,9 +44,9 @@ class Spool:
         finally:
             self._turn.release()
 
-    def path(self) -> Path:
+    def path(self) -> str:
         """Give a path for a new file that nobody else has."""
-        return self._folder / secrets.token_hex(16)
+        return f"{self._folder}/{secrets.token_hex(16)}"
 
     def _locks(self) -> Iterator[Path]:
         return self._root.glob("*.lock")

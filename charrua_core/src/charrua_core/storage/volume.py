@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import shutil
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -17,17 +18,21 @@ from typing import ParamSpec, TypeVar
 from charrua_core import faults
 from charrua_core.errors import CharruaError, StorageFailed, StorageFull
 from charrua_core.storage.area import Health
-from charrua_core.storage.placing import Placing, failure, move, sync_file, sync_folder
+from charrua_core.storage.folders import Folders
+from charrua_core.storage.placing import Placing, failure, sync_file, sync_folder
 from charrua_core.storage.spool import Spool
 from charrua_core.types import FileRange
 
 PROBE_EVERY_S = 2.0
+ROOM_IS_KNOWN_S = 0.1
+SLOW_FLUSH_S = 0.003
+"""A disk that takes longer to flush a file gets those of a group beside one another, which costs more than it waits."""
 MARKER = "charrua-volume.txt"
 OWN_NAMES = ("spool", "journal")
 """What lies at the top of a volume beside the years."""
 
 logger = logging.getLogger(__name__)
-Outcome = Path | CharruaError
+Outcome = str | CharruaError
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -44,8 +49,9 @@ class Volume:
         self._opened = False
         self._trouble: CharruaError | None = None
         self._watch: asyncio.Task[None] | None = None
-        # Folders whose own names this process has flushed in the folders above them.
-        self._flushed: set[Path] = {root}
+        self._folders = Folders(str(root))
+        self._flush_s = 0.0
+        self._enough_until = 0.0
 
     async def open(self) -> None:
         """Prepare the volume to take objects. Where it does not take any now it is suspect, and can still be read."""
@@ -67,21 +73,29 @@ class Volume:
         if self._opened:
             self._opened = False
             await self._spool.close()
+        self._folders.close()
 
     # -- taking objects --------------------------------------------------------------------------------------------------
     def check(self) -> None:
         """Raise StorageFull below the reserve, StorageFailed while the volume is suspect. Cheap enough for every object."""
         if self._trouble is not None:
             raise type(self._trouble)(f"volume {self.id} has failed and is being watched: {self._trouble}")
+        now = time.monotonic()
+        if now > self._enough_until:
+            self._check_room()
+            self._enough_until = now + ROOM_IS_KNOWN_S
+
+    def _check_room(self) -> None:
+        self._enough_until = 0.0
         free, _ = self._room()
         if free < self._reserve_bytes():
             raise StorageFull(f"volume {self.id} is down to its reserve: {free >> 20} MiB are free")
 
-    def spool_path(self) -> Path:
+    def spool_path(self) -> str:
         """Give a path on this volume for a file to come, in a folder that is emptied when this process is gone."""
         return self._spool.path()
 
-    async def place(self, spool: Path, relative: PurePath) -> Path:
+    async def place(self, spool: str, relative: str) -> str:
         """Put one file in place for good and give the relative path that it got; see `place_many`."""
         [outcome] = await self.place_many([Placing(spool, relative)])
         if isinstance(outcome, CharruaError):
@@ -89,13 +103,13 @@ class Volume:
         return outcome
 
     async def place_many(self, placings: Sequence[Placing]) -> list[Outcome]:
-        """Put files in place for good: flush them beside one another, rename them, flush each folder once.
+        """Put files in place for good: flush them, rename them, flush each folder once.
 
         Gives for each the relative path that it got (another one than wanted where that was taken), or why it has none:
         StorageFull or StorageFailed. What got no place is the caller's to remove from the spool.
         """
-        if len(placings) == 1:
-            outcomes = await self._run(self._place_one, placings[0])
+        if len(placings) == 1 or self._flush_s < SLOW_FLUSH_S:
+            outcomes = await self._run(self._place_all, placings)
         else:
             failed = await asyncio.gather(*(self._run(self._flush, one) for one in placings))
             outcomes = await self._run(self._name_all, placings, failed)
@@ -104,52 +118,48 @@ class Volume:
                 self._suspect(outcome)
         return outcomes
 
-    def _place_one(self, placing: Placing) -> list[Outcome]:
-        """Do all steps in one thread: a lone object is spared the way between them."""
-        return self._name_all([placing], [self._flush(placing)])
+    def _place_all(self, placings: Sequence[Placing]) -> list[Outcome]:
+        """Do all steps in one thread: the way between threads takes longer than most disks."""
+        return self._name_all(placings, [self._flush(placing) for placing in placings])
 
     def _flush(self, placing: Placing) -> CharruaError | None:
+        began = time.monotonic()
         try:
             sync_file(placing)
         except OSError as error:
             return failure(error)
+        self._flush_s += (time.monotonic() - began - self._flush_s) / 8
         return None
 
     def _name_all(self, placings: Sequence[Placing], failed: Sequence[CharruaError | None]) -> list[Outcome]:
-        outcomes = [error or self._move(placing) for placing, error in zip(placings, failed, strict=True)]
-        folders = {outcome.parent for outcome in outcomes if isinstance(outcome, Path)}
-        unflushed = {folder: error for folder in folders if (error := self._flush_names(self.root / folder))}
+        with self._folders.turn:
+            outcomes = [error or self._name(placing) for placing, error in zip(placings, failed, strict=True)]
+            folders = {folder_of(outcome) for outcome in outcomes if isinstance(outcome, str)}
+            unflushed = {folder: error for folder in folders if (error := self._flush_names(folder))}
         return [self._settle(outcome, unflushed) for outcome in outcomes]
 
-    def _move(self, placing: Placing) -> Outcome:
+    def _name(self, placing: Placing) -> Outcome:
         try:
-            place, made = move(placing, self.root)
+            return self._folders.put(placing.spool, placing.relative)
         except OSError as error:
             return failure(error)
-        self._flushed.difference_update(made)  # known from before another process removed them
-        return place
 
-    def _flush_names(self, folder: Path) -> CharruaError | None:
-        """Flush the names in the folder, and the names of those above it that this process has not flushed yet."""
+    def _flush_names(self, folder: str) -> CharruaError | None:
         try:
             faults.passing("after_rename")
-            sync_folder(folder)
-            while folder not in self._flushed:
-                sync_folder(folder.parent)
-                self._flushed.add(folder)
-                folder = folder.parent
+            self._folders.flush(folder)
             faults.passing("after_dirsync")
         except OSError as error:
             return failure(error)
         return None
 
-    def _settle(self, outcome: Outcome, unflushed: dict[Path, CharruaError]) -> Outcome:
+    def _settle(self, outcome: Outcome, unflushed: dict[str, CharruaError]) -> Outcome:
         """Take back a file whose name may not survive: nobody was told of it."""
-        if isinstance(outcome, CharruaError) or outcome.parent not in unflushed:
+        if isinstance(outcome, CharruaError) or folder_of(outcome) not in unflushed:
             return outcome
         with suppress(OSError):
-            (self.root / outcome).unlink()
-        return unflushed[outcome.parent]
+            self.path(outcome).unlink()
+        return unflushed[folder_of(outcome)]
 
     # -- what lies there -------------------------------------------------------------------------------------------------
     def path(self, relative: PurePath | str) -> Path:
@@ -208,9 +218,10 @@ class Volume:
             path.unlink(missing_ok=True)
             for folder in path.parents:
                 if folder == self.root or not _remove_empty(folder):
-                    sync_folder(folder)
+                    sync_folder(str(folder))
                     return
-                self._flushed.discard(folder)
+                with self._folders.turn:
+                    self._folders.forget(folder.relative_to(self.root).as_posix())
         except FileNotFoundError:
             return
         except OSError as error:
@@ -240,11 +251,11 @@ class Volume:
 
     def _probe(self) -> None:
         path = self._spool.path()
-        path.write_bytes(b"probe")
+        Path(path).write_bytes(b"probe")
         try:
-            sync_file(Placing(path, path))
+            sync_file(Placing(path, ""))
         finally:
-            path.unlink()
+            os.unlink(path)
 
     def _room(self) -> tuple[int, int]:
         """Give free and all bytes; no bytes are free where no file can be made."""
@@ -260,6 +271,11 @@ class Volume:
 
     async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *args, **kwargs))
+
+
+def folder_of(relative: str) -> str:
+    """Give the folder of a relative path."""
+    return relative.rpartition("/")[0]
 
 
 def look_for_mark(root: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import orjson
 
+from charrua_core.archive.header import pack_json
 from charrua_core.archive.levels import attributes_at, column_values, tag_of
 from charrua_core.types import DicomJson, Level
 
@@ -97,7 +98,7 @@ class Shelf:
             "dataset_offset": 400,
             "meta_digest": b"",
             "dataset_digest": b"",
-            "header": orjson.dumps(header),
+            "header": pack_json(orjson.dumps(header)),
             "arrival_id": uuid.uuid4(),
             **columns,
         }

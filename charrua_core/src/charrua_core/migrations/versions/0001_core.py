@@ -18,9 +18,14 @@ depends_on = None
 COMPRESSION = """
 DO $$ BEGIN
     IF (SELECT 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'default_toast_compression') THEN
-        ALTER TABLE core.instance ALTER COLUMN header SET COMPRESSION lz4, ALTER COLUMN frame_offsets SET COMPRESSION lz4;
+        ALTER TABLE core.instance ALTER COLUMN frame_offsets SET COMPRESSION lz4;
     END IF;
 END $$
+"""
+
+# A header comes deflated (`archive.header.pack_json`), and stays in its row as long as that fits into a page.
+HEADERS = """
+ALTER TABLE core.instance ALTER COLUMN header SET STORAGE EXTERNAL, SET (toast_tuple_target = 8160)
 """
 
 
@@ -354,3 +359,4 @@ def upgrade() -> None:
         schema="core",
     )
     op.execute(COMPRESSION)
+    op.execute(HEADERS)
