@@ -10,6 +10,7 @@ from benchmarks import find, memory, retrieve, store
 from benchmarks.contestants import ALL
 from benchmarks.goals import GOALS
 from benchmarks.isolation import isolate
+from benchmarks.machine import touch_memory
 from benchmarks.results import Results, figures_table, ratio_table
 
 WHAT = ("store", "find", "move", "get", "memory")
@@ -49,6 +50,7 @@ def main() -> None:
     """Measure what is asked for and print the figures, then the ratios."""
     options = _options()
     isolate()
+    touch_memory()
     results = Results()
     for what in WHAT if options.what == "all" else (options.what,):
         _measure(what, results, options)
