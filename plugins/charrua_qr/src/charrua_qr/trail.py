@@ -24,7 +24,7 @@ def begin(app: App, association: Association, destination: str, selection: Selec
         origin_of(association),
         study_uids=selection.study_uids,
         destination=destination,
-        objects=len(selection.objects),
+        objects=selection.total,
     )
 
 
@@ -41,7 +41,7 @@ def end(
         study_uids=selection.study_uids,
         destination=destination,
         sent=counts.sent,
-        failed=len(counts.failed_uids),
+        failed=counts.failed,
         status=f"{status:04X}",
     )
 

@@ -16,6 +16,8 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
+    any_,
+    bindparam,
     case,
     cast,
     func,
@@ -24,7 +26,7 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import BIGINT, distinct_on
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, aggregate_order_by, distinct_on
 
 from charrua_core.archive.search.conditions import Clause, among
 from charrua_core.tables import instance, series, study
@@ -78,9 +80,11 @@ _OBJECT_COLUMNS = (
     _i.size_bytes,
     _i.dataset_offset,
     (_OVERLAID | (_e.received_study_uid != _s.study_uid)).label("edited"),
+    _i.overlay,
 )
 
 # Patients without an ID are told apart by name.
+_NOTHING: ColumnElement[bytes] = literal_column("''::bytea")
 _EMPTY: ColumnElement[str] = literal_column("''")
 _UNNAMED = case((_s.patient_id == _EMPTY, _s.patient_name_key), else_=_EMPTY).label("unnamed")
 _PATIENT_KEY = (_s.patient_id, _s.issuer, _UNNAMED)
@@ -187,13 +191,44 @@ def object_page(upper: Sequence[Clause], lower: Sequence[Clause], after: After |
     return _below_studies(_OBJECT_COLUMNS, Level.IMAGE, upper, lower, after, count)
 
 
+def object_runs(upper: Sequence[Clause], lower: Sequence[Clause], at_most: int | None) -> Select[Any]:
+    """The ids of objects as 8 bytes each, the highest first, by study, SOP class and transfer syntax: as `object_page`."""
+    columns = (
+        *(_s.study_uid, _i.sop_class_uid, _i.transfer_syntax_uid),
+        *(_e.id.label("series_id"), _i.id.label("instance_id")),
+    )
+    found = _below_studies(columns, Level.IMAGE, upper, lower, None, at_most).subquery("found")
+    of, series_id, instance_id = found.c, found.c.series_id, found.c.instance_id
+    packed = func.string_agg(func.int8send(instance_id), aggregate_order_by(_NOTHING, series_id, instance_id))
+    kind = (of.study_uid, of.sop_class_uid, of.transfer_syntax_uid)
+    return select(*kind, packed.label("ids")).group_by(*kind).order_by(func.min(series_id), func.min(instance_id))
+
+
+def objects_by_id(ids: Sequence[int]) -> Select[Any]:
+    """What sending needs to know of these objects, if they are shown: the primary keys."""
+    shown = (_STUDY_SHOWN, _e.deleted_by.is_(None), _i.deleted_by.is_(None))
+    found = (
+        select(*_OBJECT_COLUMNS).join_from(instance, series, _e.id == _i.series_id).join(study, _s.id == _e.study_id)
+    )
+    return found.where(_of_ids(ids), *shown)
+
+
+def uids_by_id(ids: Sequence[int]) -> Select[Any]:
+    """The SOP Instance UIDs of these objects: the primary key."""
+    return select(_i.sop_instance_uid).where(_of_ids(ids))
+
+
+def _of_ids(ids: Sequence[int]) -> Clause:
+    return _i.id == any_(bindparam(None, list(ids), ARRAY(BIGINT)))
+
+
 def _below_studies(
     columns: Sequence[Any],
     level: Level,
     upper: Sequence[Clause],
     lower: Sequence[Clause],
     after: After | None,
-    count: int,
+    count: int | None,
 ) -> Select[Any]:
     order = (_e.id, _i.id) if level is Level.IMAGE else (_e.id,)
     found = select(*columns).join_from(study, series, _e.study_id == _s.id).where(_STUDY_SHOWN, _e.deleted_by.is_(None))
