@@ -7,6 +7,7 @@ from contextlib import aclosing
 from io import BytesIO
 
 import asyncpg
+import orjson
 import pytest
 from pydicom.dataset import Dataset
 from pynetdicom.dsutils import decode, encode
@@ -151,12 +152,36 @@ async def test_a_query_is_cancelled_at_once(archive, workstation):
     assert time.monotonic() - asked_at < 2
 
 
-async def test_queries_are_in_the_audit_trail_without_their_values(archive, workstation):
-    await workstation.find("STUDY", PatientName="Doe*")
+async def queries_noted(archive) -> list[asyncpg.Record]:
     await archive.stop()
     connection = await asyncpg.connect(archive.environment["CHARRUA_DATABASE_URL"])
-    [row] = await connection.fetch("SELECT * FROM core.audit WHERE event = '110112'")
+    rows = await connection.fetch("SELECT * FROM core.audit WHERE event = '110112' ORDER BY id")
     await connection.close()
+    return list(rows)
+
+
+async def test_queries_are_in_the_audit_trail_without_their_values(archive, workstation):
+    await workstation.find("STUDY", PatientName="Doe*")
+    [row] = await queries_noted(archive)
     assert (row["who"], row["succeeded"]) == (workstation.aet, True)
     assert "00100010" in row["detail"]
     assert "Doe" not in row["detail"]
+
+
+@pytest.mark.settings(query_results=0)
+async def test_queries_that_were_refused_or_broken_off_are_in_the_audit_trail(archive, workstation):
+    await statuses(workstation, identifier("SERIES", SeriesInstanceUID=""))
+    workstation.aet = "STRANGER"
+    await statuses(workstation, identifier("STUDY", StudyInstanceUID=""))
+    await many_studies(archive, 20_000)
+    contexts = [ProposedContext(STUDY_ROOT, UNCOMPRESSED)]
+    async with associate(archive.peer, contexts, calling_aet="WORKSTATION") as association:
+        await anext(association.find(STUDY_ROOT, identifier("STUDY", StudyInstanceUID="")))
+        await association.abort()
+    rows = await queries_noted(archive)
+    assert [(row["who"], row["succeeded"]) for row in rows] == [
+        ("WORKSTATION", False),
+        ("STRANGER", False),
+        ("WORKSTATION", False),
+    ]
+    assert [orjson.loads(row["detail"])["status"] for row in rows[:2]] == ["A900", "0124"]

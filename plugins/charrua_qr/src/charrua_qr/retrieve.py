@@ -65,6 +65,7 @@ class RetrieveScp:
         except AssociationAborted:
             raise
         except CharruaError as error:
+            trail.refused(self._app, association, message, error)
             await refuse(association, message, error)
             return
         await self._retrieve(association, message, destination, selection)
