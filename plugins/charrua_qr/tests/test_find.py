@@ -64,6 +64,30 @@ async def test_what_was_stored_is_found_at_each_level(modality, workstation):
     assert {one.Rows for one in images} == {8}
 
 
+async def test_a_peer_that_sees_one_modality_is_told_of_that_alone(archive, modality, workstation):
+    ct, report = a_study(series=2)
+    report.Modality, report.SOPClassUID = "SR", (sr := "1.2.840.10008.5.1.4.1.1.88.11")
+    report.file_meta.MediaStorageSOPClassUID = sr
+    await modality.store(ct, report)
+    await archive.run("peer", "add", workstation.aet, "127.0.0.1", str(workstation.port), "--see", "Modality=CT")
+    uids = {"StudyInstanceUID": ct.StudyInstanceUID}
+    told = {"ModalitiesInStudy": "", "SOPClassesInStudy": "", "NumberOfStudyRelatedSeries": ""}
+    [patient] = await workstation.find("PATIENT", root="PATIENT", PatientID="", NumberOfPatientRelatedInstances="")
+    [study] = await workstation.find("STUDY", **uids, **told)
+    [series] = await workstation.find("SERIES", **uids, SeriesInstanceUID="", **told)
+    assert patient.NumberOfPatientRelatedInstances == 1
+    for found in (study, series):
+        assert (found.ModalitiesInStudy, found.SOPClassesInStudy, found.NumberOfStudyRelatedSeries) == (
+            "CT",
+            ct.SOPClassUID,
+            1,
+        )
+    assert series.SeriesInstanceUID == ct.SeriesInstanceUID
+    assert await workstation.find("STUDY", ModalitiesInStudy="SR") == []
+    hidden = {"SeriesInstanceUID": report.SeriesInstanceUID}
+    assert await workstation.find("IMAGE", **uids, **hidden, SOPInstanceUID="") == []
+
+
 async def test_every_key_comes_back_and_only_known_ones(modality, workstation):
     await modality.store(an_object(AccessionNumber=""))
     asked = identifier("STUDY", AccessionNumber="", StudyID="", Modality="", KVP=None, StudyInstanceUID="")
