@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from charrua_core import audit, tables
 from charrua_core.accounts.accounts import is_local, row_filter_of
+from charrua_core.addresses import Addresses
 from charrua_core.errors import EditInvalid, PeerUnknown
 from charrua_core.types import Identity, Origin, Peer, Refuse, RowFilter
 
@@ -27,7 +26,6 @@ log = logging.getLogger(__name__)
 CHANNEL = "charrua_peer"
 """The PostgreSQL channel on which a change of the peers is told to all processes."""
 REJECTION_DELAY = 1.0  # seconds: makes guessing AE titles slow
-_ADDRESSES_LAST = 60.0  # seconds that a host name's addresses are believed
 _peer = tables.peer
 PEER_PERMISSIONS = frozenset({"echo", "store", "query", "retrieve"})
 
@@ -66,7 +64,7 @@ class Peers:
         self._trail = trail
         self._peers: dict[str, Peer] = {}
         self._filters: dict[str, tuple[RowFilter, ...]] = {}
-        self._addresses: dict[str, tuple[float, frozenset[str]]] = {}
+        self._addresses = Addresses()
 
     async def refresh(self) -> None:
         """Read the peers from the database."""
@@ -74,7 +72,7 @@ class Peers:
             rows = (await connection.execute(select(_peer))).all()
         self._peers = {row.aet: _as_peer(row) for row in rows}
         self._filters = {row.aet: row_filter_of(row.row_filter) for row in rows}
-        self._addresses.clear()
+        self._addresses.forget()
 
     def get(self, aet: str) -> Peer:
         """Give the peer of this AE title; PeerUnknown if there is none."""
@@ -138,14 +136,12 @@ class Peers:
         """Give who opens the association, with what it may do, or why it is rejected.
 
         `ask` is the chain of authentication providers, asked with the scheme `dicom`. A rejection is logged, audited, and
-        given only after `REJECTION_DELAY`.
+        given only after `REJECTION_DELAY`. A known AE title from another address gets what an unknown AE gets, and is audited,
+        where `verify_addresses` is on.
         """
         verdict = await self._judge(calling.strip(), called.strip(), address, ask)
         if isinstance(verdict, Rejection):
-            log.warning("association rejected: %s", verdict.sentence)
-            origin = Origin("dimse", calling_aet=calling, called_aet=called, address=address)
-            event = audit.Event.SECURITY_ALERT
-            self._trail.later(event, "E", calling, origin, succeeded=False, reason=verdict.sentence)
+            self._alert("association rejected", verdict.sentence, calling, called, address)
             await asyncio.sleep(REJECTION_DELAY)
         return verdict
 
@@ -165,19 +161,33 @@ class Peers:
             peer = self._peers.get(calling)
         if peer is None:
             return self._stranger(calling, address)
-        if self._settings["verify_addresses"] and not await self._comes_from(peer, address):
-            told = (
-                f"{calling} came from {address} and is known at {peer.host}: charrua peer add {calling} {address} PORT"
-            )
-            return Rejection(*CALLING_AET_UNKNOWN, told)
+        if self._settings["verify_addresses"] and not await self._addresses.is_at(address, peer.host):
+            return self._from_elsewhere(peer, called, address)
         return self.identity(calling)
 
     def identity(self, aet: str) -> Identity:
         """Give what the AE may do and see: a known one as its row says, others as `unknown_aets_may`."""
         peer = self._peers.get(aet.strip())
         if peer is None:
-            return Identity(aet, "peer", frozenset({"unknown"}), frozenset(self._settings["unknown_aets_may"]))
+            return self._unknown(aet)
         return Identity(peer.aet, "peer", frozenset({"known"}), peer.permissions, self._filters[peer.aet])
+
+    def _unknown(self, aet: str) -> Identity:
+        return Identity(aet, "peer", frozenset({"unknown"}), frozenset(self._settings["unknown_aets_may"]))
+
+    def _from_elsewhere(self, peer: Peer, called: str, address: str) -> Identity | Rejection:
+        """Somebody who uses a known AE title from another address: an unknown AE."""
+        mend = f"charrua peer add {peer.aet} {address} PORT, or '*' for its host if it moves about"
+        told = f"{peer.aet} came from {address} and is known at {peer.host}: {mend}"
+        if self._settings["verify_aets"]:
+            return Rejection(*CALLING_AET_UNKNOWN, told)
+        self._alert("taken for an unknown AE", told, peer.aet, called, address)
+        return self._unknown(peer.aet)
+
+    def _alert(self, what: str, sentence: str, calling: str, called: str, address: str) -> None:
+        log.warning("%s: %s", what, sentence)
+        origin = Origin("dimse", calling_aet=calling, called_aet=called, address=address)
+        self._trail.later(audit.Event.SECURITY_ALERT, "E", calling, origin, succeeded=False, reason=sentence)
 
     def _stranger(self, calling: str, address: str) -> Identity | Rejection:
         if self._settings["verify_aets"]:
@@ -186,21 +196,6 @@ class Peers:
             told = f"{calling} at {address} is not known here: charrua peer add {calling} {address} PORT"
             return Rejection(*CALLING_AET_UNKNOWN, told)
         return self.identity(calling)
-
-    async def _comes_from(self, peer: Peer, address: str) -> bool:
-        until, known = self._addresses.get(peer.host, (0.0, frozenset()))
-        if until < time.monotonic():
-            known = await _resolve(peer.host)
-            self._addresses[peer.host] = (time.monotonic() + _ADDRESSES_LAST, known)
-        return address.removeprefix("::ffff:") in known
-
-
-async def _resolve(host: str) -> frozenset[str]:
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
-        return frozenset()
-    return frozenset(str(address[0]) for *_, address in found)
 
 
 def _as_peer(row: Any) -> Peer:

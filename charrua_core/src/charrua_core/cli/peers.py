@@ -44,7 +44,10 @@ async def add(
     may: str | None,
     see: tuple[str, ...],
 ) -> None:
-    """Add a remote AE, or change the one of this AE title: what is not given stays as it is."""
+    """Add a remote AE, or change the one of this AE title: what is not given stays as it is.
+
+    What it may, it may from HOST alone (see verify_addresses); '*' lets it come from anywhere, and it is never called.
+    """
     peer = replace(app.peers.find(aet) or Peer(check_aet(aet), host, port), host=host, port=port)
     permissions = peer.permissions if may is None else frozenset(may.replace(",", " ").split())
     peer = replace(

@@ -82,7 +82,7 @@ class Acceptor:
         admit: Admit = _admit_all,
         tls: ssl.SSLContext | None = None,
         on_end: OnEnd | None = None,
-        known: Callable[[AssociationRequest], bool] | None = None,
+        known: Callable[[AssociationRequest, Identity | None], bool] | None = None,
     ) -> None:
         self.limits = limits
         self.dispatcher = dispatcher
@@ -181,12 +181,12 @@ class Acceptor:
         """The connection waits no more: it is an association, or gone."""
         self._waiting.leave(association.cut)
 
-    def rejection_for_lack_of_room(self, request: AssociationRequest) -> Rejection | None:
+    def rejection_for_lack_of_room(self, request: AssociationRequest, identity: Identity | None) -> Rejection | None:
         """Whether the limit of associations is reached for this request."""
         room = self.limits.max_associations - len(self.established)
         if room > self.limits.reserved_associations:
             return None
-        return None if room > 0 and self.known is not None and self.known(request) else LOCAL_LIMIT_EXCEEDED
+        return None if room > 0 and self.known is not None and self.known(request, identity) else LOCAL_LIMIT_EXCEEDED
 
     def ended(self, association: Accepted) -> None:
         """The connection of an association is gone."""
@@ -261,7 +261,7 @@ class Accepted(Association):
             verdict = _malformed(request) or await self._acceptor.admit(asked)
             if isinstance(verdict, Identity):
                 self.identity, verdict = verdict, None
-            rejection = verdict or self._acceptor.rejection_for_lack_of_room(asked)
+            rejection = verdict or self._acceptor.rejection_for_lack_of_room(asked, self.identity)
             if rejection is not None:
                 self._reject(rejection)
             else:

@@ -81,8 +81,8 @@ class DicomListener(Service):
         log.info("association", extra={"peer": request.calling_aet, "address": request.address[0]})
         return verdict
 
-    def _is_known(self, request: AssociationRequest) -> bool:
-        return self._app.peers.find(request.calling_aet) is not None
+    def _is_known(self, _request: AssociationRequest, identity: Identity | None) -> bool:
+        return identity is not None and "unknown" not in identity.roles
 
     def _ended(self, association: Association, stats: AssociationStats) -> None:
         told = {"peer": association.calling_aet, "messages": stats.messages, "end": stats.end}

@@ -125,8 +125,9 @@ _AE = [
     Setting(
         "verify_addresses",
         bool,
-        False,
-        help="A known AE must also come from the address under which it is known.",
+        True,
+        help="A known AE must come from the host at which it is known; from elsewhere it is taken for an unknown one. A peer "
+        "whose host is `*` may come from anywhere.",
         since="0.1",
         effect="now",
     ),
