@@ -141,9 +141,18 @@ class Peers:
         """
         verdict = await self._judge(calling.strip(), called.strip(), address, ask)
         if isinstance(verdict, Rejection):
-            self._alert("association rejected", verdict.sentence, calling, called, address)
-            await asyncio.sleep(REJECTION_DELAY)
+            await self._note_rejection(verdict, calling, called, address)
         return verdict
+
+    async def reject(self, calling: str, called: str, address: str, why: str) -> Rejection:
+        """Give a rejection for another reason, noted and delayed as those of `admit`."""
+        rejection = Rejection(*NO_REASON, f"{calling} at {address}: {why}")
+        await self._note_rejection(rejection, calling, called, address)
+        return rejection
+
+    async def _note_rejection(self, rejection: Rejection, calling: str, called: str, address: str) -> None:
+        self._alert("association rejected", rejection.sentence, calling, called, address)
+        await asyncio.sleep(REJECTION_DELAY)
 
     async def _judge(self, calling: str, called: str, address: str, ask: Ask | None) -> Identity | Rejection:
         own, peer = self._settings["dicom_aet"], self._peers.get(calling)

@@ -59,7 +59,14 @@ class AssociationRequest:
     """As `ssl.SSLSocket.getpeercert` gives it; None without TLS, or if the peer sent none."""
 
 
-Admit = Callable[[AssociationRequest], Awaitable[Rejection | Identity | None]]
+@dataclass(frozen=True, slots=True)
+class UserConfirmed:
+    """An identity that was proven by the request's user identity, which the answer confirms (PS3.7 D.3.3.7.2)."""
+
+    identity: Identity
+
+
+Admit = Callable[[AssociationRequest], Awaitable[Rejection | Identity | UserConfirmed | None]]
 OnEnd = Callable[[Association, AssociationStats], None]
 
 
@@ -259,6 +266,8 @@ class Accepted(Association):
         asked = self._request(request)
         try:
             verdict = _malformed(request) or await self._acceptor.admit(asked)
+            if isinstance(verdict, UserConfirmed):
+                self.user_confirmed, verdict = True, verdict.identity
             if isinstance(verdict, Identity):
                 self.identity, verdict = verdict, None
             rejection = verdict or self._acceptor.rejection_for_lack_of_room(asked, self.identity)

@@ -55,6 +55,7 @@ class Association(Exchange):
         self.peer_implementation_uid = ""
         self.peer_implementation_version = ""
         self.user_identity: UserIdentity | None = None
+        self.user_confirmed = False
         self.identity: Identity | None = None
         """Who asks, as `admit` has found; None where it did not say."""
         self.extended: dict[str, bytes] = {}

@@ -14,7 +14,10 @@ from charrua_core.dicom import (
     Rejection,
     ServiceClass,
 )
+from charrua_core.dicom.acceptor import UserConfirmed
 from charrua_core.dicom.certificates import tls_context
+from charrua_core.dicom.user_identity import user_of
+from charrua_core.errors import NotPermitted
 from charrua_core.peers import Rejection as Refusal
 from charrua_core.services.service import Service
 from charrua_core.services.sockets import Sockets, bind
@@ -74,8 +77,14 @@ class DicomListener(Service):
         """How many associations are established."""
         return sum(len(acceptor.established) for acceptor in self._acceptors)
 
-    async def _admit(self, request: AssociationRequest) -> Rejection | Identity:
-        verdict = await self._app.admit(request.calling_aet, request.called_aet, request.address[0])
+    async def _admit(self, request: AssociationRequest) -> Rejection | Identity | UserConfirmed:
+        asked = (request.calling_aet, request.called_aet, request.address[0])
+        verdict: Refusal | Identity | UserConfirmed = await self._app.admit(*asked)
+        try:
+            if isinstance(verdict, Identity):
+                verdict = await user_of(self._app, request, verdict)
+        except NotPermitted as error:
+            verdict = await self._app.peers.reject(*asked, str(error))
         if isinstance(verdict, Refusal):
             return Rejection(verdict.result, verdict.source, verdict.reason)
         log.info("association", extra={"peer": request.calling_aet, "address": request.address[0]})

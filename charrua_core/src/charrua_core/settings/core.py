@@ -153,6 +153,24 @@ _TLS = [
         since="0.1",
     ),
     Setting(
+        "dicom_user_identity",
+        str,
+        "off",
+        choices=("off", "optional", "required"),
+        help="The user that an association names with a passcode: off ignores it; optional gives it what the account may and "
+        "sees; required takes no association without.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "dicom_user_identity_without_tls",
+        bool,
+        False,
+        help="Also take passcodes over connections that are not encrypted, where anybody on the way can read them.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
         "dicom_tls_port",
         int,
         None,
