@@ -127,6 +127,21 @@ async def test_a_peer_without_an_address_is_not_called(db: Database) -> None:
         await echo_peer(Settings.load(SETTINGS, {}, {}), Peer("WS1", "*", 104))
 
 
+@pytest.mark.parametrize(
+    ("shown", "known"),
+    [({"CN=ct1", "sha256:" + "a" * 64}, True), ({"CN=ct2"}, False), ({"CN=ct1,O=Other"}, False), ((), False)],
+)
+@pytest.mark.parametrize("address", ["10.0.0.8", "10.0.0.9"])
+async def test_a_peer_with_a_certificate_is_known_by_that_alone(
+    db: Database, shown: Any, known: bool, address: str
+) -> None:
+    archive = Archive(db)
+    await archive.peers.add(Peer("CT1", "10.0.0.8", 104, certificate="CN=ct1"), by="ana")
+    identity = await archive.peers.admit("CT1", "CHARRUA", address, None, frozenset(shown))
+    assert isinstance(identity, Identity)
+    assert identity.may("retrieve") is known
+
+
 async def test_a_provider_decides_before_the_table_of_peers(db: Database) -> None:
     asked = []
 
@@ -172,6 +187,8 @@ async def test_a_peer_is_added_changed_found_and_removed(db: Database) -> None:
         Peer("CT1", "host", 65536),
         Peer("CT1", "host", 104, timeout_s=0),
         Peer("CT1", "host", 104, permissions=frozenset({"delete"})),
+        Peer("CT1", "host", 104, certificate="ct1"),
+        Peer("CT1", "host", 104, certificate="sha256:1234"),
     ],
 )
 async def test_a_peer_that_cannot_be_is_refused(db: Database, peer: Peer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ CHANNEL = "charrua_peer"
 REJECTION_DELAY = 1.0  # seconds: makes guessing AE titles slow
 _peer = tables.peer
 PEER_PERMISSIONS = frozenset({"echo", "store", "query", "retrieve"})
+
+_CERTIFICATE = re.compile(r"sha256:[0-9a-f]{64}|[A-Za-z]+=[^\0]+")
 
 Ask = Callable[[Mapping[str, Any]], Awaitable["Identity | Refuse | None"]]
 
@@ -111,6 +114,7 @@ class Peers:
             "tls_mode": peer.tls_mode,
             "timeout_s": round(peer.timeout_s),
             "permissions": sorted(peer.permissions),
+            "certificate": peer.certificate,
         }
         if row_filter is not None:
             row["row_filter"] = dict(row_filter) or None
@@ -132,14 +136,22 @@ class Peers:
         await self.refresh()
 
     # -- admission -------------------------------------------------------------------------------------------------------
-    async def admit(self, calling: str, called: str, address: str, ask: Ask | None = None) -> Identity | Rejection:
+    async def admit(
+        self,
+        calling: str,
+        called: str,
+        address: str,
+        ask: Ask | None = None,
+        certificate: frozenset[str] = frozenset(),
+    ) -> Identity | Rejection:
         """Give who opens the association, with what it may do, or why it is rejected.
 
         `ask` is the chain of authentication providers, asked with the scheme `dicom`. A rejection is logged, audited, and
         given only after `REJECTION_DELAY`. A known AE title from another address gets what an unknown AE gets, and is audited,
-        where `verify_addresses` is on.
+        where `verify_addresses` is on. A peer that is known by a certificate is known by that alone: `certificate` is what
+        the one shown answers to.
         """
-        verdict = await self._judge(calling.strip(), called.strip(), address, ask)
+        verdict = await self._judge(calling.strip(), called.strip(), address, ask, certificate)
         if isinstance(verdict, Rejection):
             await self._note_rejection(verdict, calling, called, address)
         return verdict
@@ -154,7 +166,9 @@ class Peers:
         self._alert("association rejected", rejection.sentence, calling, called, address)
         await asyncio.sleep(REJECTION_DELAY)
 
-    async def _judge(self, calling: str, called: str, address: str, ask: Ask | None) -> Identity | Rejection:
+    async def _judge(
+        self, calling: str, called: str, address: str, ask: Ask | None, certificate: frozenset[str]
+    ) -> Identity | Rejection:
         own, peer = self._settings["dicom_aet"], self._peers.get(calling)
         if called != own and not self._settings["dicom_any_called_aet"]:
             told = f"{calling} at {address} called {called}; this archive is {own}: call it {own}, or set dicom_aet"
@@ -170,9 +184,12 @@ class Peers:
             peer = self._peers.get(calling)
         if peer is None:
             return self._stranger(calling, address)
-        if self._settings["verify_addresses"] and not await self._addresses.is_at(address, peer.host):
-            return self._from_elsewhere(peer, called, address)
-        return self.identity(calling)
+        if peer.certificate:
+            is_it, known_by = peer.certificate in certificate, f"by the certificate {peer.certificate}, not shown"
+        else:
+            is_it = not self._settings["verify_addresses"] or await self._addresses.is_at(address, peer.host)
+            known_by = f"at {peer.host}"
+        return self.identity(calling) if is_it else self._borrowed(peer, known_by, called, address)
 
     def identity(self, aet: str) -> Identity:
         """Give what the AE may do and see: a known one as its row says, others as `unknown_aets_may`."""
@@ -184,10 +201,10 @@ class Peers:
     def _unknown(self, aet: str) -> Identity:
         return Identity(aet, "peer", frozenset({"unknown"}), frozenset(self._settings["unknown_aets_may"]))
 
-    def _from_elsewhere(self, peer: Peer, called: str, address: str) -> Identity | Rejection:
-        """Somebody who uses a known AE title from another address: an unknown AE."""
+    def _borrowed(self, peer: Peer, known_by: str, called: str, address: str) -> Identity | Rejection:
+        """Somebody who uses a known AE title from another address, or without its certificate: an unknown AE."""
         mend = f"charrua peer add {peer.aet} {address} PORT, or '*' for its host if it moves about"
-        told = f"{peer.aet} came from {address} and is known at {peer.host}: {mend}"
+        told = f"{peer.aet} came from {address} and is known {known_by}: {mend}"
         if self._settings["verify_aets"]:
             return Rejection(*CALLING_AET_UNKNOWN, told)
         self._alert("taken for an unknown AE", told, peer.aet, called, address)
@@ -208,7 +225,8 @@ class Peers:
 
 
 def _as_peer(row: Any) -> Peer:
-    return Peer(row.aet, row.host, row.port, row.tls_mode, float(row.timeout_s), frozenset(row.permissions))
+    permissions = frozenset(row.permissions)
+    return Peer(row.aet, row.host, row.port, row.tls_mode, float(row.timeout_s), permissions, row.certificate)
 
 
 def _check(peer: Peer) -> None:
@@ -219,6 +237,10 @@ def _check(peer: Peer) -> None:
         raise EditInvalid(f"{peer.port} is no port: 1 to 65535")
     if not 1 <= peer.timeout_s <= 3600:
         raise EditInvalid("a peer's timeout is 1 to 3600 seconds")
+    if peer.certificate and not _CERTIFICATE.fullmatch(peer.certificate):
+        raise EditInvalid(
+            "a peer's certificate is named by its SHA-256 fingerprint, or by its subject as CN=ct1,O=Hospital"
+        )
     if strange := peer.permissions - PEER_PERMISSIONS:
         raise EditInvalid(
             f"peers cannot be permitted {', '.join(sorted(strange))}: {', '.join(sorted(PEER_PERMISSIONS))}"

@@ -57,6 +57,8 @@ class AssociationRequest:
     tls: bool = False
     peer_certificate: Mapping[str, Any] | None = None
     """As `ssl.SSLSocket.getpeercert` gives it; None without TLS, or if the peer sent none."""
+    certificate_names: frozenset[str] = frozenset()
+    """By what its owner may be known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +300,7 @@ class Accepted(Association):
             request.user.implementation_version,
             self.tls is not None,
             (self.tls.peer_certificate or None) if self.tls else None,
+            self.tls.certificate_names if self.tls else frozenset(),
         )
 
     def _reject(self, rejection: Rejection) -> None:

@@ -79,7 +79,7 @@ class DicomListener(Service):
 
     async def _admit(self, request: AssociationRequest) -> Rejection | Identity | UserConfirmed:
         asked = (request.calling_aet, request.called_aet, request.address[0])
-        verdict: Refusal | Identity | UserConfirmed = await self._app.admit(*asked)
+        verdict: Refusal | Identity | UserConfirmed = await self._app.admit(*asked, request.certificate_names)
         try:
             if isinstance(verdict, Identity):
                 verdict = await user_of(self._app, request, verdict)
