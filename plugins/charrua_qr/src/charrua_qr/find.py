@@ -71,7 +71,8 @@ class FindScp:
             await until_cancelled(message, answer.give())
         except Cancelled:
             status = CANCELLED
-        except AssociationAborted:
+        except AssociationAborted as error:
+            answer.audit(error.dimse_status)
             raise
         except CharruaError as error:
             status, comment = error.dimse_status, comment_of(error)
@@ -130,8 +131,8 @@ class _Answer:
         self._app.audit.later(
             Event.QUERY,
             "E",
-            association.calling_aet,
-            origin_of(association),
+            self._app.identity_of(association).name,
+            origin_of(self._app, association),
             succeeded=status in (SUCCESS, CANCELLED),
             level=str(query.level) if query else "",
             keys=sorted(query.keys) if query else [],
