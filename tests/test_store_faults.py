@@ -13,9 +13,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from charrua_core.db import EmbeddedServer
 from charrua_core.dicom import PeerRejected, ProposedContext, associate
 from charrua_core.errors import CharruaError
+from charrua_core.postgresql import EmbeddedServer
 from charrua_core.testing.devices import Modality, received_of
 from charrua_core.testing.objects import a_study, an_object
 from charrua_core.types import Peer

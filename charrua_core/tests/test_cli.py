@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -264,3 +266,9 @@ async def test_an_archive_without_a_given_database_runs_its_own(tmp_path: Path, 
     assert "CT1" in await archive.run("peer", "list")
     await archive.start()
     assert await archive.stop() == 0
+
+
+def test_the_server_starts_before_the_heavy_packages_are_imported():
+    check = "import sys; from charrua_core.cli import own; own('serve'); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True).stdout.split()
+    assert set(loaded) & {"sqlalchemy", "asyncpg", "alembic", "pydicom", "cryptography", "pynetdicom"} == set()

@@ -16,7 +16,7 @@ from charrua_core.dicom import ServiceClass
 from charrua_core.dicom.configured import limits_of
 from charrua_core.dicom.conformance import conformance_statement
 from charrua_core.hooks import IN_LINE, Hooks, hook_names
-from charrua_core.services.serve import run
+from charrua_core.services.loop import run
 
 _WIDTH = 100  # characters of a line of help in the reference
 

@@ -6,15 +6,17 @@ import os
 import signal
 import sys
 from importlib.metadata import version as version_of
+from typing import TYPE_CHECKING
 
 import click
 
 from charrua_core import logs
-from charrua_core.app import App
-from charrua_core.changes import set_aside
 from charrua_core.cli.running import start_of, table, with_app
+from charrua_core.services.ahead import serve_forever
 from charrua_core.services.lock import ServerLock
-from charrua_core.services.serve import serve_forever
+
+if TYPE_CHECKING:
+    from charrua_core.app import App
 
 
 @click.command()
@@ -70,6 +72,7 @@ async def status(app: App) -> None:
 @with_app
 async def plugins(app: App) -> None:
     """List the plugins, the hooks that each implements, and what was set aside because it failed."""
+    from charrua_core.changes import set_aside
     from charrua_core.services.health import lag_of_followers
 
     lags = await lag_of_followers(app)

@@ -15,10 +15,10 @@ from sqlalchemy import event, exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from charrua_core.db import lineages
-from charrua_core.db.embedded import EmbeddedServer
 from charrua_core.db.failures import connection_lost
 from charrua_core.db.session import Callback, Held, Session
 from charrua_core.errors import DatabaseUnavailable
+from charrua_core.postgresql import EmbeddedServer
 from charrua_core.settings import Setting
 
 DATABASE = "charrua"
@@ -89,7 +89,7 @@ class Database:
         """
         url, server = settings["database_url"], None
         if not url:
-            server = EmbeddedServer(Path(settings["data_dir"], "postgresql"))
+            server = EmbeddedServer.of(Path(settings["data_dir"]))
             await server.join()
             url = server.url(DATABASE)
         database = cls(url, settings, server)

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-from charrua_core.db.locks import FileLock
 from charrua_core.errors import CharruaError
+from charrua_core.postgresql.locks import FileLock
 
 
 class ServerRuns(CharruaError):

@@ -8,7 +8,7 @@ import sys
 
 from charrua_core.app import App
 from charrua_core.errors import CharruaError
-from charrua_core.services.serve import Stop, run
+from charrua_core.services.loop import Stop, run
 from charrua_core.services.service import run_services
 from charrua_core.services.sockets import from_variable
 from charrua_core.services.start import Start

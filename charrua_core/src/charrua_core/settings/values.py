@@ -1,4 +1,4 @@
-"""The settings' values in force in this process."""
+"""The settings' values in force in this process. SQLAlchemy is imported late: the values are needed before it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, select
-from sqlalchemy.dialects.postgresql import insert
-
-from charrua_core import tables
 from charrua_core.errors import SettingInvalid
 from charrua_core.settings.declaration import Setting
 from charrua_core.settings.files import config_path, read_config
@@ -119,6 +115,10 @@ class Settings:
 
         Raises SettingInvalid at the first call; later an impossible value is logged and the old one stays.
         """
+        from sqlalchemy import select
+
+        from charrua_core import tables
+
         async with db.reading() as connection:
             rows = (await connection.execute(select(tables.setting.c.name, tables.setting.c.value))).all()
         given = {name: value for name, value in rows if name in self.declarations}
@@ -138,11 +138,10 @@ class Settings:
 
         None takes the value out of the database again.
         """
+        from sqlalchemy import func, select
+
+        self.refuse_local(name)
         setting = self.declaration(name)
-        if setting.local:
-            raise SettingInvalid(
-                f"{name} is not kept in the database: set {setting.variable} or write it to charrua.toml"
-            )
         value = None if given is None else setting.parse(given, "you")
         await tx.execute(_statement(setting, value, changed_by))
         await tx.execute(select(func.pg_notify(CHANNEL, name)))
@@ -156,6 +155,11 @@ class Settings:
 
 
 def _statement(setting: Setting, value: Any, changed_by: str) -> Any:
+    from sqlalchemy import delete, func
+    from sqlalchemy.dialects.postgresql import insert
+
+    from charrua_core import tables
+
     if value is None:
         return delete(tables.setting).where(tables.setting.c.name == setting.name)
     row = {"value": setting.plain(value), "changed_by": changed_by, "changed_at": func.now()}
