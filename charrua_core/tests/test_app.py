@@ -287,6 +287,27 @@ async def test_a_background_service_that_fails_is_started_again(monkeypatch: pyt
     assert len(tries) == 3
 
 
+async def test_a_background_service_ends_that_has_lost_a_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charrua_core.services.service.CANCEL_AGAIN_S", 0.05)
+    lost = []
+
+    async def work() -> None:
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                lost.append(1)
+                if len(lost) > 1:
+                    raise
+
+    service = Background("work", "jobs", work)
+    await service.start()
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await service.stop()
+    assert len(lost) == 2
+
+
 async def test_a_plugins_setting_is_known_and_its_failure_named(open_archive: Start, write_plugin: Write) -> None:
     declares = write_plugin(
         "declares",

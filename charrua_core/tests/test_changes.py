@@ -128,6 +128,14 @@ async def test_many_writers_at_once_lose_nothing(follow: Follow, db: Database) -
     assert sorted(told.numbers) == sorted(writer * 1000 + turn for writer in range(8) for turn in range(20))
 
 
+async def test_a_stop_at_the_moment_of_a_change_is_not_lost(follow: Follow) -> None:
+    told = follow()
+    await asyncio.sleep(0.3)  # it waits for a change
+    told.follower._wake.set()
+    told.task.cancel()
+    assert await asyncio.wait([told.task], timeout=2) == ({told.task}, set())
+
+
 async def test_a_follower_goes_on_where_it_stopped(follow: Follow, happen: Happen) -> None:
     await happen(1, 2)
     told = follow()

@@ -115,6 +115,16 @@ async def stop(task: asyncio.Task[None]) -> None:
         await task
 
 
+async def test_a_stop_at_the_moment_of_a_new_job_is_not_lost(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charrua_core.jobs.worker.POLL_S", 60)
+    worker = Worker(db, [])
+    task = asyncio.create_task(worker.run())
+    await asyncio.sleep(0.3)  # it waits for a job
+    worker._wake.set()
+    task.cancel()
+    assert await asyncio.wait([task], timeout=2) == ({task}, set())
+
+
 async def only(jobs: Jobs) -> Job:
     [job] = await jobs.list()
     return job

@@ -214,7 +214,9 @@ class Follower:
 
     async def _sleep(self) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), POLL_S)
+            # Not `wait_for`: in Python 3.11 it forgets that it was cancelled when what it waits for comes at that moment.
+            async with asyncio.timeout(POLL_S):
+                await self._wake.wait()
 
 
 async def follower_states(db: Database) -> list[FollowerState]:
