@@ -19,6 +19,7 @@ from charrua_core.errors import PluginFailed
 from charrua_core.hooks import Hooks
 from charrua_core.jobs import Jobs
 from charrua_core.peers import Peers
+from charrua_core.services import breaches
 from charrua_core.services.service import Role, Service
 from charrua_core.services.sockets import Sockets
 from charrua_core.services.start import Start
@@ -81,6 +82,7 @@ class App:
         await self.peers.refresh()
         self.jobs = Jobs(self.db)
         if self.roles:
+            parts.enter_context(breaches.kept(self.data_dir, self.hooks.watches()))
             await self._follow_changes()
 
     def _start_log(self) -> None:

@@ -71,8 +71,9 @@ async def status(app: App) -> None:
 @click.command()
 @with_app
 async def plugins(app: App) -> None:
-    """List the plugins, the hooks that each implements, and what was set aside because it failed."""
+    """List the plugins, the hooks of each, what was set aside because it failed, and what takes too long."""
     from charrua_core.changes import set_aside
+    from charrua_core.services.breaches import breaches
     from charrua_core.services.health import lag_of_followers
 
     lags = await lag_of_followers(app)
@@ -83,7 +84,13 @@ async def plugins(app: App) -> None:
         click.echo("\nSet aside (charrua plugin again NAME tells them once more):")
         table([(one.follower, one.seq, f"{one.at:%Y-%m-%d %H:%M:%S}", one.error) for one in failed], *_SET_ASIDE)
 
+    slow = breaches(app.data_dir)
+    if slow:
+        click.echo("\nTook too long since the server has started:")
+        table([(one.plugin, one.hook, one.slow, one.late, one.longest_s) for one in slow], *_SLOW)
 
+
+_SLOW = ("NAME", "HOOK", "CALLS", "FAR TOO LONG", "LONGEST (S)")
 _SET_ASIDE = ("NAME", "CHANGE", "AT (UTC)", "WHY")
 
 

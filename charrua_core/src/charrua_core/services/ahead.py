@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from charrua_core.postgresql import EmbeddedServer
-from charrua_core.services.loop import RESTART, run
+from charrua_core.services.loop import RESTART, leave, nothing_left, run
 from charrua_core.services.start import Start
 from charrua_core.settings import Settings
 from charrua_core.settings.core import PLACES
@@ -24,15 +24,23 @@ _SERVE = "charrua_core.services.serve"
 def serve_forever(start: Start) -> None:
     """Serve; after a wish to restart, become the same command anew, under the same process id."""
     if run(lambda: _serve(start)) == RESTART:
-        os.environ.update(start.environment())
-        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 -- our own command line
+        _become_anew(start)
 
 
 async def _serve(start: Start) -> str:
     async with _own_database(start) as starting:
         module, _ = await asyncio.gather(asyncio.to_thread(importlib.import_module, _SERVE), starting)
         reason: str = await module.serve(start)
-        return reason
+    if not await nothing_left():
+        if reason == RESTART:
+            _become_anew(start)
+        leave(0)
+    return reason
+
+
+def _become_anew(start: Start) -> None:
+    os.environ.update(start.environment())
+    os.execv(sys.executable, sys.orig_argv)  # noqa: S606 -- our own command line
 
 
 @asynccontextmanager

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import signal
+import sys
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, NoReturn
 
 RESTART = "restart"
+END_WITHIN_S = 3.0
+
+log = logging.getLogger(__name__)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
@@ -17,6 +23,29 @@ def run(main: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
     except ImportError:
         return asyncio.run(main())
     return uvloop.run(main())
+
+
+async def nothing_left() -> bool:
+    """End what still runs on the loop and in its threads; false, with their names in the log, where something does not.
+
+    The loop would wait for it for ever when it is closed: whoever gets false has to leave the process as it is.
+    """
+    loop = asyncio.get_running_loop()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    left |= {asyncio.create_task(loop.shutdown_default_executor(), name="work in a thread")}
+    _, stuck = await asyncio.wait(left, timeout=END_WITHIN_S)
+    for task in stuck:
+        log.error("not ended: %s", task.get_name(), extra={"coroutine": getattr(task.get_coro(), "__qualname__", "")})
+    return not stuck
+
+
+def leave(status: int) -> NoReturn:
+    """End the process without waiting for anything that still runs in it: all that matters is closed."""
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(status)
 
 
 class Stop:

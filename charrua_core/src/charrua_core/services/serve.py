@@ -10,6 +10,7 @@ from charrua_core.app import App
 from charrua_core.archive import journal, regenerate
 from charrua_core.audit import Event
 from charrua_core.errors import CharruaError, SettingInvalid
+from charrua_core.services import breaches
 from charrua_core.services.listener import bind_dicom
 from charrua_core.services.lock import ServerLock
 from charrua_core.services.loop import Stop
@@ -35,6 +36,7 @@ async def serve(start: Start) -> str:
         hooks = start.hooks()
         settings = start.settings(hooks)
         parts.enter_context(ServerLock(start.data_dir(settings)))
+        breaches.tidy(start.data_dir(settings))
         several = _several(settings["workers"])
         roles = ALL_ROLES - {"dicom"} if several else ALL_ROLES
         app = await parts.enter_async_context(App.opened(start, roles=roles))
