@@ -260,7 +260,7 @@ async def test_an_archive_without_a_given_database_runs_its_own(tmp_path: Path, 
     own = {name: value for name, value in environment.items() if name != "CHARRUA_DATABASE_URL"}
     archive = Archive(own, tmp_path / "log")
     assert "ready" in await archive.run("database", "create")
-    await archive.start()
+    await archive.start(preloaded=False)
     await archive.run("peer", "add", "CT1", "127.0.0.1", "104")
     await archive.kill()
     assert "CT1" in await archive.run("peer", "list")
