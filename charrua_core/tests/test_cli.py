@@ -50,7 +50,7 @@ def charrua(
         out, err = capsys.readouterr()
         if status:
             assert "Traceback" not in err
-            raise Failure(status, err)
+            raise Failure(status, err + out)
         return str(out)
 
     return charrua
@@ -175,6 +175,15 @@ async def test_status_tells_what_works_and_what_does_not(charrua: Command, envir
     assert "database  ok: PostgreSQL" in told
     assert "volume 1  ok:" in told
     assert "jobs      ok: nothing to do" in told
+
+
+async def test_status_fails_where_something_does_not_work(charrua: Command, open_archive: Command) -> None:
+    app = await open_archive()
+    await app.jobs.enqueue("test.do", {})
+    async with app.db.driver() as connection:
+        await connection.execute("UPDATE core.job SET state = 'dead'")
+    with pytest.raises(Failure, match=r"status 1: [\s\S]*jobs      FAILS: 1 dead"):
+        await charrua("status")
 
 
 async def test_the_database_is_made_upgraded_and_told_of(

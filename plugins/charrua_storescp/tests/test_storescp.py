@@ -12,6 +12,7 @@ from charrua_core.dicom import ContextNotAccepted, ProposedContext, associate
 from charrua_core.dicom.storage_classes import STORAGE_SOP_CLASSES
 from charrua_core.testing.devices import Modality, received_of
 from charrua_core.testing.objects import an_object
+from charrua_core.testing.waiting import until
 from charrua_core.types import Peer
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -141,3 +142,18 @@ async def test_many_modalities_at_once_lose_nothing(archive):
     connection = await asyncpg.connect(archive.environment["CHARRUA_DATABASE_URL"])
     assert await connection.fetchval("SELECT count(*) FROM core.instance") == 50
     await connection.close()
+
+
+async def test_a_peer_that_is_changed_by_a_command_is_treated_as_it_is_now(archive, modality):
+    async def known_by_what_it_may(*permissions):
+        await archive.run("peer", "add", modality.aet, "127.0.0.1", "104", "--may", ",".join(permissions))
+
+    image = an_object()
+    await known_by_what_it_may("echo")
+    assert await modality.store(image) == [0x0124]
+    await known_by_what_it_may("echo", "store")
+
+    async def is_taken():
+        return await modality.store(image) == [0x0000]
+
+    await until(is_taken)
