@@ -83,10 +83,12 @@ async def test_it_starts_again_after_the_power_went(start: Start) -> None:
 async def test_a_restart_keeps_the_process_and_brings_new_settings_into_effect(start: Start) -> None:
     archive = await start()
     await archive.run("settings", "set", "dicom_aet", "NORTE")
+    assert "setting   dicom_aet waits for a restart" in (await archive.charrua("status"))[1]
     await archive.run("restart")
     assert archive.process.stdout is not None
     assert (await archive.process.stdout.readline()).startswith(b"ready dicom NORTE")
     assert archive.runs
+    assert "waits for a restart" not in (await archive.charrua("status"))[1]
     assert await archive.stop() == 0
 
 

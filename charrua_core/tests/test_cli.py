@@ -142,6 +142,10 @@ async def test_a_change_of_a_setting_is_audited_without_secrets(charrua: Command
         ("peer remove NOBODY", 1, "no peer of AE title NOBODY"),
         ("user add eva --role Surgeon --password-stdin", 2, "Surgeon"),
         ("user add eva --password-stdin", 1, "at least 8 characters"),
+        ("user add eva --see Modality --password-stdin", 1, "'Modality' is no filter"),
+        ("user add eva --see =CR --password-stdin", 1, "'=CR' is no filter"),
+        ("user add eva --see Modality= --password-stdin", 1, "'Modality=' is no filter"),
+        ("peer add CT1 host 104 --see Modality", 1, "'Modality' is no filter"),
         ("user passwd nobody --password-stdin", 1, "at least 8 characters"),
         ("user remove admin", 1, "only administrator"),
         ("token create nobody", 1, "no user nobody"),
@@ -175,6 +179,7 @@ async def test_status_tells_what_works_and_what_does_not(charrua: Command, envir
     assert "database  ok: PostgreSQL" in told
     assert "volume 1  ok:" in told
     assert "jobs      ok: nothing to do" in told
+    assert "dicom " not in told  # nobody is asked whether it answers
 
 
 async def test_status_fails_where_something_does_not_work(charrua: Command, open_archive: Command) -> None:
@@ -236,7 +241,9 @@ async def test_documents_are_printed_from_the_code(charrua: Command) -> None:
     assert "## `on_object_stored`" in hooks
     assert "accept_object(app: App, candidate: Candidate) -> Refuse | None" in hooks
     assert "Association policies" in await charrua("conformance")
-    assert "Association policies" in await charrua("conformance", "--database")
+    await charrua("settings", "set", "dicom_max_pdu_bytes", "54321")
+    assert "54321" not in await charrua("conformance")
+    assert "54321" in await charrua("conformance", "--database")
     commands = await charrua("help", "--docs")
     assert "## `charrua peer add`" in commands
     assert "Usage: charrua peer add [OPTIONS] AET HOST PORT" in commands

@@ -55,14 +55,15 @@ async def status(app: App) -> None:
     """Tell what works; status 1 if something does not."""
     from charrua_core.services.health import health_of, listener_answers
 
-    pid = ServerLock(app.settings["data_dir"]).holder()
+    lock = ServerLock(app.settings["data_dir"])
+    pid = lock.holder()
     click.echo(f"server    {f'runs, process {pid}' if pid else 'does not run'}")
     findings = await health_of(app)
     if pid:
         findings.append(await listener_answers(app))
     for name, works, sentence in findings:
         click.echo(f"{name:<9} {'ok' if works else 'FAILS'}: {sentence}")
-    for name in app.settings.pending():
+    for name in await app.settings.changed_since(app.db, lock.since()) if pid else ():
         click.echo(f"setting   {name} waits for a restart")
     if not all(works for _, works, _ in findings):
         sys.exit(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,6 +110,17 @@ class Settings:
     def pending(self) -> list[str]:
         """Name the settings whose new value takes effect at the next start."""
         return [name for name in self.declarations if self._values[name] != self.found(name)[0]]
+
+    async def changed_since(self, db: Database, moment: datetime) -> list[str]:
+        """Name the settings that were changed in the database since a process has started, and wait for its next start."""
+        from sqlalchemy import select
+
+        from charrua_core import tables
+
+        changed = select(tables.setting.c.name).where(tables.setting.c.changed_at > moment)
+        async with db.reading() as connection:
+            names = list(await connection.scalars(changed.order_by(tables.setting.c.name)))
+        return [name for name in names if name in self and self.declaration(name).effect != "now"]
 
     async def refresh(self, db: Database) -> None:
         """Read the database's values: all at the first call, then those whose effect is `now`.
