@@ -98,7 +98,7 @@ async def test_a_plugin_that_ends_the_process_takes_nothing_along_that_was_ackno
 ) -> None:
     archive: Archive = await start_archive(plugins=[write_plugin("ends", ENDS_THE_PROCESS)])
     with pytest.raises(CharruaError):
-        await Modality(archive.peer).store(a_study(images=6))
+        await Modality(archive.peer).give(a_study(images=6))
     assert archive.process is not None
     async with asyncio.timeout(10):
         assert await archive.process.wait() == 7

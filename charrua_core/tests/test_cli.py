@@ -51,6 +51,7 @@ def charrua(
         if status:
             assert "Traceback" not in err
             raise Failure(status, err + out)
+        charrua.warned = err  # type: ignore[attr-defined]
         return str(out)
 
     return charrua
@@ -110,6 +111,15 @@ async def test_a_setting_is_set_shown_and_forgotten(charrua: Command) -> None:
     assert "NORTE" in next(line for line in (await charrua("settings")).splitlines() if line.startswith("dicom_aet "))
     await charrua("settings", "set", "dicom_aet", "--default")
     assert await charrua("settings", "get", "dicom_aet") == "CHARRUA\n"
+
+
+async def test_a_setting_is_set_in_vain_where_the_environment_has_another_value(
+    charrua: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARRUA_LOG_LEVEL", "1")
+    await charrua("settings", "set", "log_level", "2")
+    assert "CHARRUA_LOG_LEVEL is set in the environment, which counts more" in charrua.warned  # type: ignore[attr-defined]
+    assert (await charrua("settings", "get", "log_level")).strip() == "1"
 
 
 async def test_the_password_in_the_databases_url_is_never_shown(

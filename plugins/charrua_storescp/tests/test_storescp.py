@@ -98,7 +98,7 @@ async def test_an_unknown_transfer_syntax_is_stored_by_default(archive):
 @pytest.mark.settings(unknown_sop_classes=False)
 async def test_unknown_sop_classes_are_not_taken_where_the_site_wants_it(modality):
     with pytest.raises(ContextNotAccepted):
-        await modality.store(an_object(SOPClassUID="1.2.3.4.5.6"))
+        await modality.give(an_object(SOPClassUID="1.2.3.4.5.6"))
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -125,7 +125,7 @@ async def test_every_storage_sop_class_is_taken_and_no_other_service(archive):
 
 async def test_the_audit_trail_tells_what_an_association_brought(archive, modality):
     image = an_object()
-    await modality.store(image, image)
+    await modality.give(image, image)
     [begun] = await trail(archive, "110102")
     [ended] = await trail(archive, "110104")
     assert begun["study_uids"] == ended["study_uids"] == [image.StudyInstanceUID]
