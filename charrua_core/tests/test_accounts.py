@@ -91,6 +91,13 @@ async def test_after_five_failures_the_name_waits_from_there_and_from_there_alon
     assert (await log_in(accounts, "eva", PASSWORD, "10.0.0.9")).name == "eva"
 
 
+async def test_the_right_password_makes_up_for_wrong_ones_before_it(accounts: Accounts) -> None:
+    await accounts.add("eva", "General", PASSWORD, by="test")
+    for _ in range(2):
+        assert [await refusal(accounts, "eva", f"wrong {attempt}") for attempt in range(4)] == [401] * 4
+        assert (await log_in(accounts, "eva", PASSWORD)).name == "eva"
+
+
 async def test_guesses_at_once_wait_like_guesses_one_by_one(
     accounts: Accounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
