@@ -98,6 +98,10 @@ async def test_the_right_password_makes_up_for_wrong_ones_before_it(accounts: Ac
         assert (await log_in(accounts, "eva", PASSWORD)).name == "eva"
 
 
+async def test_an_address_may_stand_for_many_people(accounts: Accounts) -> None:
+    assert [await refusal(accounts, f"person {number}", "wrong") for number in range(8)] == [401] * 8
+
+
 async def test_guesses_at_once_wait_like_guesses_one_by_one(
     accounts: Accounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from charrua_core import budgets
 from charrua_core.errors import PluginFailed
 from charrua_core.hooks import Hooks
 from charrua_core.hookspecs import hookimpl
+from charrua_core.settings import Setting
 from charrua_core.types import Refuse
 
 Load = Callable[..., Hooks]
@@ -191,6 +192,12 @@ def test_each_judge_of_a_query_sees_what_the_one_before_it_made_of_it(load: Load
     hooks = load(a=doubles, b=doubles, c=refuses)
     assert hooks.judge_and_revise("on_query", "query", query=2, identity=None) == 8
     assert hooks.judge_and_revise("on_query", "query", query=3, identity=None) == Refuse("too much")
+
+
+def test_what_is_not_of_the_kind_that_is_gathered_is_named(load: Load) -> None:
+    hooks = load(vendor="@hookimpl\ndef settings():\n    return ['night']\n")
+    with pytest.raises(PluginFailed, match="plugin vendor, hook settings: it gave str among what must be Setting"):
+        hooks.gather_of(Setting, "settings")
 
 
 def test_a_misspelt_hook_stops_the_loading_with_the_plugins_name(load: Load) -> None:

@@ -225,6 +225,15 @@ async def test_higher_priorities_go_first(jobs: Jobs, work: Work, db: Database) 
     assert done.numbers == [1, 3, 0, 2]
 
 
+async def test_higher_priorities_go_first_whatever_their_lanes(jobs: Jobs, work: Work, db: Database) -> None:
+    done = Done()
+    for number, priority in enumerate([0, 5, -1, 9]):
+        await jobs.enqueue("test.do", {"n": number}, lane=f"lane {number}", priority=priority)
+    work(done, slots=1)
+    assert await settled(db, [], 30, jobs)
+    assert done.numbers == [3, 1, 0, 2]
+
+
 async def test_a_job_waits_for_its_time(jobs: Jobs, work: Work, clock: FakeClock) -> None:
     done = Done()
     work(done)
