@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -80,6 +81,15 @@ async def test_a_users_filter_comes_with_the_identity(accounts: Accounts) -> Non
 async def test_a_wrong_password_and_an_unknown_name_are_refused_alike(accounts: Accounts) -> None:
     await accounts.add("eva", "General", PASSWORD, by="test")
     assert await refusal(accounts, "eva", "wrong") == await refusal(accounts, "nobody", "wrong") == 401
+
+
+async def test_an_unknown_name_is_looked_at_as_long_as_a_known_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+    hasher = SimpleNamespace(verify=lambda _, password: looked_at.append(password), hash=lambda _: "a hash")
+    monkeypatch.setattr(passwords, "_hasher", hasher)
+    monkeypatch.setattr(passwords, "_nobody", lambda: "a hash")
+    assert not await passwords.verify_password("guess", None)
+    assert looked_at == ["guess"]
 
 
 async def test_after_five_failures_the_name_waits_from_there_and_from_there_alone(accounts: Accounts) -> None:
