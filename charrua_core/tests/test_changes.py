@@ -172,6 +172,22 @@ async def test_of_several_processes_only_one_tells_and_another_takes_over(
     await until(lambda: idle.numbers == [50])
 
 
+async def test_who_waits_for_another_to_end_rests_meanwhile(
+    follow: Follow, happen: Happen, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = follow()
+    await happen(1)
+    await until(lambda: first.numbers == [1])
+    looks: list[str] = []
+    singleton = db.singleton
+    monkeypatch.setattr(db, "singleton", lambda name: looks.append(name) or singleton(name))
+    follow()
+    await happen(2)
+    await until(lambda: first.numbers == [1, 2])
+    await asyncio.sleep(0.3)
+    assert len(looks) <= 3
+
+
 async def test_each_follower_has_its_own_pace(follow: Follow, happen: Happen) -> None:
     stuck, quick = follow("stuck", {1: 99}, retry_after=(60.0,)), follow("quick")
     await happen(1, 2)

@@ -120,6 +120,7 @@ class Follower:
         stop_listening = await self._db.listen(CHANNEL, lambda _: self._wake.set())
         try:
             while True:
+                self._wake.clear()  # where another process follows, a wake is answered by one look at the lock
                 await self._follow_while_held()
                 await self._sleep()
         finally:
