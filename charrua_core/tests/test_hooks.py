@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import time
 import timeit
@@ -150,6 +151,7 @@ def test_a_gate_that_takes_too_long_is_told_of(
     late: int,
 ) -> None:
     monkeypatch.setitem(budgets.BUDGETS, "accept_object", budgets.Budget(0.05, 0.2))
+    caplog.set_level(logging.INFO, "charrua_core.budgets")
     hooks = load(vendor=f"@hookimpl\ndef accept_object(candidate):\n    import time; time.sleep({seconds})\n")
     assert hooks.judge("accept_object", candidate=None) is None
     [watch] = hooks.watches()
