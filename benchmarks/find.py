@@ -26,7 +26,7 @@ from benchmarks.identifiers import FIND, IMPLICIT_LITTLE, study_list
 from benchmarks.results import Results
 from benchmarks.sending import send
 from benchmarks.turns import interleaved, started
-from charrua_core.db.embedded import EmbeddedServer
+from charrua_core.postgresql import EmbeddedServer
 
 CONTESTANTS = ("charrua", "orthanc", "orthanc-nodelay", "dcmqrscp")
 PAGE = 100

@@ -19,7 +19,7 @@ async def test_a_wrong_name_is_corrected_for_all_who_search_and_fetch_and_the_mi
 ) -> None:
     study = a_study(images=2, PatientName="Deo^Jane")
     uid = str(study[0].StudyInstanceUID)
-    await modality.store(study)
+    await modality.give(study)
     told = await archive.run("archive", "edit", "study", uid, "PatientName=Doe^Jane", "--reason", "typing error")
     [found] = await workstation.find("STUDY", PatientName="doe^jane", StudyInstanceUID="")
     assert found.StudyInstanceUID == uid
@@ -37,7 +37,7 @@ async def test_a_study_sent_under_two_uids_becomes_one(
     archive: Archive, modality: Modality, workstation: Workstation
 ) -> None:
     one, other = a_study(images=2, PatientID="A"), a_study(images=1, PatientID="B")
-    await modality.store(one, other)
+    await modality.give(one, other)
     into = str(one[0].StudyInstanceUID)
     await archive.run("archive", "merge-studies", str(other[0].StudyInstanceUID), into)
     [found] = await workstation.find("STUDY", StudyInstanceUID="", NumberOfStudyRelatedInstances="")
@@ -53,7 +53,7 @@ async def test_a_deleted_study_is_gone_for_all_and_comes_back_undone(
 ) -> None:
     study = a_study(images=2)
     uid = str(study[0].StudyInstanceUID)
-    await modality.store(study)
+    await modality.give(study)
     told = await archive.run("archive", "delete", "study", uid)
     assert await workstation.find("STUDY", StudyInstanceUID="") == []
     assert (await workstation.get("STUDY", StudyInstanceUID=uid)).completed == 0
@@ -66,7 +66,7 @@ async def test_a_study_is_sent_on_command_as_it_is_now(
 ) -> None:
     study = a_study(images=2)
     uid = str(study[0].StudyInstanceUID)
-    await modality.store(study)
+    await modality.give(study)
     await archive.run("archive", "assign-study", uid, "0815", "--name", "Roe^Richard")
     await archive.run("archive", "send", uid, "WORKSTATION")
     await archive.settled()
@@ -77,7 +77,7 @@ async def test_the_index_is_lost_and_built_anew_from_the_volumes(
     archive: Archive, modality: Modality, workstation: Workstation
 ) -> None:
     study = a_study(series=2, images=3)
-    await modality.store(study)
+    await modality.give(study)
     await archive.run("archive", "edit", "study", str(study[0].StudyInstanceUID), "PatientName=Other^Name")
     await archive.run("archive", "delete", "series", str(study[0].SeriesInstanceUID))
     before = await archive.run("archive", "dump")
@@ -92,7 +92,7 @@ async def test_the_index_is_lost_and_built_anew_from_the_volumes(
 
 
 async def test_check_names_what_is_wrong_while_the_archive_serves(archive: Archive, modality: Modality) -> None:
-    await modality.store(a_study(images=3))
+    await modality.give(a_study(images=3))
     status, table, _ = await archive.charrua("archive", "check", "--grace", "0")
     assert status == 0
     one, other, _ = sorted(archive.data_dir.glob("volume-1/2*/**/*.dcm"))
@@ -115,7 +115,7 @@ async def test_an_edit_that_a_power_cut_ended_before_its_commit_was_never_made(
     archive: Archive, modality: Modality
 ) -> None:
     study = a_study()
-    await modality.store(study)
+    await modality.give(study)
     before = await archive.run("archive", "dump")
     uid = str(study[0].StudyInstanceUID)
     archive.environment["CHARRUA_FAULT"] = "before_commit:1:kill"

@@ -16,7 +16,7 @@ PLUGINS = sorted((ROOT / "plugins").glob("*/src/*")) + sorted((ROOT / "examples"
 ROOMS = [
     {"types", "errors", "faults", "tables", "addresses"},
     {"settings", "hookspecs"},
-    {"hooks", "db", "migrations", "storage", "logs"},
+    {"budgets", "implementation", "hooks", "postgresql", "db", "migrations", "storage", "logs"},
     {"changes", "jobs", "accounts", "audit", "peers"},
     {"archive", "imaging"},
     {"dicom"},

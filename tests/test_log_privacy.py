@@ -23,8 +23,8 @@ async def test_no_patient_is_in_the_log(archive: Archive, modality: Modality, wo
     study = a_study(images=2, **CANARY)
     assert await modality.store(study) == [0, 0]
     uid = study[0].StudyInstanceUID
-    await modality.store(an_object(**{**CANARY, "PatientID": "CANARY0815"}, StudyInstanceUID=uid))
-    await modality.store(an_object(**CANARY, StudyInstanceUID=None))
+    await modality.give(an_object(**{**CANARY, "PatientID": "CANARY0815"}, StudyInstanceUID=uid))
+    await modality.give(an_object(**CANARY, StudyInstanceUID=None))
     assert len(await workstation.find("STUDY", PatientName="Kanarien*", PatientID="", AccessionNumber="CANARYACC")) == 2
     with pytest.raises(LookupError):
         await workstation.find("PATIENT", root="STUDY", PatientName="Kanarien*")

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from charrua_core.db import EmbeddedServer
 from charrua_core.dicom import PeerRejected, ProposedContext, associate
 from charrua_core.errors import CharruaError
+from charrua_core.postgresql import EmbeddedServer
+from charrua_core.postgresql.postmaster import Postmaster
 from charrua_core.testing.devices import Modality, received_of
 from charrua_core.testing.objects import a_study, an_object
 from charrua_core.types import Peer
@@ -199,6 +201,35 @@ async def test_without_its_database_the_archive_refuses_in_time_and_goes_on_afte
     finally:
         await archive.stop()
         await server.leave()
+
+
+async def test_the_archive_ends_although_its_database_hangs(start_archive, tmp_path_factory):
+    server = EmbeddedServer(tmp_path_factory.mktemp("own") / "postgresql")
+    await server.join()
+    archive = await start_archive(env={"CHARRUA_DATABASE_URL": server.url("postgres")})
+    storing = asyncio.create_task(Modality(archive.peer).store(a_study(images=30)))
+    await asyncio.sleep(0.3)
+    with paused(server):
+        began = time.monotonic()
+        assert await archive.stop() == 0
+        assert time.monotonic() - began < 30
+    with pytest.raises(CharruaError):
+        await storing
+    await server.leave()
+
+
+@contextmanager
+def paused(server):
+    """PostgreSQL as on a machine that swaps, or whose disk does not answer."""
+    first = Postmaster.read(server.folder).pid
+    pids = [first, *map(int, Path(f"/proc/{first}/task/{first}/children").read_text().split())]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 async def test_a_connection_that_the_database_ends_is_made_again_unseen(archive):

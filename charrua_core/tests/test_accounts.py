@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -82,6 +83,15 @@ async def test_a_wrong_password_and_an_unknown_name_are_refused_alike(accounts: 
     assert await refusal(accounts, "eva", "wrong") == await refusal(accounts, "nobody", "wrong") == 401
 
 
+async def test_an_unknown_name_is_looked_at_as_long_as_a_known_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+    hasher = SimpleNamespace(verify=lambda _, password: looked_at.append(password), hash=lambda _: "a hash")
+    monkeypatch.setattr(passwords, "_hasher", hasher)
+    monkeypatch.setattr(passwords, "_nobody", lambda: "a hash")
+    assert not await passwords.verify_password("guess", None)
+    assert looked_at == ["guess"]
+
+
 async def test_after_five_failures_the_name_waits_from_there_and_from_there_alone(accounts: Accounts) -> None:
     await accounts.add("eva", "General", PASSWORD, by="test")
     statuses = [await refusal(accounts, "eva", f"wrong {attempt}") for attempt in range(7)]
@@ -89,6 +99,17 @@ async def test_after_five_failures_the_name_waits_from_there_and_from_there_alon
     assert 429 in statuses[5:]
     assert await refusal(accounts, "eva", PASSWORD) == 429
     assert (await log_in(accounts, "eva", PASSWORD, "10.0.0.9")).name == "eva"
+
+
+async def test_the_right_password_makes_up_for_wrong_ones_before_it(accounts: Accounts) -> None:
+    await accounts.add("eva", "General", PASSWORD, by="test")
+    for _ in range(2):
+        assert [await refusal(accounts, "eva", f"wrong {attempt}") for attempt in range(4)] == [401] * 4
+        assert (await log_in(accounts, "eva", PASSWORD)).name == "eva"
+
+
+async def test_an_address_may_stand_for_many_people(accounts: Accounts) -> None:
+    assert [await refusal(accounts, f"person {number}", "wrong") for number in range(8)] == [401] * 8
 
 
 async def test_guesses_at_once_wait_like_guesses_one_by_one(

@@ -83,10 +83,12 @@ async def test_it_starts_again_after_the_power_went(start: Start) -> None:
 async def test_a_restart_keeps_the_process_and_brings_new_settings_into_effect(start: Start) -> None:
     archive = await start()
     await archive.run("settings", "set", "dicom_aet", "NORTE")
+    assert "setting   dicom_aet waits for a restart" in (await archive.charrua("status"))[1]
     await archive.run("restart")
     assert archive.process.stdout is not None
     assert (await archive.process.stdout.readline()).startswith(b"ready dicom NORTE")
     assert archive.runs
+    assert "waits for a restart" not in (await archive.charrua("status"))[1]
     assert await archive.stop() == 0
 
 
@@ -285,6 +287,27 @@ async def test_a_background_service_that_fails_is_started_again(monkeypatch: pyt
         await done.wait()
     await service.stop()
     assert len(tries) == 3
+
+
+async def test_a_background_service_ends_that_has_lost_a_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charrua_core.services.service.CANCEL_AGAIN_S", 0.05)
+    lost = []
+
+    async def work() -> None:
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                lost.append(1)
+                if len(lost) > 1:
+                    raise
+
+    service = Background("work", "jobs", work)
+    await service.start()
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await service.stop()
+    assert len(lost) == 2
 
 
 async def test_a_plugins_setting_is_known_and_its_failure_named(open_archive: Start, write_plugin: Write) -> None:

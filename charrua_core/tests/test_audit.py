@@ -68,3 +68,31 @@ async def test_what_no_database_takes_of_a_peers_text_keeps_nothing_from_being_w
     (kept,) = await audit.read(db)
     assert (kept["who"], kept["study_uids"]) == ("C\ufffdT", ["1\ufffd"])
     assert kept["detail"] == {"keys": ["\ufffd"], "matches": 1}
+
+
+async def test_records_that_come_later_are_written_too(db: Database) -> None:
+    trail = AuditTrail(db)
+    for number in (1, 2):
+        trail.later(Event.QUERY, "E", "CT1", CT1)
+        async with asyncio.timeout(5):
+            while len(await audit.read(db)) < number:  # noqa: ASYNC110 -- another task writes
+                await asyncio.sleep(0.05)
+
+
+async def test_records_of_one_event_are_read_alone(db: Database) -> None:
+    async with db.transaction() as tx:
+        for event in (Event.QUERY, Event.STUDY_DELETED):
+            await audit.record(tx, event, "E", "ana", CT1)
+    assert [kept["event"] for kept in await audit.read(db, event=Event.QUERY)] == [Event.QUERY]
+
+
+async def test_the_oldest_records_go_and_are_told_of_where_the_database_does_not_keep_up(
+    db: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(audit, "MAX_WAITING", 3)
+    trail = AuditTrail(db)
+    for number in range(5):
+        trail.later(Event.QUERY, "E", "CT1", CT1, number=number)
+    await trail.close()
+    assert [kept["detail"]["number"] for kept in await audit.read(db)] == [4, 3, 2]
+    assert caplog.text.count("audit record lost") == 2

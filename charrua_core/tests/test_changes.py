@@ -128,6 +128,14 @@ async def test_many_writers_at_once_lose_nothing(follow: Follow, db: Database) -
     assert sorted(told.numbers) == sorted(writer * 1000 + turn for writer in range(8) for turn in range(20))
 
 
+async def test_a_stop_at_the_moment_of_a_change_is_not_lost(follow: Follow) -> None:
+    told = follow()
+    await asyncio.sleep(0.3)  # it waits for a change
+    told.follower._wake.set()
+    told.task.cancel()
+    assert await asyncio.wait([told.task], timeout=2) == ({told.task}, set())
+
+
 async def test_a_follower_goes_on_where_it_stopped(follow: Follow, happen: Happen) -> None:
     await happen(1, 2)
     told = follow()
@@ -162,6 +170,22 @@ async def test_of_several_processes_only_one_tells_and_another_takes_over(
     await working.stop()
     await happen(50)
     await until(lambda: idle.numbers == [50])
+
+
+async def test_who_waits_for_another_to_end_rests_meanwhile(
+    follow: Follow, happen: Happen, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = follow()
+    await happen(1)
+    await until(lambda: first.numbers == [1])
+    looks: list[str] = []
+    singleton = db.singleton
+    monkeypatch.setattr(db, "singleton", lambda name: looks.append(name) or singleton(name))
+    follow()
+    await happen(2)
+    await until(lambda: first.numbers == [1, 2])
+    await asyncio.sleep(0.3)
+    assert len(looks) <= 3
 
 
 async def test_each_follower_has_its_own_pace(follow: Follow, happen: Happen) -> None:

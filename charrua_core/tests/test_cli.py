@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,7 +50,8 @@ def charrua(
         out, err = capsys.readouterr()
         if status:
             assert "Traceback" not in err
-            raise Failure(status, err)
+            raise Failure(status, err + out)
+        charrua.warned = err  # type: ignore[attr-defined]
         return str(out)
 
     return charrua
@@ -110,6 +113,15 @@ async def test_a_setting_is_set_shown_and_forgotten(charrua: Command) -> None:
     assert await charrua("settings", "get", "dicom_aet") == "CHARRUA\n"
 
 
+async def test_a_setting_is_set_in_vain_where_the_environment_has_another_value(
+    charrua: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARRUA_LOG_LEVEL", "1")
+    await charrua("settings", "set", "log_level", "2")
+    assert "CHARRUA_LOG_LEVEL is set in the environment, which counts more" in charrua.warned  # type: ignore[attr-defined]
+    assert (await charrua("settings", "get", "log_level")).strip() == "1"
+
+
 async def test_the_password_in_the_databases_url_is_never_shown(
     charrua: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +152,10 @@ async def test_a_change_of_a_setting_is_audited_without_secrets(charrua: Command
         ("peer remove NOBODY", 1, "no peer of AE title NOBODY"),
         ("user add eva --role Surgeon --password-stdin", 2, "Surgeon"),
         ("user add eva --password-stdin", 1, "at least 8 characters"),
+        ("user add eva --see Modality --password-stdin", 1, "'Modality' is no filter"),
+        ("user add eva --see =CR --password-stdin", 1, "'=CR' is no filter"),
+        ("user add eva --see Modality= --password-stdin", 1, "'Modality=' is no filter"),
+        ("peer add CT1 host 104 --see Modality", 1, "'Modality' is no filter"),
         ("user passwd nobody --password-stdin", 1, "at least 8 characters"),
         ("user remove admin", 1, "only administrator"),
         ("token create nobody", 1, "no user nobody"),
@@ -173,6 +189,16 @@ async def test_status_tells_what_works_and_what_does_not(charrua: Command, envir
     assert "database  ok: PostgreSQL" in told
     assert "volume 1  ok:" in told
     assert "jobs      ok: nothing to do" in told
+    assert "dicom " not in told  # nobody is asked whether it answers
+
+
+async def test_status_fails_where_something_does_not_work(charrua: Command, open_archive: Command) -> None:
+    app = await open_archive()
+    await app.jobs.enqueue("test.do", {})
+    async with app.db.driver() as connection:
+        await connection.execute("UPDATE core.job SET state = 'dead'")
+    with pytest.raises(Failure, match=r"status 1: [\s\S]*jobs      FAILS: 1 dead"):
+        await charrua("status")
 
 
 async def test_the_database_is_made_upgraded_and_told_of(
@@ -225,7 +251,9 @@ async def test_documents_are_printed_from_the_code(charrua: Command) -> None:
     assert "## `on_object_stored`" in hooks
     assert "accept_object(app: App, candidate: Candidate) -> Refuse | None" in hooks
     assert "Association policies" in await charrua("conformance")
-    assert "Association policies" in await charrua("conformance", "--database")
+    await charrua("settings", "set", "dicom_max_pdu_bytes", "54321")
+    assert "54321" not in await charrua("conformance")
+    assert "54321" in await charrua("conformance", "--database")
     commands = await charrua("help", "--docs")
     assert "## `charrua peer add`" in commands
     assert "Usage: charrua peer add [OPTIONS] AET HOST PORT" in commands
@@ -258,9 +286,15 @@ async def test_an_archive_without_a_given_database_runs_its_own(tmp_path: Path, 
     own = {name: value for name, value in environment.items() if name != "CHARRUA_DATABASE_URL"}
     archive = Archive(own, tmp_path / "log")
     assert "ready" in await archive.run("database", "create")
-    await archive.start()
+    await archive.start(preloaded=False)
     await archive.run("peer", "add", "CT1", "127.0.0.1", "104")
     await archive.kill()
     assert "CT1" in await archive.run("peer", "list")
     await archive.start()
     assert await archive.stop() == 0
+
+
+def test_the_server_starts_before_the_heavy_packages_are_imported():
+    check = "import sys; from charrua_core.cli import own; own('serve'); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True).stdout.split()
+    assert set(loaded) & {"sqlalchemy", "asyncpg", "alembic", "pydicom", "cryptography", "pynetdicom"} == set()

@@ -17,9 +17,10 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from charrua_core.db import Database, EmbeddedServer, postmaster
-from charrua_core.db.postmaster import Postmaster
+from charrua_core.db import Database
 from charrua_core.errors import DatabaseUnavailable
+from charrua_core.postgresql import EmbeddedServer, postmaster
+from charrua_core.postgresql.postmaster import Postmaster
 from charrua_core.testing.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills by POSIX signals")
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills by POSIX 
 WRITER = """
 import asyncio, sys, asyncpg
 from pathlib import Path
-from charrua_core.db import EmbeddedServer
+from charrua_core.postgresql import EmbeddedServer
 
 async def write():
     server = EmbeddedServer(Path(sys.argv[1]))
@@ -44,7 +45,7 @@ asyncio.run(write())
 VISITOR = """
 import asyncio, sys, asyncpg
 from pathlib import Path
-from charrua_core.db import EmbeddedServer
+from charrua_core.postgresql import EmbeddedServer
 
 async def visit():
     server = EmbeddedServer(Path(sys.argv[1]))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import sys
+import time
 import timeit
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from charrua_core import budgets
 from charrua_core.errors import PluginFailed
 from charrua_core.hooks import Hooks
 from charrua_core.hookspecs import hookimpl
+from charrua_core.settings import Setting
 from charrua_core.types import Refuse
 
 Load = Callable[..., Hooks]
@@ -43,6 +48,116 @@ FAILS = "@hookimpl\ndef {}({}):\n    raise ZeroDivisionError('by zero')\n"
 async def test_gather_gives_all_results_in_one_list_in_the_order_of_the_plugins(load: Load) -> None:
     hooks = load(b_plugin=ROUTES.format("B"), a_plugin=ROUTES.format("A"))
     assert [route.destination for route in await hooks.gather_async("route_destination", stored=None)] == ["A", "B"]
+
+
+BAD = {
+    "raises": "raise ZeroDivisionError('by zero')",
+    "recurses": "return {hook}({argument})",
+    "asks to exit": "raise SystemExit(3)",
+    "gives a number": "return 1",
+    "gives a list of numbers": "return [1]",
+    "gives a text": "return 'yes'",
+    "fails while it gives": "return (1 // 0 for _ in (1, 2))",
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize(
+    ("hook", "argument"), [("accept_object", "candidate"), ("coerce_object", "candidate"), ("on_query", "query")]
+)
+def test_a_gate_that_behaves_badly_is_closed_in_the_plugins_name(
+    load: Load, caplog: pytest.LogCaptureFixture, hook: str, argument: str, bad: str
+) -> None:
+    source = f"@hookimpl\ndef {hook}({argument}):\n    {BAD[bad].format(hook=hook, argument=argument)}\n"
+    hooks = load(vendor=source)
+    if hook == "coerce_object":
+        with pytest.raises(PluginFailed, match="plugin vendor, hook coerce_object"):
+            hooks.gather_by_plugin(hook, app=None, candidate=None)
+        return
+    verdict = (
+        hooks.judge(hook, candidate=None)
+        if hook == "accept_object"
+        else hooks.judge_and_revise(hook, "query", query=SimpleNamespace(), identity=None)
+    )
+    assert verdict == Refuse("plugin vendor failed", dimse_status=0x0110, http_status=500)
+    assert "plugin vendor, hook" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+@pytest.mark.parametrize("bad", [*BAD, "cancels itself"])
+async def test_what_is_called_beside_and_behaves_badly_fails_in_the_plugins_name(
+    load: Load, kind: str, bad: str
+) -> None:
+    wrong = BAD.get(bad, "import asyncio; raise asyncio.CancelledError").format(
+        hook="route_destination", argument="stored"
+    )
+    wrong = "return (lambda f: f(f))(lambda f: f(f))" if bad == "recurses" else wrong
+    hooks = load(vendor=f"@hookimpl\n{kind} route_destination(stored):\n    {wrong}\n")
+    with pytest.raises(PluginFailed, match="plugin vendor, hook route_destination"):
+        await hooks.gather_async("route_destination", app=None, stored=None)
+
+
+HANGS = {
+    "in a thread": "def auth_provider(credentials):\n    import time; time.sleep(30)",
+    "on the loop": "async def auth_provider(credentials):\n    import asyncio; await asyncio.sleep(30)",
+    "whatever it is told": """async def auth_provider(credentials):
+    import asyncio
+    for _ in range(3):
+        try:
+            await asyncio.sleep(0.3)
+        except asyncio.CancelledError:
+            pass""",
+}
+
+
+@pytest.mark.parametrize("how", HANGS)
+async def test_one_that_hangs_is_given_up_and_after_some_times_not_called_for_a_while(
+    load: Load, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setitem(budgets.BUDGETS, "auth_provider", budgets.Budget(0.01, 0.05))
+    hooks = load(vendor=f"@hookimpl\n{HANGS[how]}\n")
+    for _ in range(budgets.HANGS):
+        with pytest.raises(PluginFailed, match="not ended after"):
+            await hooks.ask_async("auth_provider", app=None, credentials={})
+    with pytest.raises(PluginFailed, match="not called for a while"):
+        await hooks.ask_async("auth_provider", app=None, credentials={})
+    monkeypatch.setattr(budgets.time, "monotonic", lambda: time.perf_counter() + 1e9)
+    with pytest.raises(PluginFailed, match="not ended after"):  # a new try
+        await hooks.ask_async("auth_provider", app=None, credentials={})
+
+
+async def test_who_gives_up_waiting_for_a_plugin_takes_its_call_back(load: Load) -> None:
+    source = (
+        "told = []\n@hookimpl\nasync def health(app):\n    import asyncio\n    try:\n        await asyncio.sleep(9)\n"
+    )
+    hooks = load(vendor=f"{source}    finally:\n        told.append('taken back')\n")
+    [one] = [one for one in hooks.implementations("health") if one.plugin == "vendor"]
+    asking = asyncio.create_task(one.call_async({"app": None}))
+    await asyncio.sleep(0.01)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    await asyncio.sleep(0.01)
+    assert sys.modules["vendor"].told == ["taken back"]
+
+
+@pytest.mark.parametrize(("seconds", "slow", "late"), [(0.0, 0, 0), (0.06, 1, 0), (0.2, 1, 1)])
+def test_a_gate_that_takes_too_long_is_told_of(
+    load: Load,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    seconds: float,
+    slow: int,
+    late: int,
+) -> None:
+    monkeypatch.setitem(budgets.BUDGETS, "accept_object", budgets.Budget(0.05, 0.2))
+    caplog.set_level(logging.INFO, "charrua_core.budgets")
+    hooks = load(vendor=f"@hookimpl\ndef accept_object(candidate):\n    import time; time.sleep({seconds})\n")
+    assert hooks.judge("accept_object", candidate=None) is None
+    [watch] = hooks.watches()
+    assert (watch.plugin, watch.hook, watch.slow, watch.late) == ("vendor", "accept_object", slow, late)
+    told = [(record.levelname, record.plugin, record.hook) for record in caplog.records]  # type: ignore[attr-defined]
+    assert told == [("ERROR" if late else "WARNING", "vendor", "accept_object")] * slow
 
 
 async def test_ask_gives_the_first_answer_and_asks_no_further(load: Load) -> None:
@@ -79,6 +194,12 @@ def test_each_judge_of_a_query_sees_what_the_one_before_it_made_of_it(load: Load
     hooks = load(a=doubles, b=doubles, c=refuses)
     assert hooks.judge_and_revise("on_query", "query", query=2, identity=None) == 8
     assert hooks.judge_and_revise("on_query", "query", query=3, identity=None) == Refuse("too much")
+
+
+def test_what_is_not_of_the_kind_that_is_gathered_is_named(load: Load) -> None:
+    hooks = load(vendor="@hookimpl\ndef settings():\n    return ['night']\n")
+    with pytest.raises(PluginFailed, match="plugin vendor, hook settings: it gave str among what must be Setting"):
+        hooks.gather_of(Setting, "settings")
 
 
 def test_a_misspelt_hook_stops_the_loading_with_the_plugins_name(load: Load) -> None:

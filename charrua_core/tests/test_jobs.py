@@ -17,6 +17,7 @@ from charrua_core import changes
 from charrua_core.db import Database, lock_key
 from charrua_core.errors import DatabaseUnavailable
 from charrua_core.jobs import GiveUp, Job, Jobs, JobType, Worker, settled
+from charrua_core.jobs.worker import LEASE_S
 from charrua_core.testing.waiting import until
 
 
@@ -113,6 +114,16 @@ async def stop(task: asyncio.Task[None]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+
+
+async def test_a_stop_at_the_moment_of_a_new_job_is_not_lost(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charrua_core.jobs.worker.POLL_S", 60)
+    worker = Worker(db, [])
+    task = asyncio.create_task(worker.run())
+    await asyncio.sleep(0.3)  # it waits for a job
+    worker._wake.set()
+    task.cancel()
+    assert await asyncio.wait([task], timeout=2) == ({task}, set())
 
 
 async def only(jobs: Jobs) -> Job:
@@ -213,6 +224,15 @@ async def test_higher_priorities_go_first(jobs: Jobs, work: Work, db: Database) 
     work(done)
     assert await settled(db, [], 30, jobs)
     assert done.numbers == [1, 3, 0, 2]
+
+
+async def test_higher_priorities_go_first_whatever_their_lanes(jobs: Jobs, work: Work, db: Database) -> None:
+    done = Done()
+    for number, priority in enumerate([0, 5, -1, 9]):
+        await jobs.enqueue("test.do", {"n": number}, lane=f"lane {number}", priority=priority)
+    work(done, slots=1)
+    assert await settled(db, [], 30, jobs)
+    assert done.numbers == [3, 1, 0, 2]
 
 
 async def test_a_job_waits_for_its_time(jobs: Jobs, work: Work, clock: FakeClock) -> None:
@@ -357,6 +377,31 @@ async def test_a_jump_of_the_clock_takes_no_job_from_a_living_worker(jobs: Jobs,
     clock.time += timedelta(hours=1)
     await until(is_state(jobs, "done"))
     assert (done.numbers, done.most[""]) == ([1], 1)
+
+
+async def test_a_worker_that_cannot_renew_its_leases_stops_what_others_may_have_taken(
+    jobs: Jobs, work: Work, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = asyncio.Event()
+
+    async def run(_: dict[str, Any]) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            stopped.set()
+
+    async def away(_: Worker) -> None:
+        raise DatabaseUnavailable
+
+    work(run)
+    await jobs.enqueue("test.do", {"n": 1})
+    await until(is_state(jobs, "running"))
+    monkeypatch.setattr(Worker, "_renew", away)
+    await asyncio.sleep(0.1)
+    assert not stopped.is_set()  # its leases still hold
+    clock.move_on(seconds=LEASE_S)
+    async with asyncio.timeout(5):
+        await stopped.wait()
 
 
 async def test_workers_survive_the_loss_of_their_connections(jobs: Jobs, work: Work, db: Database) -> None:

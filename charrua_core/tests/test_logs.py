@@ -74,3 +74,12 @@ def test_the_log_is_also_kept_in_a_folder_for_its_owner_alone(tmp_path: Path) ->
     log.info("kept")
     assert "kept" in (tmp_path / "logs" / "charrua.log").read_text()
     assert (tmp_path / "logs").stat().st_mode & 0o077 == 0
+
+
+def test_no_field_takes_the_place_of_what_each_line_has() -> None:
+    record = logging.makeLogRecord(
+        {"levelname": "INFO", "msg": "stored", "level": "none", "at": "never", "module": "x"}
+    )
+    told = json.loads(logs.JsonLines().format(record))
+    assert (told["level"], told["message"]) == ("INFO", "stored")
+    assert told["at"] != "never"

@@ -105,6 +105,26 @@ async def test_an_upgrade_of_what_is_up_to_date_changes_nothing(empty_db: Databa
     assert await value(empty_db, "SELECT xmin::text || version_num FROM core.alembic_version") == before
 
 
+async def test_a_start_with_nothing_to_upgrade_does_without_alembic(empty_db: Database, plugin: Plugin) -> None:
+    await empty_db.upgrade([CORE, plugin.name])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "charrua_core.db.migrate", None)
+        await empty_db.upgrade([CORE, plugin.name])
+        plugin.add("0002", "SELECT 1", down="0001")
+        with pytest.raises(ImportError):
+            await empty_db.upgrade([CORE, plugin.name])
+
+
+@pytest.mark.parametrize("added", ["0003", "second", "0001_b"])
+async def test_revisions_that_are_not_numbered_one_after_the_other_are_found(
+    empty_db: Database, plugin: Plugin, added: str
+) -> None:
+    await empty_db.upgrade([plugin.name])
+    plugin.add(added, "ALTER TABLE charrua_sample.thing ADD COLUMN name text", down="0001")
+    await empty_db.upgrade([plugin.name])
+    assert await value(empty_db, "SELECT version_num FROM charrua_sample.alembic_version") == added
+
+
 async def test_each_package_has_a_schema_and_a_version_of_its_own(empty_db: Database, plugin: Plugin) -> None:
     await empty_db.upgrade([CORE, plugin.name])
     assert await value(empty_db, "SELECT version_num FROM charrua_sample.alembic_version") == "0001"

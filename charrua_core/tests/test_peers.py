@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -194,3 +195,17 @@ async def test_a_peer_is_added_changed_found_and_removed(db: Database) -> None:
 async def test_a_peer_that_cannot_be_is_refused(db: Database, peer: Peer) -> None:
     with pytest.raises(EditInvalid):
         await Archive(db).peers.add(peer, by="ana")
+
+
+async def test_a_rejection_is_given_only_after_a_while(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "REJECTION_DELAY", 0.2)
+    began = time.monotonic()
+    assert isinstance(await Archive(db, verify_aets=True).admit("CT9"), Rejection)
+    assert time.monotonic() - began >= 0.2
+
+
+async def test_a_peer_that_another_process_has_just_added_is_known(db: Database) -> None:
+    archive = Archive(db, verify_aets=True)
+    await archive.peers.refresh()
+    await Archive(db).peers.add(CT1, by="ana")
+    assert isinstance(await archive.admit("CT1"), Identity)

@@ -13,7 +13,7 @@ from sqlalchemy import insert
 from charrua_core import tables
 from charrua_core.db import Database
 from charrua_core.errors import SettingInvalid
-from charrua_core.settings import CHANNEL, Setting, Settings, Source
+from charrua_core.settings import CHANNEL, Setting, Settings, Source, config_path
 from charrua_core.settings.core import SETTINGS
 
 
@@ -191,3 +191,10 @@ async def test_a_changed_setting_is_told_to_all_processes(db: Database) -> None:
 async def test_what_the_database_cannot_hold_is_refused(db: Database) -> None:
     with pytest.raises(SettingInvalid, match="CHARRUA_DATABASE_URL"):
         await put(db, Settings.load(SETTINGS, {}, {}), "database_url", "postgresql://")
+
+
+@pytest.mark.parametrize(
+    ("named", "found"), [("~/site.toml", Path.home() / "site.toml"), ("site.toml", Path("site.toml")), ("", None)]
+)
+def test_the_configuration_file_is_the_one_that_is_named(tmp_path: Path, named: str, found: Path | None) -> None:
+    assert config_path({"CHARRUA_CONFIG": named}, tmp_path) == found

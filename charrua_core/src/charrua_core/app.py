@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-from collections.abc import AsyncIterator, Collection, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,11 @@ from charrua_core.archive.ingest import Ingest
 from charrua_core.audit import AuditTrail
 from charrua_core.db import Database
 from charrua_core.dicom.configured import limits_of
-from charrua_core.errors import PluginFailed
+from charrua_core.errors import DatabaseUnavailable, PluginFailed
 from charrua_core.hooks import Hooks
 from charrua_core.jobs import Jobs
 from charrua_core.peers import Peers
+from charrua_core.services import breaches
 from charrua_core.services.service import Role, Service
 from charrua_core.services.sockets import Sockets
 from charrua_core.services.start import Start
@@ -34,6 +36,9 @@ log = logging.getLogger(__name__)
 
 __all__ = ["App", "Start"]
 
+CLOSE_WITHIN_S = 6.0  # all parts together
+CLOSE_LATE_S = 0.5  # each part, when that time is over
+
 
 class App:
     """The parts of the archive, for services, hooks and commands. Get one with `App.opened`.
@@ -48,6 +53,7 @@ class App:
         self.hooks: Hooks = start.hooks()
         self.settings: Settings = start.settings(self.hooks)
         self._refreshing: set[asyncio.Task[None]] = set()
+        self._close_until = 0.0
 
     @classmethod
     @asynccontextmanager
@@ -63,25 +69,38 @@ class App:
     async def _open(self, parts: AsyncExitStack) -> None:
         self.data_dir = self.start.data_dir(self.settings)
         self.db = await Database.open(self.settings)
-        parts.push_async_callback(self.db.close)
+        parts.push_async_callback(self._close, "database", self.db.close)
         await self.db.upgrade(migrations_of(self.hooks))
         await self.settings.refresh(self.db)
         if self.roles:
             self._start_log()
         self.limits: Limits = limits_of(self.settings)
         self.volumes = await Volumes.open(self.db, self.settings)
-        parts.push_async_callback(self.volumes.close)
+        parts.push_async_callback(self._close, "volumes", self.volumes.close)
         self.audit = AuditTrail(self.db)
-        parts.push_async_callback(self.audit.close)
+        parts.push_async_callback(self._close, "audit trail", self.audit.close)
         self.ingest = Ingest(self)
-        parts.push_async_callback(self.ingest.close)
+        parts.push_async_callback(self._close, "ingest", self.ingest.close)
         self.accounts = Accounts(self.db, self.settings)
         await self.accounts.prepare()
         self.peers = Peers(self.db, self.settings, self.audit)
         await self.peers.refresh()
         self.jobs = Jobs(self.db)
         if self.roles:
+            parts.enter_context(breaches.kept(self.data_dir, self.hooks.watches()))
             await self._follow_changes()
+
+    async def _close(self, name: str, close: Callable[[], Awaitable[None]]) -> None:
+        """Close a part. What a hanging database keeps from closing was not acknowledged to anybody, and is left as it is."""
+        now = time.monotonic()
+        self._close_until = self._close_until or now + CLOSE_WITHIN_S
+        try:
+            async with asyncio.timeout(max(self._close_until - now, CLOSE_LATE_S)):
+                await close()
+        except TimeoutError:
+            log.error("the %s did not close in time", name)
+        except DatabaseUnavailable as error:
+            log.error("the %s could not be closed in order: %s", name, error)
 
     def _start_log(self) -> None:
         folder = self.data_dir / "logs" if self.settings["log_file"] else None

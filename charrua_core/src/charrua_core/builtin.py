@@ -54,9 +54,9 @@ def job_types(app: App) -> Sequence[JobType]:
 @hookimpl
 def cli_commands() -> Sequence[click.Command]:
     """Give core's commands."""
-    from charrua_core.cli.commands import COMMANDS
+    from charrua_core.cli.commands import OWN, own
 
-    return COMMANDS
+    return [own(name) for name in OWN]
 
 
 @hookimpl

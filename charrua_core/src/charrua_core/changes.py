@@ -120,6 +120,7 @@ class Follower:
         stop_listening = await self._db.listen(CHANNEL, lambda _: self._wake.set())
         try:
             while True:
+                self._wake.clear()  # where another process follows, a wake is answered by one look at the lock
                 await self._follow_while_held()
                 await self._sleep()
         finally:
@@ -214,7 +215,9 @@ class Follower:
 
     async def _sleep(self) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), POLL_S)
+            # Not `wait_for`: in Python 3.11 it forgets that it was cancelled when what it waits for comes at that moment.
+            async with asyncio.timeout(POLL_S):
+                await self._wake.wait()
 
 
 async def follower_states(db: Database) -> list[FollowerState]:

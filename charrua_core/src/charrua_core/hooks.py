@@ -7,7 +7,6 @@ runs on the loop and plain `def` in a worker thread. Plugins are called in the o
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import inspect
 import logging
@@ -20,7 +19,9 @@ from typing import Any, TypeVar
 import pluggy
 
 from charrua_core import hookspecs
+from charrua_core.budgets import Watch
 from charrua_core.errors import PluginFailed
+from charrua_core.implementation import FAILURES, Implementation
 from charrua_core.types import Refuse
 
 T = TypeVar("T")
@@ -42,38 +43,6 @@ IN_LINE = frozenset(
         "on_query",
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Implementation:
-    """One plugin's function for one hook."""
-
-    plugin: str
-    hook: str
-    function: Callable[..., Any]
-    arguments: tuple[str, ...]
-
-    def call(self, given: dict[str, Any]) -> Any:
-        """Call it in this thread with those of the arguments that it takes; PluginFailed names the plugin."""
-        try:
-            return self.function(*[given[name] for name in self.arguments])
-        except Exception as error:
-            raise self.failed(error) from error
-
-    async def call_async(self, given: dict[str, Any]) -> Any:
-        """Call it on the loop, or in a worker thread if it is a plain function; PluginFailed names the plugin."""
-        values = [given[name] for name in self.arguments]
-        try:
-            if inspect.iscoroutinefunction(self.function):
-                return await self.function(*values)
-            return await asyncio.to_thread(self.function, *values)
-        except Exception as error:
-            raise self.failed(error) from error
-
-    def failed(self, error: object) -> PluginFailed:
-        """Give the error that names the plugin and the hook."""
-        kind = f"{type(error).__name__}: " if isinstance(error, Exception) else ""
-        return PluginFailed(f"plugin {self.plugin}, hook {self.hook}: {kind}{error}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +111,15 @@ class Hooks:
     def _collect(self, hook: str) -> tuple[Implementation, ...]:
         # pluggy keeps them in reverse: the last registered is called first, hence the reversed order of loading.
         found = reversed(getattr(self._manager.hook, hook).get_hookimpls())
-        implementations = tuple(Implementation(i.plugin_name, hook, i.function, tuple(i.argnames)) for i in found)
+        implementations = tuple(Implementation.of(hook, i) for i in found)
         for one in implementations:
             if hook in IN_LINE and inspect.iscoroutinefunction(one.function):
                 raise one.failed("it is called in line and cannot be async def")
         return implementations
+
+    def watches(self) -> list[Watch]:
+        """Give what the plugins' calls took, by plugin and hook."""
+        return [one.watch for found in self._implementations.values() for one in found if one.plugin != CORE]
 
     def implementations(self, name: str) -> tuple[Implementation, ...]:
         """Give the implementations of a hook in the order in which they are called."""
@@ -167,14 +140,14 @@ class Hooks:
         """Give the results of all implementations in one flat list; a failure propagates as PluginFailed."""
         gathered: list[Any] = []
         for one in self._implementations[name]:
-            gathered += _listed(one, one.call(given))
+            gathered += one.listed(one.call(given))
         return gathered
 
     def gather_of(self, kind: type[T], name: str, **given: Any) -> list[T]:
         """Give what `gather` gives, where each result must be of this kind; PluginFailed names the plugin otherwise."""
         gathered: list[T] = []
         for one in self._implementations[name]:
-            for result in _listed(one, one.call(given)):
+            for result in one.listed(one.call(given)):
                 if not isinstance(result, kind):
                     raise one.failed(f"it gave {type(result).__name__} among what must be {kind.__name__}")
                 gathered.append(result)
@@ -183,22 +156,14 @@ class Hooks:
     def gather_by_plugin(self, name: str, **given: Any) -> list[tuple[str, Any]]:
         """Give what `gather` gives, each result with the name of its plugin."""
         found = self._implementations[name]
-        return [(one.plugin, result) for one in found for result in _listed(one, one.call(given))]
-
-    def ask(self, name: str, **given: Any) -> Any:
-        """Give the first result that is not None, None if there is none; a failure propagates as PluginFailed."""
-        for one in self._implementations[name]:
-            answer = one.call(given)
-            if answer is not None:
-                return answer
-        return None
+        return [(one.plugin, result) for one in found for result in one.listed(one.call(given))]
 
     def judge(self, name: str, **given: Any) -> Refuse | None:
         """Give the first refusal, None if nobody refuses. A failing implementation refuses with 0x0110."""
         for one in self._implementations[name]:
             try:
-                verdict = one.function(*[given[argument] for argument in one.arguments])
-            except Exception as error:
+                verdict = one.run(given)
+            except FAILURES as error:
                 return _refused(one, error)
             if verdict is not None:
                 return verdict if isinstance(verdict, Refuse) else _refused(one, _wrong_type(verdict))
@@ -212,8 +177,8 @@ class Hooks:
         kind = type(given[revised])
         for one in self._implementations[name]:
             try:
-                verdict = one.function(*[given[argument] for argument in one.arguments])
-            except Exception as error:
+                verdict = one.run(given)
+            except FAILURES as error:
                 return _refused(one, error)
             if isinstance(verdict, Refuse):
                 return verdict
@@ -228,15 +193,15 @@ class Hooks:
         """Like `gather`, for a hook that is not in line: one implementation after another."""
         gathered: list[Any] = []
         for one in self._implementations[name]:
-            gathered += _listed(one, await one.call_async(given))
+            gathered += one.listed(await one.call_async(given))
         return gathered
 
     async def ask_async(self, name: str, **given: Any) -> Any:
-        """Like `ask`, for a hook that is not in line."""
+        """Give the first result that is not None, None if there is none; a failure propagates as PluginFailed."""
         for one in self._implementations[name]:
             answer = await one.call_async(given)
             if answer is not None:
-                return answer
+                return one.checked(answer)
         return None
 
 
@@ -254,18 +219,10 @@ def hook_names() -> list[str]:
     return [name for name, found in vars(hookspecs).items() if hasattr(found, f"{GROUP}_spec")]
 
 
-def _listed(one: Implementation, result: Any) -> Iterable[Any]:
-    if result is None:
-        return ()
-    if isinstance(result, str | bytes) or not isinstance(result, Iterable):
-        raise one.failed(f"it gave {type(result).__name__} where a list is asked for")
-    return result
-
-
 def _wrong_type(verdict: object) -> TypeError:
     return TypeError(f"it gave {type(verdict).__name__}")
 
 
-def _refused(one: Implementation, error: Exception) -> Refuse:
+def _refused(one: Implementation, error: BaseException) -> Refuse:
     log.error("%s", one.failed(error), exc_info=error, extra={"plugin": one.plugin, "hook": one.hook})
     return Refuse(f"plugin {one.plugin} failed", dimse_status=0x0110, http_status=500)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
 
-from charrua_core.archive import edit, index_store, remove
+from charrua_core.archive import edit, index_patience, index_store, remove
 from charrua_core.archive.dump import dump
 from charrua_core.archive.edit_values import from_keywords
 from charrua_core.archive.index_patience import doubted_transaction, patiently
@@ -34,6 +35,21 @@ def attempts(*errors):
 async def test_a_later_failure_does_not_say_what_became_of_an_earlier_commit(certain):
     with pytest.raises(CommitUnknown):
         await patiently(attempts(asyncpg.ConnectionDoesNotExistError(), certain))
+
+
+async def test_a_transaction_that_takes_long_is_waited_for_but_not_for_ever(monkeypatch):
+    monkeypatch.setattr(index_patience, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(index_patience, "ANSWER_S", 0.5)
+    assert await patiently(lambda: asyncio.sleep(0.3, "committed")) == "committed"
+    with pytest.raises(CommitUnknown):
+        await patiently(lambda: asyncio.sleep(3))
+
+
+async def test_a_database_that_is_away_is_not_waited_for_as_long(monkeypatch):
+    monkeypatch.setattr(index_patience, "PATIENCE_S", 0.1)
+    async with asyncio.timeout(5):
+        with pytest.raises(DatabaseUnavailable):
+            await patiently(attempts(*[DatabaseUnavailable()] * 9))
 
 
 async def test_an_object_that_is_not_indexed_for_certain_leaves_no_file(intake, monkeypatch):

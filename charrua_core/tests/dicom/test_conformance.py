@@ -6,10 +6,12 @@ import re
 from dataclasses import replace
 
 import pytest
+from pynetdicom import sop_class
 
+from charrua_core.archive.derived import WITHOUT_PATIENT
 from charrua_core.dicom import Limits
 from charrua_core.dicom.conformance import conformance_statement
-from charrua_core.dicom.storage_classes import STORAGE_SOP_CLASSES
+from charrua_core.dicom.storage_classes import STORAGE_SOP_CLASSES, name_of
 
 
 @pytest.fixture
@@ -44,3 +46,23 @@ def test_the_storage_classes_stand_in_one_table_with_names_and_nothing_else(stat
     assert len(names) > 150
     assert [name for name in names if "Storage" not in name] == []
     assert not re.search("FIND|MOVE|GET|Repository|Hardcopy|Stored Print", table)
+
+
+def test_every_storage_class_that_others_know_is_among_ours_with_its_name():
+    theirs = set(sop_class._STORAGE_CLASSES.values())
+    assert theirs <= STORAGE_SOP_CLASSES
+    assert [uid for uid in theirs if not name_of(uid)] == []
+
+
+def test_the_classes_without_a_patient_are_those_that_others_know():
+    groups = (
+        sop_class._NON_PATIENT_OBJECT_CLASSES,
+        sop_class._HANGING_PROTOCOL_CLASSES,
+        sop_class._COLOR_PALETTE_CLASSES,
+        sop_class._IMPLANT_TEMPLATE_CLASSES,
+        sop_class._DEFINED_PROCEDURE_CLASSES,
+        sop_class._PROTOCOL_APPROVAL_CLASSES,
+        sop_class._INVENTORY_CLASSES,
+    )
+    theirs = {uid for group in groups for keyword, uid in group.items() if keyword.endswith("Storage")}
+    assert theirs == WITHOUT_PATIENT

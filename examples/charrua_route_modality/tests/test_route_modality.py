@@ -14,12 +14,12 @@ async def test_an_object_goes_to_the_workstation_of_its_modality(
     archive: Archive, modality: Modality, workstation: Workstation
 ) -> None:
     thorax = a_study(images=2, Modality="CT")
-    await modality.store(thorax, a_study(Modality="PT"))
+    await modality.give(thorax, a_study(Modality="PT"))
     await archive.settled()
     assert {one.sop_instance_uid for one in workstation.received} == {image.SOPInstanceUID for image in thorax}
 
 
 async def test_nothing_is_sent_without_a_route(archive: Archive, modality: Modality, workstation: Workstation) -> None:
-    await modality.store(a_study(Modality="CT"))
+    await modality.give(a_study(Modality="CT"))
     await archive.settled()
     assert workstation.received == []

@@ -12,6 +12,7 @@ from charrua_core.dicom import ContextNotAccepted, ProposedContext, associate
 from charrua_core.dicom.storage_classes import STORAGE_SOP_CLASSES
 from charrua_core.testing.devices import Modality, received_of
 from charrua_core.testing.objects import an_object
+from charrua_core.testing.waiting import until
 from charrua_core.types import Peer
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -97,7 +98,7 @@ async def test_an_unknown_transfer_syntax_is_stored_by_default(archive):
 @pytest.mark.settings(unknown_sop_classes=False)
 async def test_unknown_sop_classes_are_not_taken_where_the_site_wants_it(modality):
     with pytest.raises(ContextNotAccepted):
-        await modality.store(an_object(SOPClassUID="1.2.3.4.5.6"))
+        await modality.give(an_object(SOPClassUID="1.2.3.4.5.6"))
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -124,7 +125,7 @@ async def test_every_storage_sop_class_is_taken_and_no_other_service(archive):
 
 async def test_the_audit_trail_tells_what_an_association_brought(archive, modality):
     image = an_object()
-    await modality.store(image, image)
+    await modality.give(image, image)
     [begun] = await trail(archive, "110102")
     [ended] = await trail(archive, "110104")
     assert begun["study_uids"] == ended["study_uids"] == [image.StudyInstanceUID]
@@ -141,3 +142,18 @@ async def test_many_modalities_at_once_lose_nothing(archive):
     connection = await asyncpg.connect(archive.environment["CHARRUA_DATABASE_URL"])
     assert await connection.fetchval("SELECT count(*) FROM core.instance") == 50
     await connection.close()
+
+
+async def test_a_peer_that_is_changed_by_a_command_is_treated_as_it_is_now(archive, modality):
+    async def known_by_what_it_may(*permissions):
+        await archive.run("peer", "add", modality.aet, "127.0.0.1", "104", "--may", ",".join(permissions))
+
+    image = an_object()
+    await known_by_what_it_may("echo")
+    assert await modality.store(image) == [0x0124]
+    await known_by_what_it_may("echo", "store")
+
+    async def is_taken():
+        return await modality.store(image) == [0x0000]
+
+    await until(is_taken)

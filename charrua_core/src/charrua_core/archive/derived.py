@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from pynetdicom import sop_class
-
 STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, SOP_INSTANCE_UID = "0020000D", "0020000E", "00080018"
 
 # Issuer and Patient ID, name; what tells one examination from another; modality, number and description of a series.
@@ -19,19 +17,19 @@ _STUDY = ("00080020", "00080030", "00080050", "00200010")
 _SERIES = ("00080060", "00200011", "0008103E")
 
 WITHOUT_PATIENT = frozenset(
-    uid
-    for group in (
-        sop_class._NON_PATIENT_OBJECT_CLASSES,
-        sop_class._HANGING_PROTOCOL_CLASSES,
-        sop_class._COLOR_PALETTE_CLASSES,
-        sop_class._IMPLANT_TEMPLATE_CLASSES,
-        sop_class._DEFINED_PROCEDURE_CLASSES,
-        sop_class._PROTOCOL_APPROVAL_CLASSES,
-        sop_class._INVENTORY_CLASSES,
-    )
-    for uid in group.values()
+    {
+        "1.2.840.10008.5.1.4.38.1",  # Hanging Protocol Storage
+        "1.2.840.10008.5.1.4.39.1",  # Color Palette Storage
+        "1.2.840.10008.5.1.4.43.1",  # Generic Implant Template Storage
+        "1.2.840.10008.5.1.4.44.1",  # Implant Assembly Template Storage
+        "1.2.840.10008.5.1.4.45.1",  # Implant Template Group Storage
+        "1.2.840.10008.5.1.4.1.1.200.1",  # CT Defined Procedure Protocol Storage
+        "1.2.840.10008.5.1.4.1.1.200.3",  # Protocol Approval Storage
+        "1.2.840.10008.5.1.4.1.1.200.7",  # XA Defined Procedure Protocol Storage
+        "1.2.840.10008.5.1.4.1.1.201.1",  # Inventory Storage
+    }
 )
-"""The SOP classes of composite objects that have no patient, study or series."""
+"""The SOP classes of composite objects that have no patient, study or series (PS3.4 GG.3)."""
 
 
 def derived_uids(facts: Mapping[str, str]) -> dict[str, str]:

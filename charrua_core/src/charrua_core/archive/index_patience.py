@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 8.0
 """How long a sender waits for a database that is away before it is told to try later."""
+ANSWER_S = 25.0
+"""How long it waits for a transaction that is under way: one that takes long, on a disk or a machine that is overloaded or was
+paused, is still better than an answer that says nothing. Modalities wait 30 seconds and more.
+"""
 _PAUSE_S = 0.2
 
 T = TypeVar("T")
@@ -28,15 +32,15 @@ T = TypeVar("T")
 async def patiently(attempt: Callable[[], Awaitable[T]], lose: Callable[[], None] = lambda: None) -> T:
     """Try until it is committed, as long as it collides with others or the database is away, for `PATIENCE_S` at most.
 
-    Then raises DatabaseUnavailable when nothing can have been committed, else CommitUnknown. `lose` is called when the
-    connection is not to be used again.
+    Then raises DatabaseUnavailable when nothing can have been committed, else CommitUnknown, as for a try that has not ended
+    after `ANSWER_S`. `lose` is called when the connection is not to be used again.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PATIENCE_S
     doubtful = False
     while True:
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout(ANSWER_S):
                 return await attempt()
         except TimeoutError as error:
             lose()

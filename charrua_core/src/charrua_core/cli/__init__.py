@@ -8,6 +8,7 @@ from collections.abc import MutableMapping, Sequence
 
 import click
 
+from charrua_core.cli.commands import OWN, own
 from charrua_core.errors import CharruaError
 from charrua_core.services.start import Start
 
@@ -15,15 +16,15 @@ __all__ = ["Charrua", "main"]
 
 
 class Charrua(click.Group):
-    """The group of all commands; the plugins are loaded when the first of them is asked for."""
+    """The group of all commands; plugins are loaded for what is none of core's own."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands of core and of all plugins."""
         return sorted(self._all(ctx))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Give the command of this name."""
-        return self._all(ctx).get(cmd_name)
+        """Give the command of this name; core's own without a look at the others."""
+        return own(cmd_name) if cmd_name in OWN else self._all(ctx).get(cmd_name)
 
     def _all(self, ctx: click.Context) -> MutableMapping[str, click.Command]:
         # Core's come last in the order of hooks, so that no plugin takes the place of one of them.

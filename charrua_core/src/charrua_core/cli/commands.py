@@ -1,33 +1,34 @@
-"""All of core's commands."""
+"""Core's commands, each imported when it is asked for: `charrua serve` must not wait for what the others need."""
 
 from __future__ import annotations
 
+import importlib
+
 import click
 
-from charrua_core.cli.archive import archive
-from charrua_core.cli.database import database
-from charrua_core.cli.documents import conformance, hooks, show_help
-from charrua_core.cli.peers import peer
-from charrua_core.cli.people import token, user
-from charrua_core.cli.plugin import plugin
-from charrua_core.cli.server import plugins, restart, serve, settled, status, version
-from charrua_core.cli.settings import settings
+OWN = {
+    "archive": "charrua_core.cli.archive:archive",
+    "conformance": "charrua_core.cli.documents:conformance",
+    "database": "charrua_core.cli.database:database",
+    "help": "charrua_core.cli.documents:show_help",
+    "hooks": "charrua_core.cli.documents:hooks",
+    "peer": "charrua_core.cli.peers:peer",
+    "plugin": "charrua_core.cli.plugin:plugin",
+    "plugins": "charrua_core.cli.server:plugins",
+    "restart": "charrua_core.cli.server:restart",
+    "serve": "charrua_core.cli.server:serve",
+    "settings": "charrua_core.cli.settings:settings",
+    "settled": "charrua_core.cli.server:settled",
+    "status": "charrua_core.cli.server:status",
+    "token": "charrua_core.cli.people:token",
+    "user": "charrua_core.cli.people:user",
+    "version": "charrua_core.cli.server:version",
+}
+"""Name of the command → where it is."""
 
-COMMANDS: list[click.Command] = [
-    archive,
-    conformance,
-    database,
-    hooks,
-    peer,
-    plugin,
-    plugins,
-    restart,
-    serve,
-    settings,
-    settled,
-    show_help,
-    status,
-    token,
-    user,
-    version,
-]
+
+def own(name: str) -> click.Command:
+    """Give one of them."""
+    module, _, attribute = OWN[name].partition(":")
+    command: click.Command = getattr(importlib.import_module(module), attribute)
+    return command

@@ -11,12 +11,13 @@ import click
 
 from charrua_core import hookspecs
 from charrua_core.app import App
+from charrua_core.budgets import BUDGETS
 from charrua_core.cli.running import start_of, table
 from charrua_core.dicom import ServiceClass
 from charrua_core.dicom.configured import limits_of
 from charrua_core.dicom.conformance import conformance_statement
 from charrua_core.hooks import IN_LINE, Hooks, hook_names
-from charrua_core.services.serve import run
+from charrua_core.services.loop import run
 
 _WIDTH = 100  # characters of a line of help in the reference
 
@@ -43,7 +44,14 @@ def _section(name: str) -> str:
     arguments = ", ".join(str(parameter) for parameter in inspect.signature(function).parameters.values())
     signature = f"{name}({arguments.replace(chr(39), '')}) -> {inspect.signature(function).return_annotation}"
     how = "Called in line." if name in IN_LINE else "`async def` runs on the loop, plain `def` in a worker thread."
+    how += f" {_limit(name)}" if name in BUDGETS else ""
     return f"## `{name}`\n\n```python\n{signature}\n```\n\n{prose.strip()}\n\n{how}\n\n```python\n{code}\n```\n"
+
+
+def _limit(name: str) -> str:
+    budget = BUDGETS[name]
+    late = "an error in the log" if name in IN_LINE else "a failure, and the call is left to itself"
+    return f"More than {budget.soft_s:g} s are told by `charrua plugins`, more than {budget.hard_s:g} s are {late}."
 
 
 @click.command()

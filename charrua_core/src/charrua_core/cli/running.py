@@ -5,14 +5,16 @@ from __future__ import annotations
 import functools
 import getpass
 from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import click
 
 from charrua_core import logs
-from charrua_core.app import App
-from charrua_core.services.serve import run
+from charrua_core.services.loop import run
 from charrua_core.services.start import Start
+
+if TYPE_CHECKING:
+    from charrua_core.app import App
 
 P = ParamSpec("P")
 
@@ -38,6 +40,8 @@ def with_app(function: Callable[Concatenate[App, P], Coroutine[Any, Any, None]])
         start = start_of()
 
         async def work() -> None:
+            from charrua_core.app import App
+
             async with App.opened(start) as app:
                 await function(app, *args, **kwargs)
 

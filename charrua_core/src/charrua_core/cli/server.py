@@ -6,15 +6,17 @@ import os
 import signal
 import sys
 from importlib.metadata import version as version_of
+from typing import TYPE_CHECKING
 
 import click
 
 from charrua_core import logs
-from charrua_core.app import App
-from charrua_core.changes import set_aside
 from charrua_core.cli.running import start_of, table, with_app
+from charrua_core.services.ahead import serve_forever
 from charrua_core.services.lock import ServerLock
-from charrua_core.services.serve import serve_forever
+
+if TYPE_CHECKING:
+    from charrua_core.app import App
 
 
 @click.command()
@@ -53,14 +55,15 @@ async def status(app: App) -> None:
     """Tell what works; status 1 if something does not."""
     from charrua_core.services.health import health_of, listener_answers
 
-    pid = ServerLock(app.settings["data_dir"]).holder()
+    lock = ServerLock(app.settings["data_dir"])
+    pid = lock.holder()
     click.echo(f"server    {f'runs, process {pid}' if pid else 'does not run'}")
     findings = await health_of(app)
     if pid:
         findings.append(await listener_answers(app))
     for name, works, sentence in findings:
         click.echo(f"{name:<9} {'ok' if works else 'FAILS'}: {sentence}")
-    for name in app.settings.pending():
+    for name in await app.settings.changed_since(app.db, lock.since()) if pid else ():
         click.echo(f"setting   {name} waits for a restart")
     if not all(works for _, works, _ in findings):
         sys.exit(1)
@@ -69,7 +72,9 @@ async def status(app: App) -> None:
 @click.command()
 @with_app
 async def plugins(app: App) -> None:
-    """List the plugins, the hooks that each implements, and what was set aside because it failed."""
+    """List the plugins, the hooks of each, what was set aside because it failed, and what takes too long."""
+    from charrua_core.changes import set_aside
+    from charrua_core.services.breaches import breaches
     from charrua_core.services.health import lag_of_followers
 
     lags = await lag_of_followers(app)
@@ -80,7 +85,13 @@ async def plugins(app: App) -> None:
         click.echo("\nSet aside (charrua plugin again NAME tells them once more):")
         table([(one.follower, one.seq, f"{one.at:%Y-%m-%d %H:%M:%S}", one.error) for one in failed], *_SET_ASIDE)
 
+    slow = breaches(app.data_dir)
+    if slow:
+        click.echo("\nTook too long since the server has started:")
+        table([(one.plugin, one.hook, one.slow, one.late, one.longest_s) for one in slow], *_SLOW)
 
+
+_SLOW = ("NAME", "HOOK", "CALLS", "FAR TOO LONG", "LONGEST (S)")
 _SET_ASIDE = ("NAME", "CHANGE", "AT (UTC)", "WHY")
 
 

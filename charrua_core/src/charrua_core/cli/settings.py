@@ -13,7 +13,7 @@ from charrua_core import logs
 from charrua_core.app import App, change_setting, migrations_of
 from charrua_core.cli.running import operator, start_of, table, with_app
 from charrua_core.db import Database
-from charrua_core.services.serve import run
+from charrua_core.services.loop import run
 from charrua_core.settings import Setting
 
 

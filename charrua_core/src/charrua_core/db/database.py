@@ -14,10 +14,11 @@ import orjson
 from sqlalchemy import event, exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from charrua_core.db.embedded import EmbeddedServer
+from charrua_core.db import lineages
 from charrua_core.db.failures import connection_lost
 from charrua_core.db.session import Callback, Held, Session
 from charrua_core.errors import DatabaseUnavailable
+from charrua_core.postgresql import EmbeddedServer
 from charrua_core.settings import Setting
 
 DATABASE = "charrua"
@@ -88,7 +89,7 @@ class Database:
         """
         url, server = settings["database_url"], None
         if not url:
-            server = EmbeddedServer(Path(settings["data_dir"], "postgresql"))
+            server = EmbeddedServer.of(Path(settings["data_dir"]))
             await server.join()
             url = server.url(DATABASE)
         database = cls(url, settings, server)
@@ -179,10 +180,14 @@ class Database:
 
     async def upgrade(self, packages: Iterable[str]) -> None:
         """Bring the schema of each migrations package to its newest version; raises SchemaTooNew, having changed nothing."""
-        from charrua_core.db.migrate import upgrade
+        async with self.driver(reading=True) as connection:
+            behind = [package for package in packages if not await lineages.is_newest(connection, package)]
+        if behind:
+            # Only here: alembic takes longer to import than PostgreSQL to start, and most starts need none of it.
+            from charrua_core.db.migrate import upgrade
 
-        async with self._writer.begin() as connection:
-            await connection.run_sync(upgrade, list(packages))
+            async with self._writer.begin() as connection:
+                await connection.run_sync(upgrade, behind)
 
     def _engine(self, size: int, settings: dict[str, str] | None = None, **options: Any) -> AsyncEngine:
         engine = create_async_engine(

@@ -17,6 +17,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.schema import CreateSchema
 
+from charrua_core.db import lineages
 from charrua_core.db.session import lock_key
 from charrua_core.errors import SchemaTooNew
 
@@ -38,10 +39,10 @@ def lineage(connection: Connection, package: str) -> Config:
     config.set_main_option("script_location", _escaped(Path(__file__).with_name("lineage")))
     config.set_main_option("path_separator", "newline")
     config.set_main_option("file_template", "%%(rev)s")
-    config.set_main_option("version_locations", _escaped(Path(migrations.__path__[0], "versions")))
+    config.set_main_option("version_locations", _escaped(lineages.versions_of(migrations)))
     config.attributes.update(
         connection=connection,
-        schema=getattr(migrations, "SCHEMA", package.split(".")[-2]),
+        schema=lineages.schema_of(migrations),
         metadata=getattr(migrations, "METADATA", None),
     )
     return config

@@ -75,7 +75,9 @@ class Worker:
             self._wake.clear()
             if not await self._patiently(self._take):
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL_S)
+                    # Not `wait_for`: in Python 3.11 it forgets that it was cancelled when a wake comes at that moment.
+                    async with asyncio.timeout(POLL_S):
+                        await self._wake.wait()
 
     # -- taking ----------------------------------------------------------------------------------------------------------
     async def _take(self) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrua_core import sending
 from charrua_core.changes import Change, Follower
-from charrua_core.hooks import Implementation
+from charrua_core.implementation import Implementation
 from charrua_core.jobs import JobType, Worker
 from charrua_core.services.listener import DicomListener
 from charrua_core.services.service import Background, Service

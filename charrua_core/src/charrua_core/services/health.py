@@ -14,6 +14,7 @@ from sqlalchemy import text
 from charrua_core.changes import follower_states
 from charrua_core.dicom.configured import echo_peer
 from charrua_core.errors import CharruaError
+from charrua_core.services.breaches import breaches
 from charrua_core.types import Peer
 
 if TYPE_CHECKING:
@@ -30,16 +31,19 @@ async def health_of(app: App) -> list[Finding]:
     findings: list[Finding] = []
     for one in app.hooks.implementations("health"):
         try:
-            findings += await one.call_async({"app": app})
-        except CharruaError as error:
+            findings += [
+                (str(name), bool(works), str(said))
+                for name, works, said in one.listed(await one.call_async({"app": app}))
+            ]
+        except (CharruaError, ValueError) as error:
             log.exception("health cannot be told", extra={"plugin": one.plugin})
             findings.append((one.plugin, False, str(error)))
     return findings
 
 
 async def core_health(app: App) -> Sequence[Finding]:
-    """Tell of database, volumes, followers and jobs."""
-    return [await _database(app), *_volumes(app), *await _followers(app), await _jobs(app)]
+    """Tell of database, volumes, followers, jobs, and plugins that take too long."""
+    return [await _database(app), *_volumes(app), *await _followers(app), await _jobs(app), *_plugins(app)]
 
 
 async def _database(app: App) -> Finding:
@@ -81,6 +85,17 @@ async def _jobs(app: App) -> Finding:
         totals[state] += count
     told = ", ".join(f"{totals[state]} {state}" for state in ("due", "running", "dead") if totals[state])
     return "jobs", not totals["dead"], told or "nothing to do"
+
+
+def _plugins(app: App) -> list[Finding]:
+    return [
+        (
+            "plugin",
+            not one.late,
+            f"{one.plugin}: {one.hook} took too long {one.slow} times, {one.longest_s:.3g} s at most",
+        )
+        for one in breaches(app.data_dir)
+    ]
 
 
 async def lag_of_followers(app: App) -> dict[str, str]:

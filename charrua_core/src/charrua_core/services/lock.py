@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
-from charrua_core.db.locks import FileLock
 from charrua_core.errors import CharruaError
+from charrua_core.postgresql.locks import FileLock
 
 
 class ServerRuns(CharruaError):
@@ -38,6 +39,10 @@ class ServerLock:
             return int(self._number.read_text())
         except (OSError, ValueError):
             return None
+
+    def since(self) -> datetime:
+        """Give when the running server has started."""
+        return datetime.fromtimestamp(self._number.stat().st_mtime, UTC)
 
     def holder(self) -> int | None:
         """Give the process id of the running server, None if none runs."""

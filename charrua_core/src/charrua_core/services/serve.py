@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import logging
 import os
-import signal
-import sys
-from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from typing import Any
 
 from charrua_core.app import App
 from charrua_core.archive import journal, regenerate
 from charrua_core.audit import Event
 from charrua_core.errors import CharruaError, SettingInvalid
+from charrua_core.services import breaches
 from charrua_core.services.listener import bind_dicom
 from charrua_core.services.lock import ServerLock
+from charrua_core.services.loop import Stop
 from charrua_core.services.service import ALL_ROLES, Service, run_services
 from charrua_core.services.start import Start
 from charrua_core.services.workers import Workers
@@ -25,56 +21,12 @@ from charrua_core.types import Origin
 
 log = logging.getLogger(__name__)
 
-RESTART = "restart"
 SHARES_LISTENERS = os.name == "posix"
 """Whether a process can hand its listening sockets on to others here."""
 
 
 class IndexIncomplete(CharruaError):
     """The index is being built anew: run `charrua archive regenerate` to its end before serving."""
-
-
-GARBAGE_AFTER = 20_000
-"""Objects made before the youngest are looked through: with Python's 700, a tenth of the receiving time goes there."""
-
-
-def run(main: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    """Run on uvloop where it is installed."""
-    gc.freeze()
-    gc.set_threshold(GARBAGE_AFTER, 20, 50)
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(main())
-    return uvloop.run(main())
-
-
-class Stop:
-    """The wish to stop: SIGTERM and SIGINT stop, SIGHUP restarts."""
-
-    def __init__(self) -> None:
-        self._asked = asyncio.Event()
-        self.reason = ""
-        loop = asyncio.get_running_loop()
-        for name in ("SIGTERM", "SIGINT", "SIGHUP"):
-            if hasattr(signal, name):
-                reason = RESTART if name == "SIGHUP" else name
-                self._on(loop, getattr(signal, name), reason)
-
-    def _on(self, loop: asyncio.AbstractEventLoop, number: signal.Signals, reason: str) -> None:
-        try:
-            loop.add_signal_handler(number, self.ask, reason)
-        except NotImplementedError:  # the loop of Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(self.ask, reason))
-
-    def ask(self, reason: str) -> None:
-        """Stop, or restart; the first wish counts."""
-        self.reason = self.reason or reason
-        self._asked.set()
-
-    async def wait(self) -> None:
-        """Return when somebody asked."""
-        await self._asked.wait()
 
 
 async def serve(start: Start) -> str:
@@ -84,6 +36,7 @@ async def serve(start: Start) -> str:
         hooks = start.hooks()
         settings = start.settings(hooks)
         parts.enter_context(ServerLock(start.data_dir(settings)))
+        breaches.tidy(start.data_dir(settings))
         several = _several(settings["workers"])
         roles = ALL_ROLES - {"dicom"} if several else ALL_ROLES
         app = await parts.enter_async_context(App.opened(start, roles=roles))
@@ -116,10 +69,3 @@ async def _mend(app: App) -> None:
 
 def _with_workers(app: App) -> list[Service]:
     return [*app.services(), Workers(app, bind_dicom(app.settings))]
-
-
-def serve_forever(start: Start) -> None:
-    """Serve; after a wish to restart, become the same command anew, under the same process id."""
-    if run(lambda: serve(start)) == RESTART:
-        os.environ.update(start.environment())
-        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 -- our own command line

@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 Role = Literal["dicom", "web", "jobs", "followers"]
 ALL_ROLES: frozenset[Role] = frozenset({"dicom", "web", "jobs", "followers"})
 STOP_WITHIN = 20.0  # seconds that one service has to end what it is doing
+CANCEL_AGAIN_S = 2.0
 BACK_OFF = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # seconds before a failed background service starts again
 
 
@@ -47,10 +48,10 @@ class Background(Service):
         return ""
 
     async def stop(self) -> None:
-        """Cancel it."""
-        if self._task is not None:
+        """Cancel it, again and again: libraries exist in which one cancellation gets lost."""
+        while self._task is not None and not self._task.done():
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await asyncio.wait([self._task], timeout=CANCEL_AGAIN_S)
 
     async def _keep_running(self) -> None:
         failures = 0

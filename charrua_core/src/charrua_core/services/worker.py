@@ -8,7 +8,7 @@ import sys
 
 from charrua_core.app import App
 from charrua_core.errors import CharruaError
-from charrua_core.services.serve import Stop, run
+from charrua_core.services.loop import Stop, leave, nothing_left, run
 from charrua_core.services.service import run_services
 from charrua_core.services.sockets import from_variable
 from charrua_core.services.start import Start
@@ -27,6 +27,8 @@ async def work() -> None:
         print("ready", *told, flush=True)
         await stop.wait()
     watching.cancel()
+    if not await nothing_left():
+        leave(0)
 
 
 async def _watch(stop: Stop) -> None:

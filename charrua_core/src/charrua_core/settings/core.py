@@ -7,7 +7,7 @@ from pathlib import Path
 
 from charrua_core.settings.declaration import Setting
 
-_PLACES = [
+PLACES = [
     Setting(
         "data_dir",
         Path,
@@ -256,4 +256,4 @@ _PEOPLE = [
     ),
 ]
 
-SETTINGS = [*_PLACES, *_LOG, *_AE, *_TLS, *_LIMITS, *_PEOPLE]
+SETTINGS = [*PLACES, *_LOG, *_AE, *_TLS, *_LIMITS, *_PEOPLE]

@@ -1,17 +1,14 @@
-"""The settings' values in force in this process."""
+"""The settings' values in force in this process. SQLAlchemy is imported late: the values are needed before it."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, select
-from sqlalchemy.dialects.postgresql import insert
-
-from charrua_core import tables
 from charrua_core.errors import SettingInvalid
 from charrua_core.settings.declaration import Setting
 from charrua_core.settings.files import config_path, read_config
@@ -114,11 +111,26 @@ class Settings:
         """Name the settings whose new value takes effect at the next start."""
         return [name for name in self.declarations if self._values[name] != self.found(name)[0]]
 
+    async def changed_since(self, db: Database, moment: datetime) -> list[str]:
+        """Name the settings that were changed in the database since a process has started, and wait for its next start."""
+        from sqlalchemy import select
+
+        from charrua_core import tables
+
+        changed = select(tables.setting.c.name).where(tables.setting.c.changed_at > moment)
+        async with db.reading() as connection:
+            names = list(await connection.scalars(changed.order_by(tables.setting.c.name)))
+        return [name for name in names if name in self and self.declaration(name).effect != "now"]
+
     async def refresh(self, db: Database) -> None:
         """Read the database's values: all at the first call, then those whose effect is `now`.
 
         Raises SettingInvalid at the first call; later an impossible value is logged and the old one stays.
         """
+        from sqlalchemy import select
+
+        from charrua_core import tables
+
         async with db.reading() as connection:
             rows = (await connection.execute(select(tables.setting.c.name, tables.setting.c.value))).all()
         given = {name: value for name, value in rows if name in self.declarations}
@@ -138,11 +150,10 @@ class Settings:
 
         None takes the value out of the database again.
         """
+        from sqlalchemy import func, select
+
+        self.refuse_local(name)
         setting = self.declaration(name)
-        if setting.local:
-            raise SettingInvalid(
-                f"{name} is not kept in the database: set {setting.variable} or write it to charrua.toml"
-            )
         value = None if given is None else setting.parse(given, "you")
         await tx.execute(_statement(setting, value, changed_by))
         await tx.execute(select(func.pg_notify(CHANNEL, name)))
@@ -156,6 +167,11 @@ class Settings:
 
 
 def _statement(setting: Setting, value: Any, changed_by: str) -> Any:
+    from sqlalchemy import delete, func
+    from sqlalchemy.dialects.postgresql import insert
+
+    from charrua_core import tables
+
     if value is None:
         return delete(tables.setting).where(tables.setting.c.name == setting.name)
     row = {"value": setting.plain(value), "changed_by": changed_by, "changed_at": func.now()}

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from charrua_core.db.locks import FileLock
+from charrua_core.postgresql.locks import FileLock
 
 LOCK_TIMEOUT_S = 10.0
 

@@ -102,7 +102,7 @@ async def _prepare(url: str) -> None:
 @contextmanager
 def postgresql(folder: Path) -> Iterator[TestServer]:
     """Give the session's server, started in the folder where no URL is configured."""
-    from charrua_core.db import EmbeddedServer
+    from charrua_core.postgresql import EmbeddedServer
 
     configured = os.environ.get("CHARRUA_TEST_DATABASE_URL")
     if configured:

@@ -100,6 +100,12 @@ class Modality:
                 statuses.append(answer.status or 0)
         return statuses
 
+    async def give(self, *objects: Sendable | Sequence[Sendable]) -> None:
+        """Store them as `store` does; AssertionError unless each was taken: what follows in a story would only seem wrong."""
+        statuses = await self.store(*objects)
+        if any(statuses):
+            raise AssertionError(f"not all was stored: {' '.join(f'{status:04X}' for status in statuses)}")
+
     async def storescu(self, *paths: Path, options: Iterable[str] = ()) -> tuple[int, str]:
         """Send files by DCMTK's storescu; gives its exit status and what it said. FileNotFoundError without DCMTK."""
         called = ["-aet", self.aet, "-aec", self.archive.aet, self.archive.host, str(self.archive.port)]

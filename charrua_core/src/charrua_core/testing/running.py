@@ -8,11 +8,13 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
+from charrua_core.testing.preloaded import AVAILABLE, Forked, fork
 from charrua_core.types import Peer
 
 READY_WITHIN = 60.0
@@ -28,21 +30,27 @@ class Archive:
         self.environment = {**_outer(), **environment}
         self.log = log
         self.ready = ""
-        self.process: asyncio.subprocess.Process | None = None
+        self.process: asyncio.subprocess.Process | Forked | None = None
 
     # -- its life --------------------------------------------------------------------------------------------------------
-    async def start(self) -> float:
-        """Start it; return, with the seconds that it took, once it is ready. AssertionError shows its log otherwise."""
+    async def start(self, *, preloaded: bool = AVAILABLE) -> float:
+        """Start it; return, with the seconds that it took, once it is ready. AssertionError shows its log otherwise.
+
+        `preloaded` False starts a new interpreter, as an operator does.
+        """
         began = time.monotonic()
-        with self.log.open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "charrua_core.cli", "serve"),
-                env=self.environment,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-            )
+        with self.log.open("ab") as log, TemporaryFile() as nothing:
+            if preloaded:
+                self.process = await fork(["serve"], self.environment, stdin=nothing.fileno(), stderr=log.fileno())
+            else:
+                self.process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", "charrua_core.cli", "serve"),
+                    env=self.environment,
+                    stdin=nothing,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=log,
+                    start_new_session=True,
+                )
         assert self.process.stdout is not None  # noqa: S101 -- asked for above
         async with asyncio.timeout(READY_WITHIN):
             self.ready = (await self.process.stdout.readline()).decode().strip()
@@ -105,15 +113,8 @@ class Archive:
     # -- its commands ----------------------------------------------------------------------------------------------------
     async def charrua(self, *arguments: str, given: str = "") -> tuple[int, str, str]:
         """Run a command of `charrua` beside it; gives status, standard output, standard error."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "charrua_core.cli", *arguments),
-            env=self.environment,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await process.communicate(given.encode())
-        return process.returncode or 0, out.decode(), err.decode()
+        command = _forked if AVAILABLE else _executed
+        return await command(arguments, self.environment, given.encode())
 
     async def run(self, *arguments: str, given: str = "") -> str:
         """Run a command that must succeed; gives its standard output."""
@@ -132,6 +133,30 @@ class Archive:
 
         async with App.opened(Start(self.environment)) as app:
             await app.peers.add(peer, by="test")
+
+
+async def _forked(arguments: Sequence[str], env: Mapping[str, str], given: bytes) -> tuple[int, str, str]:
+    with TemporaryFile() as stdin, TemporaryFile() as stderr:
+        stdin.write(given)
+        stdin.seek(0)
+        process = await fork(arguments, env, stdin=stdin.fileno(), stderr=stderr.fileno())
+        assert process.stdout is not None  # noqa: S101 -- asked for above
+        out = await process.stdout.read()
+        status = await process.wait()
+        stderr.seek(0)
+        return status, out.decode(), stderr.read().decode()
+
+
+async def _executed(arguments: Sequence[str], env: Mapping[str, str], given: bytes) -> tuple[int, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "charrua_core.cli", *arguments),
+        env=dict(env),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate(given)
+    return process.returncode or 0, out.decode(), err.decode()
 
 
 def _outer() -> dict[str, str]:

@@ -19,12 +19,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import asyncpg
-
-from charrua_core.db import postmaster
-from charrua_core.db.locks import FileLock
-from charrua_core.db.postmaster import Postmaster
 from charrua_core.errors import DatabaseUnavailable
+from charrua_core.postgresql import postmaster
+from charrua_core.postgresql.locks import FileLock
+from charrua_core.postgresql.postmaster import Postmaster
 
 START_TIMEOUT_S = 300.0  # PostgreSQL may have to replay its log first
 STOP_TIMEOUT_S = 30.0
@@ -63,6 +61,11 @@ class EmbeddedServer:
         self._turn = asyncio.Lock()
         self._change = FileLock(self.folder.with_name(f"{folder.name}.lock"))
         self._users = FileLock(self.folder.with_name(f"{folder.name}.users"))
+
+    @classmethod
+    def of(cls, data_dir: Path) -> EmbeddedServer:
+        """Describe the one of a data folder."""
+        return cls(data_dir / "postgresql")
 
     async def join(self) -> None:
         """Use the server, and start or make it if need be.
@@ -156,6 +159,8 @@ class EmbeddedServer:
         found = Postmaster.read(self.folder)
         if found is None or found.status != "ready":
             return False
+        import asyncpg  # takes long, so not before there is somebody to talk to
+
         try:
             connection = await asyncpg.connect(found.url("postgres", self._password()), timeout=10)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
