@@ -17,6 +17,7 @@ from charrua_core.db import Database
 from charrua_core.dicom.configured import limits_of
 from charrua_core.errors import PluginFailed
 from charrua_core.hooks import Hooks
+from charrua_core.imaging import Imaging
 from charrua_core.jobs import Jobs
 from charrua_core.peers import Peers
 from charrua_core.services.service import Role, Service
@@ -80,6 +81,8 @@ class App:
         self.peers = Peers(self.db, self.settings, self.audit)
         await self.peers.refresh()
         self.jobs = Jobs(self.db)
+        self.imaging = Imaging(self.settings)
+        parts.push_async_callback(self.imaging.close)
         if self.roles:
             await self._follow_changes()
 
