@@ -28,9 +28,11 @@ _NUMBERS = {
     "number_of_frames": ("00280008", "NumberOfFrames"),
 }
 _PHOTOMETRIC = ("00280004", "PhotometricInterpretation")
+_PIXEL_DATA = ("7FE00010", "PixelData")
 _FLOATS = (("7FE00008", "FloatPixelData"), ("7FE00009", "DoubleFloatPixelData"))
 _MONOCHROME = frozenset({"MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"})
 YBR_FULL_422 = "YBR_FULL_422"
+_BIG_ENDIAN = "1.2.840.10008.1.2.2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class PixelFormat:
     planar_configuration: int = 0
     """0 colour by pixel, 1 colour by plane; what native frames go by."""
     number_of_frames: int = 1
+    pixel_data_vr: str = "OW"
+    """OB or OW; what bytes of big endian frames go by (PS3.5 A.3)."""
     is_float: bool = False
     """The pixels are in Float or Double Float Pixel Data: `bits_allocated` is 32 or 64, and nothing is signed or unused."""
 
@@ -87,17 +91,20 @@ class PixelFormat:
         values = {tag: _first(header.get(tag)) for tag, _ in [*_NUMBERS.values(), _PHOTOMETRIC]}
         numbers = {name: values[tag] for name, (tag, _) in _NUMBERS.items()}
         is_float = any(tag in header for tag, _ in _FLOATS)
-        return cls._of(transfer_syntax_uid, numbers, values[_PHOTOMETRIC[0]], is_float)
+        vr = header.get(_PIXEL_DATA[0], {}).get("vr", "OW")
+        return cls._of(transfer_syntax_uid, numbers, values[_PHOTOMETRIC[0]], vr, is_float=is_float)
 
     @classmethod
     def from_dataset(cls, dataset: Any, transfer_syntax_uid: str | None = None) -> Self:
         """Give the format of a pydicom Dataset, whose file meta information names the transfer syntax if you do not."""
         uid = transfer_syntax_uid or str(dataset.file_meta.TransferSyntaxUID)
         numbers = {name: dataset.get(keyword) for name, (_, keyword) in _NUMBERS.items()}
-        return cls._of(uid, numbers, dataset.get(_PHOTOMETRIC[1]), any(keyword in dataset for _, keyword in _FLOATS))
+        is_float = any(keyword in dataset for _, keyword in _FLOATS)
+        vr = dataset[_PIXEL_DATA[1]].VR if _PIXEL_DATA[1] in dataset else "OW"
+        return cls._of(uid, numbers, dataset.get(_PHOTOMETRIC[1]), vr, is_float=is_float)
 
     @classmethod
-    def _of(cls, uid: str, given: Mapping[str, Any], photometric: Any, is_float: bool) -> Self:
+    def _of(cls, uid: str, given: Mapping[str, Any], photometric: Any, vr: str, *, is_float: bool) -> Self:
         numbers = {name: _whole(name, value) for name, value in given.items() if value not in (None, "")}
         for name in ("rows", "columns", "bits_allocated"):
             if name not in numbers:
@@ -112,7 +119,7 @@ class PixelFormat:
         numbers["number_of_frames"] = numbers["number_of_frames"] or 1
         samples = numbers.setdefault("samples_per_pixel", 1)
         named = str(photometric or "").strip() or ("RGB" if samples == 3 else "MONOCHROME2")
-        return cls(uid, photometric_interpretation=named, is_float=is_float, **numbers)
+        return cls(uid, photometric_interpretation=named, pixel_data_vr=vr, is_float=is_float, **numbers)
 
     @property
     def is_signed(self) -> bool:
@@ -137,6 +144,12 @@ class PixelFormat:
     def decoded_bytes(self) -> int:
         """Bytes of a decoded frame."""
         return self.rows * self.columns * self.samples_per_pixel * max(8, self.bits_allocated) // 8
+
+    @property
+    def swaps_bytes(self) -> bool:
+        """Whether the bytes of a native frame are swapped in pairs: those of big endian words, of at most 8 bits a pixel."""
+        big = self.transfer_syntax_uid == _BIG_ENDIAN and self.pixel_data_vr != "OB"
+        return big and self.bits_allocated <= 8
 
     @property
     def native_bits(self) -> int:
@@ -165,6 +178,10 @@ def native_frame(pixel_format: PixelFormat, index: int) -> NativeFrame:
         raise IndexError(index)
     first = index * pixel_format.native_bits
     end = first + pixel_format.native_bits
+    if pixel_format.swaps_bytes:
+        if first % 16:
+            raise ImageInvalid("a frame of swapped bytes begins within a word")
+        end += -end % 16
     return NativeFrame(first // 8, -(-end // 8) - first // 8, first % 8)
 
 

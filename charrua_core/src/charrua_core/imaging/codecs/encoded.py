@@ -45,6 +45,7 @@ class _Takes:
 
     allocated: tuple[int, ...]
     most_stored: int = 64
+    least_stored: int = 1
     signed: bool = True
     colour: bool = True
     palette: bool = True
@@ -52,29 +53,34 @@ class _Takes:
     float: bool = False
 
 
+_FEWEST = 6
+"""Bits Stored of what lossy compression takes: pixels of fewer are labels or drawings."""
 _ANY = _Takes((1, 8, 16, 32, 64), float=True)
 _WORDS = _Takes((8, 16), 16)
-_NO_PALETTE = _Takes((8, 16), 16, palette=False)
+_NO_PALETTE = _Takes((8, 16), 16, _FEWEST, palette=False)
 _JPEG_XL = _Takes((8, 16), 16, ybr=False)
 _TAKES = {
     **dict.fromkeys(syntaxes.NATIVE, _ANY),
     syntaxes.DEFLATED_FRAMES: _ANY,
     syntaxes.RLE: _Takes((8, 16, 32, 64)),
-    syntaxes.JPEG_BASELINE: _Takes((8,), 8, signed=False, palette=False),
-    syntaxes.JPEG_EXTENDED: _Takes((16,), 12, signed=False, colour=False, palette=False),
+    syntaxes.JPEG_BASELINE: _Takes((8,), 8, _FEWEST, signed=False, palette=False),
+    syntaxes.JPEG_EXTENDED: _Takes((16,), 12, _FEWEST, signed=False, colour=False, palette=False),
     syntaxes.JPEG_LOSSLESS: _WORDS,
     syntaxes.JPEG_LOSSLESS_SV1: _WORDS,
     syntaxes.JPEG_LS: _WORDS,
-    syntaxes.JPEG_LS_NEAR: _Takes((8, 16), 16, signed=False, palette=False),
+    syntaxes.JPEG_LS_NEAR: _Takes((8, 16), 16, _FEWEST, signed=False, palette=False),
     syntaxes.JPEG_2000_LOSSLESS: _WORDS,
     syntaxes.JPEG_2000: _NO_PALETTE,
     syntaxes.HTJ2K_LOSSLESS: _WORDS,
     syntaxes.HTJ2K_LOSSLESS_RPCL: _WORDS,
     syntaxes.HTJ2K: _NO_PALETTE,
     syntaxes.JPEG_XL_LOSSLESS: _JPEG_XL,
-    syntaxes.JPEG_XL_RECOMPRESSION: _Takes((8,), 8, signed=False, palette=False),
-    syntaxes.JPEG_XL: replace(_JPEG_XL, signed=False, palette=False),
+    syntaxes.JPEG_XL_RECOMPRESSION: _Takes((8,), 8, _FEWEST, signed=False, palette=False),
+    syntaxes.JPEG_XL: replace(_JPEG_XL, least_stored=_FEWEST, signed=False, palette=False),
 }
+
+_PRECISION = {syntaxes.JPEG_BASELINE: 8, syntaxes.JPEG_XL_RECOMPRESSION: 8, syntaxes.JPEG_EXTENDED: 12}
+"""Bits Stored where the code stream has a precision of its own (PS3.5 8.2.1)."""
 
 
 def encoded_format(pixel_format: PixelFormat, transfer_syntax_uid: str) -> PixelFormat:
@@ -91,20 +97,37 @@ def encoded_format(pixel_format: PixelFormat, transfer_syntax_uid: str) -> Pixel
     photometric = pixel_format.photometric_interpretation
     if pixel_format.samples_per_pixel > 1:
         photometric = _COLOUR.get((transfer_syntax_uid, photometric), photometric)
+    bits_stored = _bits_stored(pixel_format, transfer_syntax_uid)
     return replace(
         pixel_format,
+        bits_stored=bits_stored,
         transfer_syntax_uid=transfer_syntax_uid,
         photometric_interpretation=photometric,
         planar_configuration=int(transfer_syntax_uid == syntaxes.RLE and pixel_format.samples_per_pixel > 1),
-        high_bit=pixel_format.bits_stored - 1,
+        high_bit=bits_stored - 1,
+        pixel_data_vr=_vr(pixel_format, transfer_syntax_uid),
     )
+
+
+def _bits_stored(pixel_format: PixelFormat, transfer_syntax_uid: str) -> int:
+    if transfer_syntax_uid == syntaxes.HTJ2K:
+        return pixel_format.bits_allocated  # OpenJPH codes the container, and what is lost may go past the old range
+    return _PRECISION.get(transfer_syntax_uid, pixel_format.bits_stored)
+
+
+def _vr(pixel_format: PixelFormat, transfer_syntax_uid: str) -> str:
+    """The VR of Pixel Data (PS3.5 A.1 to A.4)."""
+    words = pixel_format.bits_allocated > 8 or transfer_syntax_uid == syntaxes.IMPLICIT_LITTLE_ENDIAN
+    return "OW" if transfer_syntax_uid in syntaxes.NATIVE and words else "OB"
 
 
 def _objections(pixel_format: PixelFormat, takes: _Takes) -> dict[str, bool]:
     photometric, colour = pixel_format.photometric_interpretation, pixel_format.samples_per_pixel > 1
     return {
         f"{pixel_format.bits_allocated} bits allocated": pixel_format.bits_allocated not in takes.allocated,
-        f"{pixel_format.bits_stored} bits stored": pixel_format.bits_stored > takes.most_stored,
+        f"{pixel_format.bits_stored} bits stored": not (
+            takes.least_stored <= pixel_format.bits_stored <= takes.most_stored
+        ),
         "signed pixels": pixel_format.is_signed and not takes.signed,
         "colour": colour and not takes.colour,
         f"photometric interpretation {photometric}": colour

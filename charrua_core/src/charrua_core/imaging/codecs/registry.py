@@ -93,11 +93,11 @@ def install(codecs: Codecs) -> None:
     _installed = codecs
 
 
-def decode_frame(data: bytes, pixel_format: PixelFormat) -> Decoded:
+def decode_frame(data: bytes, pixel_format: PixelFormat, skipped_bits: int = 0) -> Decoded:
     """Decode one frame: samples of type `pixel_format.dtype` and shape (rows, columns), of colour (rows, columns, 3).
 
-    `data` is the whole code stream of an encapsulated frame, or the bytes of a native one as `native_frame` finds it,
-    skipped bits gone. The photometric interpretation that comes with the pixels is
+    `data` is the whole code stream of an encapsulated frame, or the bytes of a native one, which and how many skipped bits
+    `native_frame` says. The photometric interpretation that comes with the pixels is
     - MONOCHROME1, MONOCHROME2 and PALETTE COLOR as the object says: stored values, no table and no window applied;
     - RGB for what is stored as RGB, and for YBR_* in JPEG (.50, .51), JPEG 2000, HTJ2K and JPEG XL, whose decoders undo it;
     - YBR_FULL for YBR_FULL and YBR_FULL_422 in native, RLE, deflated, JPEG Lossless and JPEG-LS frames, with Cb and Cr of
@@ -108,6 +108,8 @@ def decode_frame(data: bytes, pixel_format: PixelFormat) -> Decoded:
     what the worker processes are for.
     """
     try:
+        if skipped_bits:
+            data = _aligned(data, skipped_bits)
         for codec in _codecs_for(pixel_format.transfer_syntax_uid, _installed.decoders, "decodes"):
             decoded: Decoded | None = codec.load()(data, pixel_format)
             if decoded is not None:
@@ -144,6 +146,10 @@ def _codecs_for(uid: str, codecs: dict[str, tuple[Codec, ...]], verb: str) -> tu
     if not (found := codecs.get(uid)):
         raise CodecUnavailable(f"nothing {verb} transfer syntax {uid}")
     return found
+
+
+def _aligned(data: bytes, skipped_bits: int) -> bytes:
+    return (int.from_bytes(data, "little") >> skipped_bits).to_bytes(len(data), "little")
 
 
 def _checked(decoded: Decoded, pixel_format: PixelFormat, codec: Codec) -> Decoded:
