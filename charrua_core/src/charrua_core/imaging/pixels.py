@@ -97,7 +97,7 @@ class PixelFormat:
     @classmethod
     def from_dataset(cls, dataset: Any, transfer_syntax_uid: str | None = None) -> Self:
         """Give the format of a pydicom Dataset, whose file meta information names the transfer syntax if you do not."""
-        uid = transfer_syntax_uid or str(dataset.file_meta.TransferSyntaxUID)
+        uid = transfer_syntax_uid or str(getattr(dataset, "file_meta", {}).get("TransferSyntaxUID", ""))
         numbers = {name: dataset.get(keyword) for name, (_, keyword) in _NUMBERS.items()}
         is_float = any(keyword in dataset for _, keyword in _FLOATS)
         vr = dataset[_PIXEL_DATA[1]].VR if _PIXEL_DATA[1] in dataset else "OW"

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from charrua_core import errors
 from charrua_core.db import Values
 from charrua_core.errors import FramePoisoned, ImagingBusy, ImagingCrashed, ImagingFailed, ImagingTimeout
-from charrua_core.imaging.codecs import CODECS, Codecs
+from charrua_core.imaging.codecs import Codecs
 from charrua_core.imaging.messages import Failure, Reply, Request, Setup
 from charrua_core.imaging.poison import MOST_DEATHS, Poison, frame_key
 from charrua_core.imaging.process import WorkerProcess
@@ -84,7 +84,7 @@ class Figures:
 class Imaging:
     """The pool. `codecs` are those that its processes use; `close` ends them."""
 
-    def __init__(self, settings: Values, codecs: Codecs = CODECS) -> None:
+    def __init__(self, settings: Values, codecs: Codecs) -> None:
         self.codecs = codecs
         self.figures = Figures()
         self._settings = settings

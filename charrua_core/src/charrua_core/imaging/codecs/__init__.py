@@ -7,11 +7,12 @@ loads no codec and no numpy.
 from __future__ import annotations
 
 from charrua_core.imaging.codecs.encoded import EncodeOptions, encoded_format
-from charrua_core.imaging.codecs.registry import CODECS, Codec, Codecs, decode_frame, encode_frame, install
+from charrua_core.imaging.codecs.registry import DECODERS, ENCODERS, Codec, Codecs, decode_frame, encode_frame, install
 from charrua_core.imaging.codecs.syntaxes import LOSSY, NATIVE
 
 __all__ = [
-    "CODECS",
+    "DECODERS",
+    "ENCODERS",
     "LOSSY",
     "NATIVE",
     "Codec",

@@ -81,10 +81,7 @@ ENCODERS = (
     Codec((syntaxes.HTJ2K_LOSSLESS, syntaxes.HTJ2K_LOSSLESS_RPCL, syntaxes.HTJ2K), f"{_HERE}.jpeg2000:encode_ht"),
     Codec(tuple(syntaxes.JPEG_XL_FAMILY), f"{_HERE}.jpegxl:encode"),
 )
-CODECS = Codecs.of(DECODERS, ENCODERS)
-"""Core's own."""
-
-_installed = CODECS
+_installed = Codecs.of(DECODERS, ENCODERS)
 
 
 def install(codecs: Codecs) -> None:
