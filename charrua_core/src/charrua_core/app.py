@@ -17,8 +17,8 @@ from charrua_core.db import Database
 from charrua_core.dicom.configured import limits_of
 from charrua_core.errors import PluginFailed
 from charrua_core.hooks import Hooks
-from charrua_core.imaging import Imaging
 from charrua_core.imaging.codecs import Codec, Codecs
+from charrua_core.imaging.workers import Imaging
 from charrua_core.jobs import Jobs
 from charrua_core.peers import Peers
 from charrua_core.services.service import Role, Service

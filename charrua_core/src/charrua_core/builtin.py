@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 @hookimpl
 def settings() -> Sequence[Setting]:
     """Declare core's own settings."""
-    from charrua_core import db, imaging, sending, storage
+    from charrua_core import db, sending, storage
     from charrua_core.archive import search
+    from charrua_core.imaging import workers
     from charrua_core.settings.core import SETTINGS
 
-    return [*SETTINGS, *db.SETTINGS, *storage.SETTINGS, *search.SETTINGS, *imaging.SETTINGS, *sending.SETTINGS]
+    return [*SETTINGS, *db.SETTINGS, *storage.SETTINGS, *search.SETTINGS, *workers.SETTINGS, *sending.SETTINGS]
 
 
 @hookimpl

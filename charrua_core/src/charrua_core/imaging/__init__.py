@@ -1,8 +1,10 @@
-"""Pixels: decoding, encoding and what is made of them, in killable worker processes. Importing this loads no codec."""
+"""Pixels: decoding, encoding and what is made of them, in worker processes that can be killed (`imaging.workers`).
+
+Importing this loads no codec, no numpy, and nothing that a worker process does not need.
+"""
 
 from __future__ import annotations
 
 from charrua_core.imaging.pixels import Decoded, NativeFrame, PixelFormat, native_frame
-from charrua_core.imaging.workers import SETTINGS, Imaging
 
-__all__ = ["SETTINGS", "Decoded", "Imaging", "NativeFrame", "PixelFormat", "native_frame"]
+__all__ = ["Decoded", "NativeFrame", "PixelFormat", "native_frame"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import struct
 import sys
 from contextlib import suppress
 from typing import Any, Self
@@ -16,6 +17,8 @@ _READY_WITHIN = 60.0  # seconds, on a machine that is busy
 _END_WITHIN = 2.0
 _LARGEST_CHUNK = 1 << 20
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+_KEPT = frozenset(["PATH", "HOME", "LANG", "TZ", "TMPDIR", "TMP", "TEMP", "SYSTEMROOT", "WINDIR"])
+_KEPT_PREFIXES = ("LC_", "LD_", "DYLD_", "PYTHON")
 
 
 class WorkerProcess:
@@ -61,7 +64,7 @@ class WorkerProcess:
         return self._process.returncode is None
 
     async def call(self, request: Request) -> Reply:
-        """Give what came of a call. Raises ImagingTimeout or ImagingCrashed, and then the process is dead."""
+        """Give what came of a call. Whatever it raises (ImagingTimeout, ImagingCrashed, ImagingFailed), the process is dead."""
         self.calls += 1
         try:
             async with asyncio.timeout(request.timeout_s):
@@ -69,7 +72,10 @@ class WorkerProcess:
         except TimeoutError as error:
             await self.kill()
             raise ImagingTimeout(f"not done within {request.timeout_s:g} s") from error
-        except (OSError, EOFError, wire.BadMessage) as error:
+        except wire.BadMessage as error:
+            await self.kill()
+            raise ImagingFailed(f"what the process answered is no plain data: {error}") from error
+        except (OSError, EOFError) as error:
             await self.kill()
             raise ImagingCrashed(f"the process ended with status {self._process.returncode}") from error
         except asyncio.CancelledError:
@@ -83,7 +89,7 @@ class WorkerProcess:
         for part in parts:
             self._writer.write(part)
         await self._writer.drain()
-        return wire.unpack_plain(await wire.receive(self._reader, self._most_bytes))
+        return wire.unpack_plain(await _receive(self._reader, self._most_bytes))
 
     async def kill(self) -> None:
         """End it at once."""
@@ -102,6 +108,17 @@ class WorkerProcess:
 
 
 def _environment() -> dict[str, str]:
-    """What a worker needs of the server's environment, none of its secrets among it."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CHARRUA_", "PG"))}
+    """What a process needs to start, none of the server's secrets among it."""
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
     return {**kept, **_ONE_THREAD}
+
+
+async def _receive(reader: asyncio.StreamReader, most_bytes: int) -> list[wire.Part]:
+    """Read a message's parts on the loop; BadMessage if they were more than that, IncompleteReadError at the end."""
+    (count,) = struct.unpack("<I", await reader.readexactly(4))
+    if count > wire.MOST_PARTS:
+        raise wire.BadMessage(f"{count} parts")
+    lengths = struct.unpack(f"<{count}Q", await reader.readexactly(8 * count))
+    if sum(lengths) > most_bytes:
+        raise wire.BadMessage(f"{sum(lengths)} bytes")
+    return [await reader.readexactly(length) for length in lengths]

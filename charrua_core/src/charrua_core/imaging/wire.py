@@ -5,7 +5,6 @@ A message is a count, that many lengths, and as many parts: the pickle first, th
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import io
 import pickle
@@ -89,14 +88,3 @@ def write(target: BinaryIO, parts: Iterable[Part]) -> None:
     for part in parts:
         target.write(part)
     target.flush()
-
-
-async def receive(reader: asyncio.StreamReader, most_bytes: int) -> list[Part]:
-    """Read a message's parts on the loop; BadMessage if they were more than that, IncompleteReadError at the end."""
-    (count,) = struct.unpack("<I", await reader.readexactly(4))
-    if count > MOST_PARTS:
-        raise BadMessage(f"{count} parts")
-    lengths = struct.unpack(f"<{count}Q", await reader.readexactly(8 * count))
-    if sum(lengths) > most_bytes:
-        raise BadMessage(f"{sum(lengths)} bytes")
-    return [await reader.readexactly(length) for length in lengths]

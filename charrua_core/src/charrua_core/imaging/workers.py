@@ -207,7 +207,7 @@ class Imaging:
 
 
 def _name_of(function: Callable[..., Any]) -> str:
-    if not inspect.isroutine(function) or "." in function.__qualname__:
+    if not inspect.isroutine(function) or not function.__qualname__.isidentifier():
         raise TypeError(f"{function!r} is not at the top level of a module")
     return f"{function.__module__}:{function.__qualname__}"
 
