@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from dataclasses import replace
 from typing import Any
@@ -187,9 +188,16 @@ def test_a_stream_of_more_bits_than_are_allocated_is_refused(uid: str) -> None:
         decode_frame(stream, of(uid))
 
 
+def test_a_panic_of_a_decoder_is_an_error_like_any_other() -> None:
+    runs = b"\x81\x00" * 100  # each of 128 bytes: more than the frame has
+    stream = struct.pack("<16L", 2, 64, 64 + len(runs), *[0] * 13) + 2 * runs
+    with pytest.raises(FrameUndecodable, match="PanicException"):
+        decode_frame(stream, replace(STREAMS["jpeg extended"][1], transfer_syntax_uid=syntaxes.RLE))
+
+
 def test_a_deflated_bomb_is_inflated_to_the_frames_size_and_no_further() -> None:
     bomb = zlib.compressobj(9, wbits=-15)
-    stream = bomb.compress(bytes(1 << 28)) + bomb.flush()
+    stream = bomb.compress(bytes(1 << 26)) + bomb.flush()
     assert decode_frame(stream, of(syntaxes.DEFLATED_FRAMES)).pixels.shape == (32, 48)
 
 
