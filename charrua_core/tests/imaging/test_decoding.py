@@ -112,6 +112,16 @@ def test_jpeg_2000_of_rgb_uses_its_colour_transformation(uid: str) -> None:
     assert stream[stream.index(b"\xff\x52") + 8] == 1  # SGcod: multiple component transformation
 
 
+@pytest.mark.parametrize(("columns", "levels"), [(40, 5), (2048, 5), (2049, 6), (4100, 7)])
+def test_htj2k_in_order_of_resolution_begins_with_a_thumbnail(columns: int, levels: int) -> None:
+    wide = replace(MONO_8, columns=columns)
+    stream = encode_frame(np.zeros(wide.shape, "u1"), wide, syntaxes.HTJ2K_LOSSLESS_RPCL)
+    style = stream.index(b"\xff\x52")
+    assert (stream[style + 5], stream[style + 9]) == (2, levels)  # progression order RPCL, decomposition levels
+    assert b"\xff\x55" in stream  # TLM
+    assert -(-columns // 2**levels) <= 64
+
+
 # -- signs in code streams -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("signed", "value"), [(1, -2000), (0, 6192)])
 @pytest.mark.parametrize("stream_signed", [True, False])
