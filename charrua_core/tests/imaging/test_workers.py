@@ -72,6 +72,16 @@ async def test_closing_ends_all_processes(imaging_of: ImagingOf, functions: Modu
     assert not any(runs(pid) for pid in pids)
 
 
+async def test_a_call_under_way_when_the_archive_stops_is_told_so(
+    imaging: Imaging, functions: ModuleType, tmp_path: Path
+) -> None:
+    call = asyncio.create_task(imaging.run(functions.touch, str(tmp_path / "begun"), 60))
+    await until((tmp_path / "begun").exists, timeout_s=30)
+    await imaging.close()
+    with pytest.raises(errors.ImagingBusy, match="stopping"):
+        await call
+
+
 # -- what goes wrong in a process ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("what", "error"),

@@ -125,7 +125,7 @@ class Imaging:
         task = asyncio.create_task(self._call(Request(name, arguments, limit)), name=f"imaging {name}")
         self._calls.add(task)
         task.add_done_callback(self._ended)
-        reply = await asyncio.shield(task)
+        reply = await self._reply(task)
         if reply.failure is not None:
             raise _raised(reply.failure)
         result: T = reply.result
@@ -158,6 +158,15 @@ class Imaging:
         self._free.release()
         if not task.cancelled():
             task.exception()  # so that nobody misses it: the caller may be gone
+
+    async def _reply(self, task: asyncio.Task[Reply]) -> Reply:
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if caller is None or caller.cancelling():
+                raise
+            raise ImagingBusy("the archive is stopping") from None  # it is the call that was cancelled, not the caller
 
     # -- calling ---------------------------------------------------------------------------------------------------------
     async def _call(self, request: Request) -> Reply:
