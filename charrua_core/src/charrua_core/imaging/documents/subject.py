@@ -34,8 +34,8 @@ class Subject:
         told = [
             ("Patient", self.patient_name or "(no name)"),
             ("Patient ID", self.patient_id or "(none)"),
-            ("Birth date", ", ".join(part for part in (self.birth_date, self.age) if part)),
-            ("Sex", self.sex),
+            ("Birth date", self.birth_date),
+            ("Sex, age", ", ".join(part for part in (self.sex, self.age) if part)),
             ("Study date", self.study_date),
             ("Study", self.study_description),
             ("Series", self.series_description),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,10 +64,8 @@ class Measured:
 
     @property
     def units_text(self) -> str:
-        """The units as they are printed: UCUM's own sign where it is one, nothing for the unit one."""
-        if self.units is None or (self.units.scheme == "UCUM" and self.units.value in _NO_UNITS):
-            return ""
-        return _signs(self.units)
+        """The units as they are printed, nothing for the unit one."""
+        return units_sign(self.units) if self.units else ""
 
     @property
     def text(self) -> str:
@@ -87,19 +86,36 @@ class Measured:
         return told
 
 
-_NO_UNITS = {"1", "{ratio}", "no units"}
-_SIGNS = {"mm2": "mm²", "cm2": "cm²", "m2": "m²", "mm3": "mm³", "cm3": "cm³", "um": "µm", "Cel": "°C", "deg": "°",
-          "uV": "µV", "[hnsf'U]": "HU", "mm[Hg]": "mmHg", "m/s2": "m/s²", "{H.B.}/min": "bpm", "{beats}/min": "bpm",
-          "/min": "/min", "%": "%"}  # fmt: skip
+_UNIT_ONE = {"", "1", "no units", "unity", "unit", "ratio", "none"}
+_SIGNS = {
+    "mm2": "mm²",
+    "cm2": "cm²",
+    "m2": "m²",
+    "mm3": "mm³",
+    "cm3": "cm³",
+    "um": "µm",
+    "uV": "µV",
+    "Cel": "°C",
+    "deg": "°",
+    "m/s2": "m/s²",
+    "mm[Hg]": "mmHg",
+    "[hnsf'U]": "HU",
+    "{H.B.}/min": "bpm",
+    "{beats}/min": "bpm",
+}
+_ANNOTATION = re.compile(r"\{[^}]*\}")
 
 
-def _signs(units: Code) -> str:
+def units_sign(units: Code) -> str:
+    """The units as they are printed: `mm²` for UCUM's mm2, the meaning where the code is none that people read."""
     if units.scheme != "UCUM":
-        return units.text
+        return units.value if units.value.isalpha() and len(units.value) <= 4 else units.text
     if units.value in _SIGNS:
         return _SIGNS[units.value]
-    braces = units.value.startswith("{") or "[" in units.value
-    return units.text if braces or not units.value or len(units.value) > 10 else units.value
+    sign = _ANNOTATION.sub("", units.value)
+    if sign in {"", "1"}:
+        return "" if units.meaning.lower() in _UNIT_ONE else units.meaning
+    return units.text if "[" in sign else sign
 
 
 @dataclass(frozen=True, slots=True)
