@@ -92,9 +92,7 @@ def plain_number(value: float) -> str:
 
 def person(groups: Mapping[str, Any]) -> str:
     """A person's name in reading order: `Doe, John M., Dr (山田 太郎 / やまだ たろう)`."""
-    alphabetic, *others = (
-        _in_order(str(groups.get(name) or "")) for name in ("Alphabetic", "Ideographic", "Phonetic")
-    )
+    alphabetic, *others = (_in_order(str(groups.get(name) or "")) for name in ("Alphabetic", "Ideographic", "Phonetic"))
     also = " / ".join(name for name in others if name)
     return f"{alphabetic} ({also})" if alphabetic and also else alphabetic or also
 

@@ -22,7 +22,9 @@ def compared(groups: Sequence[ContentItem], anchor: Callable[[ContentItem], str]
     shared = [name for name in names if sum(_has(group, name) for group in groups) * 2 >= len(groups)]
     if not 1 <= len(names) <= _MOST_COLUMNS or len(shared) * 2 < len(names):
         return None
-    rows = tuple((_title(group, number), *(_cell(group, name) for name in names)) for number, group in enumerate(groups, 1))
+    rows = tuple(
+        (_title(group, number), *(_cell(group, name) for name in names)) for number, group in enumerate(groups, 1)
+    )
     return Grid((groups[0].name, *names), rows, anchors=tuple(anchor(group) for group in groups))
 
 
@@ -31,12 +33,18 @@ def _fits(group: ContentItem, anchor: Callable[[ContentItem], str]) -> bool:
     names = [item.name for item in group.children]
     plain = all(
         isinstance(item.value, Measured | Text)
-        or item.relationship in {c.HAS_CONCEPT_MOD, c.CONTAINS, c.HAS_OBS_CONTEXT}
-        and item.value_type in {"CODE", "DATE", "TIME", "DATETIME", "PNAME"}
+        or (
+            item.relationship in {c.HAS_CONCEPT_MOD, c.CONTAINS, c.HAS_OBS_CONTEXT}
+            and item.value_type in {"CODE", "DATE", "TIME", "DATETIME", "PNAME"}
+        )
         for item in group.children
     )
     short = all(
-        item.name and not item.children and not item.observed_at and len(item.text) <= _LONGEST_CELL and not anchor(item)
+        item.name
+        and not item.children
+        and not item.observed_at
+        and len(item.text) <= _LONGEST_CELL
+        and not anchor(item)
         for item in group.children
     )
     measured = any(isinstance(item.value, Measured) for item in group.children)

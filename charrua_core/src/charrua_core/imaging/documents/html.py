@@ -30,7 +30,8 @@ def write_html(page: Page) -> bytes:
     parts = [
         f'<!DOCTYPE html>\n<html lang="{escape(language)}" dir="{direction}">\n<head>\n<meta charset="utf-8">\n',
         f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">\n',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="dark light">\n',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n',
+        '<meta name="color-scheme" content="dark light">\n',
         f"<title>{escape(page.title)}</title>\n<style>{STYLE}</style>\n</head>\n",
         f'<body{" class=wide" if page.landscape else ""}>\n<main>\n<header>\n<h1 dir="auto">{escape(page.title)}</h1>\n',
         *_pairs(page.subject, "subject"),

@@ -17,7 +17,8 @@ from charrua_core.imaging.documents.sopclasses import class_name
 from charrua_core.imaging.documents.values import ByReference, Container, Moment, Reference, Table, Text, dotted
 
 _LONG_TEXT = 90  # characters: more read better as a paragraph than beside their name
-_MOST_LINES = 24  # of UIDs below one fact: whoever wants all has the JSON
+_MOST_LINES = 24  # of UIDs below one fact of a report: whoever wants all has the JSON
+_MOST_KEY_OBJECTS = 2000  # a selection is nothing but its UIDs
 _UNNAMED = {
     "IMAGE": "Image",
     "COMPOSITE": "Object",
@@ -36,7 +37,7 @@ _RELATIONS = {
 
 def report_page(report: Report) -> Page:
     """The page of a structured report or key object selection."""
-    layout = _Layout(report.root)
+    layout = _Layout(report.root, _MOST_KEY_OBJECTS if report.is_key_object_selection else _MOST_LINES)
     return Page(
         title=report.title,
         subject=tuple(report.subject.rows()),
@@ -51,7 +52,10 @@ def report_page(report: Report) -> Page:
 def _state(report: Report) -> Iterator[tuple[str, str]]:
     told = [
         ("Reported", report.content_at),
-        ("State", ", ".join(word.lower() for word in (report.completion, report.verification, report.preliminary) if word)),
+        (
+            "State",
+            ", ".join(word.lower() for word in (report.completion, report.verification, report.preliminary) if word),
+        ),
         ("Remark", report.completion_description),
         ("Author", "; ".join(report.authors)),
     ]
@@ -75,8 +79,9 @@ def _warning(report: Report) -> str:
 class _Layout:
     """One document on its way to blocks."""
 
-    def __init__(self, root: ContentItem) -> None:
+    def __init__(self, root: ContentItem, most_lines: int) -> None:
         self._root = root
+        self._most_lines = most_lines
         referring = [item.value.position for item in root.walk() if isinstance(item.value, ByReference)]
         self._targets = {self._shown(position) for position in referring}
 
@@ -103,7 +108,8 @@ class _Layout:
             yield self._sentence(rest)
             return
         for is_container, run in groupby(rest, key=lambda item: isinstance(item.value, Container)):
-            yield from self._containers(list(run), level) if is_container else self._leaves(list(run))
+            items = list(run)
+            yield from self._containers(items, level) if is_container else self._leaves(items)
 
     def _containers(self, items: list[ContentItem], level: int) -> Iterator[Block]:
         for _, run in groupby(items, key=lambda item: item.name):
@@ -126,11 +132,11 @@ class _Layout:
                 facts.extend(self._facts([item]))
                 continue
             if facts:
-                yield Facts(_with_references_joined(facts))
+                yield Facts(_with_references_joined(facts, self._most_lines))
             yield alone
             facts = list(self._below(item, 1))
         if facts:
-            yield Facts(_with_references_joined(facts))
+            yield Facts(_with_references_joined(facts, self._most_lines))
 
     def _alone(self, item: ContentItem) -> Block | None:
         if isinstance(item.value, Table):
@@ -243,7 +249,7 @@ def _reads_as_a_sentence(items: Sequence[ContentItem]) -> bool:
     return plain and texts * 2 >= len(items) > 0
 
 
-def _with_references_joined(facts: list[Fact]) -> tuple[Fact, ...]:
+def _with_references_joined(facts: list[Fact], most_lines: int) -> tuple[Fact, ...]:
     """One fact for neighbours that are alike but for the object they name: 28 images are one line and 28 UIDs."""
     joined: list[Fact] = []
     for _, run in groupby(enumerate(facts), key=lambda pair: _likeness(facts, pair[0])):
@@ -253,7 +259,7 @@ def _with_references_joined(facts: list[Fact]) -> tuple[Fact, ...]:
             continue
         first = alike[0]
         lines = [line for fact in alike for line in fact.small]
-        small = lines if len(lines) <= _MOST_LINES else [*lines[:_MOST_LINES], f"… and {len(lines) - _MOST_LINES} more"]
+        small = lines if len(lines) <= most_lines else [*lines[:most_lines], f"… and {len(lines) - most_lines} more"]
         joined.append(Fact(first.name, f"{len(alike)} × {first.text}", first.depth, first.notes, tuple(small)))
     return tuple(joined)
 

@@ -6,7 +6,17 @@ from collections.abc import Callable
 
 from charrua_core.errors import DocumentTooLarge
 from charrua_core.imaging.documents import attributes as a
-from charrua_core.imaging.documents.values import Coded, Measured, Moment, Reference, Region, Stretch, Table, Text, Value
+from charrua_core.imaging.documents.values import (
+    Coded,
+    Measured,
+    Moment,
+    Reference,
+    Region,
+    Stretch,
+    Table,
+    Text,
+    Value,
+)
 from charrua_core.types import DicomJson
 
 _CELLS = 20_000
@@ -108,7 +118,9 @@ def _titles(told: DicomJson, sequence: str, number: str, length: int) -> tuple[s
         at, concept, units = a.count(one, number), a.code(one, "0040A043"), a.code(one, "004008EA")
         if 1 <= at <= length:
             unit = Measured(None, units).units_text
-            titles[at - 1] = " ".join(part for part in (concept.text if concept else "", f"({unit})" if unit else "") if part)
+            titles[at - 1] = " ".join(
+                part for part in (concept.text if concept else "", f"({unit})" if unit else "") if part
+            )
     return tuple(titles)
 
 

@@ -159,7 +159,10 @@ def _evidence(header: DicomJson, sequence: str) -> Iterator[Evidence]:
         for series in a.items(study, "00081115"):
             for found in a.items(series, "00081199"):
                 yield Evidence(
-                    a.text(study, "0020000D"), a.text(series, "0020000E"), a.text(found, "00081150"), a.text(found, "00081155")
+                    a.text(study, "0020000D"),
+                    a.text(series, "0020000E"),
+                    a.text(found, "00081150"),
+                    a.text(found, "00081155"),
                 )
 
 

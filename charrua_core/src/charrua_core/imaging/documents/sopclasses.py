@@ -9,9 +9,7 @@ from pydicom.uid import UID
 KEY_OBJECT_SELECTION = "1.2.840.10008.5.1.4.1.1.88.59"
 _REPORTS = "1.2.840.10008.5.1.4.1.1.88."
 _WAVEFORMS = "1.2.840.10008.5.1.4.1.1.9."
-ELECTROCARDIOGRAMS = frozenset(
-    f"{_WAVEFORMS}{number}" for number in ("1.1", "1.2", "1.3", "1.4")
-)
+ELECTROCARDIOGRAMS = frozenset(f"{_WAVEFORMS}{number}" for number in ("1.1", "1.2", "1.3", "1.4"))
 AUDIO = frozenset({f"{_WAVEFORMS}4.1", f"{_WAVEFORMS}4.2"})
 ENCAPSULATED = {
     "1.2.840.10008.5.1.4.1.1.104.1": "application/pdf",

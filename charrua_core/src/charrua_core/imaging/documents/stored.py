@@ -36,19 +36,20 @@ def bulk_length(element: dict[str, Any]) -> int:
     return found[2] if found else len(str(element.get("InlineBinary", ""))) * 3 // 4
 
 
-def bulk_bytes(element: dict[str, Any], stored: StoredFile | None, limit: int) -> bytes:
-    """The value of a binary element, words in little endian order; blocks.
+def bulk_bytes(element: dict[str, Any], stored: StoredFile | None, limit: int, first: int | None = None) -> bytes:
+    """The value of a binary element, or its `first` so many bytes, words in little endian order; blocks.
 
     Raises DocumentTooLarge past `limit` bytes, DocumentUnreadable where the bytes cannot be had.
     """
-    if bulk_length(element) > limit:
+    length = bulk_length(element) if first is None else min(first, bulk_length(element))
+    if length > limit:
         raise DocumentTooLarge
     place = _place(element)
     if place is None:
-        return _inline(element)
+        return _inline(element)[:first]
     if stored is None:
         raise DocumentUnreadable("the value lies in a file that was not given")
-    raw = _read(stored, place)
+    raw = _read(stored, (place[0], place[1], length))
     return in_little_endian(str(element.get("vr", "")), raw, layout_of(stored.transfer_syntax_uid).endian)
 
 

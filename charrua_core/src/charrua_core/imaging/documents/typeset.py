@@ -7,7 +7,6 @@ Chinese, Japanese, Korean, Thai and the scripts of India; right-to-left text run
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import asdict
 from functools import lru_cache
 from importlib.resources import files
@@ -17,13 +16,15 @@ import orjson
 import typst
 
 from charrua_core.errors import DocumentUnreadable
-from charrua_core.imaging.documents.page import Block, Page
+from charrua_core.imaging.documents.page import Block, Grid, Page
 
 _FONT_PACKAGES = ("manimgx_fonts", "noto_cjk_sans_otc")
 _CJK = ("Noto Sans CJK JP", "Noto Sans CJK KR", "Noto Sans CJK SC", "Noto Sans CJK TC")
 _CJK_OF = {"ko": "Noto Sans CJK KR", "zh": "Noto Sans CJK SC", "zh-TW": "Noto Sans CJK TC", "zh-HK": "Noto Sans CJK TC"}
-_UNBREAKABLE = re.compile(r"[^\s\u200b]{48}(?=[^\s\u200b])")
 _ZERO_WIDTH_SPACE = "\u200b"
+_WORD, _NARROW_WORD = (re.compile(rf"[^\s\u200b]{{{length}}}(?=[^\s\u200b])") for length in (48, 20))
+"""More than fits into a line of running text, and into a column."""
+_ANCHORS = {"anchor", "target"}
 PREVIEW_DOTS_PER_INCH = 110.0
 
 
@@ -78,8 +79,8 @@ def _data(page: Page) -> dict[str, Any]:
         "landscape": page.landscape,
         "columns": 5 if page.landscape else 3,
         "headline": _breakable("  ".join(subject[label] for label in ("Patient", "Patient ID") if label in subject)),
-        "subject": _all_breakable(page.subject),
-        "state": _all_breakable(page.state),
+        "subject": _breakable(page.subject, _NARROW_WORD),
+        "state": _breakable(page.state, _NARROW_WORD),
         "warning": page.warning,
         "foot": page.foot,
         "blocks": [_block(block) for block in page.blocks],
@@ -88,20 +89,20 @@ def _data(page: Page) -> dict[str, Any]:
 
 def _block(block: Block) -> dict[str, Any]:
     told = asdict(block)
-    svg = told.pop("svg", None)
-    return {"kind": type(block).__name__.lower(), **_all_breakable(told), **({"svg": svg} if svg else {})}
+    kept = {name: told.pop(name) for name in ("svg", "anchors") if name in told}
+    return {
+        "kind": type(block).__name__.lower(),
+        **_breakable(told, _NARROW_WORD if isinstance(block, Grid) else _WORD),
+        **kept,
+    }
 
 
-def _all_breakable(told: Any) -> Any:
+def _breakable(told: Any, word: re.Pattern[str] = _WORD) -> Any:
+    """All texts with places to break in words that no line would hold; anchors stay as they are."""
     if isinstance(told, str):
-        return _breakable(told)
+        return word.sub(lambda found: found[0] + _ZERO_WIDTH_SPACE, told)
     if isinstance(told, dict):
-        return {name: value if name in {"anchor", "target", "anchors"} else _all_breakable(value) for name, value in told.items()}
-    if isinstance(told, Iterable):
-        return [_all_breakable(one) for one in told]
+        return {name: value if name in _ANCHORS else _breakable(value, word) for name, value in told.items()}
+    if isinstance(told, list | tuple):
+        return [_breakable(one, word) for one in told]
     return told
-
-
-def _breakable(text: str) -> str:
-    """The text with places to break in words that no line would hold."""
-    return _UNBREAKABLE.sub(lambda found: found[0] + _ZERO_WIDTH_SPACE, text)

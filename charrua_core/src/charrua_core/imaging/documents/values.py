@@ -183,7 +183,9 @@ class Region:
     @property
     def text(self) -> str:
         """The kind of drawing, its first points and how many there are."""
-        points = [self.coordinates[at : at + self.dimensions] for at in range(0, len(self.coordinates), self.dimensions)]
+        points = [
+            self.coordinates[at : at + self.dimensions] for at in range(0, len(self.coordinates), self.dimensions)
+        ]
         shown = ["(" + ", ".join(f"{value:.6g}" for value in point) + ")" for point in points[:4]]
         more = [f"… {len(points)} points"] if len(points) > 4 else []
         return " ".join([self.graphic.capitalize(), *shown, *more]).strip()
@@ -234,7 +236,11 @@ class Table:
     def plain(self) -> dict[str, Any]:
         """The value as JSON."""
         return {
-            "table": {"columns": list(self.columns), "rows": list(self.rows), "cells": [list(row) for row in self.cells]}
+            "table": {
+                "columns": list(self.columns),
+                "rows": list(self.rows),
+                "cells": [list(row) for row in self.cells],
+            }
         }
 
 

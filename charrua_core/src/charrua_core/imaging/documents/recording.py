@@ -1,0 +1,84 @@
+"""From a recording to its page: what was said of it, and its waveforms drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from charrua_core.imaging.documents import sheets
+from charrua_core.imaging.documents.drawing import Sheet
+from charrua_core.imaging.documents.leads import is_twelve_lead, millivolts
+from charrua_core.imaging.documents.page import Block, Drawing, Fact, Facts, Heading, Page
+from charrua_core.imaging.documents.sopclasses import AUDIO, ELECTROCARDIOGRAMS, class_name
+from charrua_core.imaging.documents.stored import StoredFile
+from charrua_core.imaging.documents.waveform import Group, Limits, Recording, samples
+
+_MOST_STATEMENTS = 24
+_MOST_SHEETS = 16
+
+
+def recording_page(recording: Recording, stored: StoredFile | None, limits: Limits | None = None) -> Page:
+    """The page of a recording, all its multiplex groups; reads its samples, blocks.
+
+    Raises DocumentUnreadable and DocumentTooLarge as `waveform.samples`.
+    """
+    statements, measurements = _said(recording)
+    blocks: list[Block] = []
+    if recording.sop_class_uid in AUDIO:
+        blocks.append(Facts(tuple(_described(group) for group in recording.groups)))
+    else:
+        for number, group in enumerate(recording.groups[:_MOST_SHEETS]):
+            blocks.extend(_drawn(recording, group, stored, limits, headed=number > 0))
+    if measurements:
+        blocks += [Heading(1, "Measurements"), Facts(measurements)]
+    return Page(
+        title=class_name(recording.sop_class_uid).removesuffix(" Waveform"),
+        subject=tuple(recording.subject.rows()),
+        state=(*((("Acquired", recording.acquired_at),) if recording.acquired_at else ()), *statements),
+        blocks=tuple(blocks),
+        foot=f"{class_name(recording.sop_class_uid)} {recording.sop_instance_uid}",
+        landscape=True,
+    )
+
+
+def first_sheet(recording: Recording, stored: StoredFile | None, limits: Limits | None = None) -> Sheet | None:
+    """The drawing of the first multiplex group, None for sound."""
+    if recording.sop_class_uid in AUDIO:
+        return None
+    return draw(recording, recording.groups[0], stored, limits)
+
+
+def draw(recording: Recording, group: Group, stored: StoredFile | None, limits: Limits | None = None) -> Sheet:
+    """One multiplex group: to scale where it is an electrocardiogram in volts."""
+    if recording.sop_class_uid not in ELECTROCARDIOGRAMS:
+        return sheets.lanes(group, samples(group, stored, limits))
+    values = samples(group, stored, limits, longest_s=sheets.SHEET_SECONDS)
+    if is_twelve_lead(group):
+        return sheets.twelve_lead(group, values)
+    voltages = [index for index, channel in enumerate(group.channels) if millivolts(channel)]
+    if voltages:
+        return sheets.strips(group, values, voltages[: sheets.MOST_STRIPS])
+    return sheets.lanes(group, samples(group, stored, limits))
+
+
+def _drawn(
+    recording: Recording, group: Group, stored: StoredFile | None, limits: Limits | None, *, headed: bool
+) -> Iterator[Block]:
+    sheet = draw(recording, group, stored, limits)
+    if headed:
+        yield Heading(1, group.label.capitalize() or f"Group {group.number}")
+    yield Drawing(sheet.svg(), sheet.width_mm, sheet.height_mm, sheet.label)
+
+
+def _described(group: Group) -> Fact:
+    channels = f"{len(group.channels)} channel{'s' if len(group.channels) > 1 else ''}"
+    told = f"{sheets.duration(group.duration_s)}, {channels}, {group.sampling_hz:g} samples/s"
+    return Fact(group.label or f"Sound {group.number}", told)
+
+
+def _said(recording: Recording) -> tuple[tuple[tuple[str, str], ...], tuple[Fact, ...]]:
+    """What was said of the recording as a whole: statements in words, and measurements; beat by beat is left out."""
+    whole = [one for one in recording.annotations if not one.samples and one.text]
+    statements = [one.text for one in whole if not one.name]
+    measurements = [Fact(one.name, one.text) for one in whole if one.name]
+    told = (("Interpretation", "\n".join(statements[:_MOST_STATEMENTS])),) if statements else ()
+    return told, tuple(measurements[:_MOST_STATEMENTS])
