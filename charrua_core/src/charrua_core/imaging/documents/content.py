@@ -99,7 +99,7 @@ class ContentItem:
         return found
 
     def plain(self) -> dict[str, Any]:
-        """The item as JSON: see `plain.py`."""
+        """The item as JSON: see docs/documents.md."""
         told: dict[str, Any] = {"position": dotted(self.position)}
         told |= {"relationship": self.relationship} if self.relationship else {}
         told |= {"type": self.value_type} if self.value_type else {}

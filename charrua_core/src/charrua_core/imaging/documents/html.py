@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from importlib.resources import files
 
-from charrua_core.imaging.documents.page import Block, Drawing, Fact, Facts, Grid, Heading, Page, Prose
+from charrua_core.imaging.documents.page import LONG_PAIR, Block, Drawing, Fact, Facts, Grid, Heading, Page, Prose
 
 STYLE = files(__package__).joinpath("page.css").read_text("utf-8")
 _DIGEST = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
@@ -46,11 +46,16 @@ def write_html(page: Page) -> bytes:
 
 
 def _pairs(pairs: Iterable[tuple[str, str]], kind: str) -> Iterator[str]:
-    told = [f'<div><dt>{escape(label)}</dt><dd dir="auto">{escape(text)}</dd></div>\n' for label, text in pairs]
+    told = [_pair(label, text) for label, text in pairs]
     if told:
         yield f'<dl class="{kind}">\n'
         yield from told
         yield "</dl>\n"
+
+
+def _pair(label: str, text: str) -> str:
+    long = " class=long" if len(text) > LONG_PAIR else ""
+    return f'<div{long}><dt>{escape(label)}</dt><dd dir="auto">{escape(text)}</dd></div>\n'
 
 
 def _block(block: Block) -> Iterator[str]:

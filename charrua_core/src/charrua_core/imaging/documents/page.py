@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+LONG_PAIR = 80
+"""Characters; what is longer stands on a line of its own in the head of a page."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heading:

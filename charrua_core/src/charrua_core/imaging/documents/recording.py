@@ -21,29 +21,24 @@ def recording_page(recording: Recording, stored: StoredFile | None, limits: Limi
 
     Raises DocumentUnreadable and DocumentTooLarge as `waveform.samples`.
     """
-    statements, measurements = _said(recording)
     blocks: list[Block] = []
     if recording.sop_class_uid in AUDIO:
         blocks.append(Facts(tuple(_described(group) for group in recording.groups)))
     else:
         for number, group in enumerate(recording.groups[:_MOST_SHEETS]):
             blocks.extend(_drawn(recording, group, stored, limits, headed=number > 0))
-    if measurements:
-        blocks += [Heading(1, "Measurements"), Facts(measurements)]
     return Page(
         title=class_name(recording.sop_class_uid).removesuffix(" Waveform"),
         subject=tuple(recording.subject.rows()),
-        state=(*((("Acquired", recording.acquired_at),) if recording.acquired_at else ()), *statements),
+        state=tuple(_said(recording)),
         blocks=tuple(blocks),
         foot=f"{class_name(recording.sop_class_uid)} {recording.sop_instance_uid}",
         landscape=True,
     )
 
 
-def first_sheet(recording: Recording, stored: StoredFile | None, limits: Limits | None = None) -> Sheet | None:
-    """The drawing of the first multiplex group, None for sound."""
-    if recording.sop_class_uid in AUDIO:
-        return None
+def first_sheet(recording: Recording, stored: StoredFile | None, limits: Limits | None = None) -> Sheet:
+    """The drawing of the first multiplex group."""
     return draw(recording, recording.groups[0], stored, limits)
 
 
@@ -75,10 +70,12 @@ def _described(group: Group) -> Fact:
     return Fact(group.label or f"Sound {group.number}", told)
 
 
-def _said(recording: Recording) -> tuple[tuple[tuple[str, str], ...], tuple[Fact, ...]]:
-    """What was said of the recording as a whole: statements in words, and measurements; beat by beat is left out."""
+def _said(recording: Recording) -> Iterator[tuple[str, str]]:
+    """When it was, and what was said of the recording as a whole; what was said beat by beat is left out."""
     whole = [one for one in recording.annotations if not one.samples and one.text]
-    statements = [one.text for one in whole if not one.name]
-    measurements = [Fact(one.name, one.text) for one in whole if one.name]
-    told = (("Interpretation", "\n".join(statements[:_MOST_STATEMENTS])),) if statements else ()
-    return told, tuple(measurements[:_MOST_STATEMENTS])
+    told = [
+        ("Acquired", recording.acquired_at),
+        ("Interpretation", "; ".join([one.text for one in whole if not one.name][:_MOST_STATEMENTS])),
+        ("Measurements", ", ".join([f"{one.name} {one.text}" for one in whole if one.name][:_MOST_STATEMENTS])),
+    ]
+    yield from ((label, text) for label, text in told if text)

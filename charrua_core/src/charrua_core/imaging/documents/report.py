@@ -75,7 +75,7 @@ class Report:
         return self.sop_class_uid == KEY_OBJECT_SELECTION
 
     def plain(self) -> dict[str, Any]:
-        """The document as JSON: see `plain.py`."""
+        """The document as JSON: see docs/documents.md."""
         told: dict[str, Any] = {
             "sop_class_uid": self.sop_class_uid,
             "sop_class": class_name(self.sop_class_uid),

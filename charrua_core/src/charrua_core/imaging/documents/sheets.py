@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrua_core.imaging.documents.drawing import INK, Sheet
-from charrua_core.imaging.documents.leads import COLUMNS, RHYTHM, leads, millivolts
+from charrua_core.imaging.documents.leads import COLUMNS, RHYTHM, lead, leads, millivolts
 from charrua_core.imaging.documents.waveform import Group
 
 MM_A_SECOND = 25.0
@@ -43,11 +44,12 @@ def twelve_lead(group: Group, values: Values) -> Sheet:
         middle = (row + 0.5) * _ROW
         _pulse(sheet, middle)
         for column, names in enumerate(COLUMNS):
-            start = column * SHEET_SECONDS / 4 if whole else 0.0
-            _strip(sheet, group, values, index[names[row]], names[row], column * SHEET_SECONDS / 4, middle, start, 2.5)
+            at_s = column * SHEET_SECONDS / len(COLUMNS)
+            stretch = _Stretch(at_s if whole else 0.0, at_s, SHEET_SECONDS / len(COLUMNS))
+            _strip(sheet, group, values, index[names[row]], middle, stretch)
     if whole:
         _pulse(sheet, 3.5 * _ROW)
-        _strip(sheet, group, values, index[RHYTHM], RHYTHM, 0.0, 3.5 * _ROW, 0.0, SHEET_SECONDS)
+        _strip(sheet, group, values, index[RHYTHM], 3.5 * _ROW, _WHOLE)
     _legend(sheet, group)
     return sheet
 
@@ -59,32 +61,35 @@ def strips(group: Group, values: Values, channels: Sequence[int]) -> Sheet:
     for row, channel in enumerate(channels):
         middle = (row + 0.5) * _ROW
         _pulse(sheet, middle)
-        _strip(sheet, group, values, channel, group.channels[channel].name, 0.0, middle, 0.0, SHEET_SECONDS)
+        _strip(sheet, group, values, channel, middle, _WHOLE)
     _legend(sheet, group)
     return sheet
 
 
-def _strip(
-    sheet: Sheet,
-    group: Group,
-    values: Values,
-    channel: int,
-    name: str,
-    at_s: float,
-    middle: float,
-    start_s: float,
-    long_s: float,
-) -> None:
-    """One lead from `start_s` of the recording, at `at_s` of the sheet, for `long_s` seconds."""
-    first, last = (int(round(second * group.sampling_hz)) for second in (start_s, start_s + long_s))
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """So many seconds of the recording from `start_s`, drawn `at_s` seconds from the left."""
+
+    start_s: float
+    at_s: float
+    long_s: float
+
+
+def _strip(sheet: Sheet, group: Group, values: Values, channel: int, middle: float, stretch: _Stretch) -> None:
+    """One lead, its zero line at `middle`."""
+    first, last = (round(second * group.sampling_hz) for second in (stretch.start_s, stretch.start_s + stretch.long_s))
     piece = values[channel][first : last + 1] * (millivolts(group.channels[channel]) or 1.0) * MM_A_MILLIVOLT
-    x = _LEFT + at_s * MM_A_SECOND
+    x = _LEFT + stretch.at_s * MM_A_SECOND
     if len(piece) > 1:
         width = (len(piece) - 1) / group.sampling_hz * MM_A_SECOND
         sheet.curve(x, middle, piece, width, (-_ROW, _ROW))
-    if at_s:
+    if stretch.at_s:
         sheet.line(f"M{x:g} {middle - 4:g}v8", INK, 0.2)
+    name = lead(group.channels[channel]) or group.channels[channel].name
     sheet.words(x + 1.2, middle - _ROW / 2 + 5, name, bold=True)
+
+
+_WHOLE = _Stretch(0.0, 0.0, SHEET_SECONDS)
 
 
 def _pulse(sheet: Sheet, middle: float) -> None:
@@ -96,7 +101,7 @@ def _legend(sheet: Sheet, group: Group) -> None:
     low, high, notch = _filters(group)
     band = f"{low:g}-{high:g} Hz" if low is not None and high is not None else ""
     parts = ["25 mm/s", "10 mm/mV", band, f"notch {notch:g} Hz" if notch else "", f"{group.sampling_hz:g} samples/s"]
-    sheet.words(1, sheet.height_mm - 1.5, "   ".join(part for part in parts if part))
+    sheet.words(1, sheet.height_mm - 1.5, " · ".join(part for part in parts if part))
     sheet.words(_WIDTH - 1, sheet.height_mm - 1.5, _told(group), anchor="end")
 
 

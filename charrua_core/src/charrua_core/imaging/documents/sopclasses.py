@@ -13,7 +13,7 @@ ELECTROCARDIOGRAMS = frozenset(f"{_WAVEFORMS}{number}" for number in ("1.1", "1.
 AUDIO = frozenset({f"{_WAVEFORMS}4.1", f"{_WAVEFORMS}4.2"})
 ENCAPSULATED = {
     "1.2.840.10008.5.1.4.1.1.104.1": "application/pdf",
-    "1.2.840.10008.5.1.4.1.1.104.2": "text/XML",
+    "1.2.840.10008.5.1.4.1.1.104.2": "text/xml",
     "1.2.840.10008.5.1.4.1.1.104.3": "model/stl",
     "1.2.840.10008.5.1.4.1.1.104.4": "model/obj",
     "1.2.840.10008.5.1.4.1.1.104.5": "model/mtl",

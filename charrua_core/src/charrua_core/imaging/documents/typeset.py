@@ -16,7 +16,7 @@ import orjson
 import typst
 
 from charrua_core.errors import DocumentUnreadable
-from charrua_core.imaging.documents.page import Block, Grid, Page
+from charrua_core.imaging.documents.page import LONG_PAIR, Block, Grid, Page
 
 _FONT_PACKAGES = ("manimgx_fonts", "noto_cjk_sans_otc")
 _CJK = ("Noto Sans CJK JP", "Noto Sans CJK KR", "Noto Sans CJK SC", "Noto Sans CJK TC")
@@ -77,6 +77,7 @@ def _data(page: Page) -> dict[str, Any]:
         "lang": language.lower(),
         "region": region.upper() if len(region) == 2 else None,
         "landscape": page.landscape,
+        "long-pair": LONG_PAIR,
         "columns": 5 if page.landscape else 3,
         "headline": _breakable("  ".join(subject[label] for label in ("Patient", "Patient ID") if label in subject)),
         "subject": _breakable(page.subject, _NARROW_WORD),

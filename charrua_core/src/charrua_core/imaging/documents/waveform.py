@@ -245,7 +245,7 @@ def samples(
 def _physical(encoded: NDArray[Any], group: Group) -> NDArray[np.float64]:
     """Sample × sensitivity × correction + baseline, channel by channel (PS3.3 C.10.9.1.4.2)."""
     expand = _COMPANDED.get(group.interpretation)
-    values = expand[encoded] if expand is not None else encoded.astype(np.float64)
+    values: NDArray[np.float64] = expand[encoded] if expand is not None else encoded.astype(np.float64)
     scale = [1.0 if channel.sensitivity is None else channel.sensitivity for channel in group.channels]
     baseline = [channel.baseline for channel in group.channels]
     values = values * np.array(scale)[:, None] + np.array(baseline)[:, None]
