@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from charrua_core.imaging.documents import sheets
 from charrua_core.imaging.documents.drawing import Sheet
 from charrua_core.imaging.documents.leads import is_twelve_lead, millivolts
-from charrua_core.imaging.documents.page import Block, Drawing, Fact, Facts, Heading, Page
+from charrua_core.imaging.documents.page import Block, Drawing, Fact, Facts, Heading, Page, Prose
 from charrua_core.imaging.documents.sopclasses import AUDIO, ELECTROCARDIOGRAMS, class_name
 from charrua_core.imaging.documents.stored import StoredFile
 from charrua_core.imaging.documents.waveform import Group, Limits, Recording, samples
 
-_MOST_STATEMENTS = 24
+_MOST_STATEMENTS = 100
+_LONGEST_ABOVE = 240  # characters: what is longer stands below the sheet, which must fit on the page
 _MOST_SHEETS = 16
 
 
@@ -21,16 +22,18 @@ def recording_page(recording: Recording, stored: StoredFile | None, limits: Limi
 
     Raises DocumentUnreadable and DocumentTooLarge as `waveform.samples`.
     """
+    said = [(label, text) for label, text in _said(recording) if text]
     blocks: list[Block] = []
     if recording.sop_class_uid in AUDIO:
         blocks.append(Facts(tuple(_described(group) for group in recording.groups)))
     else:
         for number, group in enumerate(recording.groups[:_MOST_SHEETS]):
             blocks.extend(_drawn(recording, group, stored, limits, headed=number > 0))
+    blocks.extend(Prose(label, text) for label, text in said if len(text) > _LONGEST_ABOVE)
     return Page(
         title=class_name(recording.sop_class_uid).removesuffix(" Waveform"),
         subject=tuple(recording.subject.rows()),
-        state=tuple(_said(recording)),
+        state=tuple((label, text) for label, text in said if len(text) <= _LONGEST_ABOVE),
         blocks=tuple(blocks),
         foot=f"{class_name(recording.sop_class_uid)} {recording.sop_instance_uid}",
         landscape=True,
@@ -70,12 +73,11 @@ def _described(group: Group) -> Fact:
     return Fact(group.label or f"Sound {group.number}", told)
 
 
-def _said(recording: Recording) -> Iterator[tuple[str, str]]:
+def _said(recording: Recording) -> list[tuple[str, str]]:
     """When it was, and what was said of the recording as a whole; what was said beat by beat is left out."""
     whole = [one for one in recording.annotations if not one.samples and one.text]
-    told = [
+    return [
         ("Acquired", recording.acquired_at),
         ("Interpretation", "; ".join([one.text for one in whole if not one.name][:_MOST_STATEMENTS])),
         ("Measurements", ", ".join([f"{one.name} {one.text}" for one in whole if one.name][:_MOST_STATEMENTS])),
     ]
-    yield from ((label, text) for label, text in told if text)

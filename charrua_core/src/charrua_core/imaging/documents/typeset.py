@@ -78,7 +78,7 @@ def _data(page: Page) -> dict[str, Any]:
         "region": region.upper() if len(region) == 2 else None,
         "landscape": page.landscape,
         "long-pair": LONG_PAIR,
-        "columns": 5 if page.landscape else 3,
+        "columns": 6 if page.landscape else 3,
         "headline": _breakable("  ".join(subject[label] for label in ("Patient", "Patient ID") if label in subject)),
         "subject": _breakable(page.subject, _NARROW_WORD),
         "state": _breakable(page.state, _NARROW_WORD),
