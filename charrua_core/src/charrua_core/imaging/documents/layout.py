@@ -4,6 +4,7 @@ Of many references that are alike, the page tells how many they are and names th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -19,6 +20,7 @@ from charrua_core.imaging.documents.values import ByReference, Container, Moment
 _LONG_TEXT = 90  # characters: more read better as a paragraph than beside their name
 _MOST_LINES = 24  # of UIDs below one fact of a report: whoever wants all has the JSON
 _MOST_KEY_OBJECTS = 2000  # a selection is nothing but its UIDs
+_SPACE_BEFORE_STOP = re.compile(r" (?=[.,;:!?)])")
 _UNNAMED = {
     "IMAGE": "Image",
     "COMPOSITE": "Object",
@@ -120,7 +122,9 @@ class _Layout:
                 yield grid
                 continue
             for item in alike:
-                yield Heading(level, item.name or "Section", self._notes(item), self._anchor(item))
+                heading = Heading(level, item.name, self._notes(item), self._anchor(item))
+                if heading.text or heading.notes or heading.anchor:
+                    yield heading
                 yield from self._inside(item, level + 1)
 
     def _leaves(self, items: Sequence[ContentItem]) -> Iterator[Block]:
@@ -150,7 +154,7 @@ class _Layout:
     def _sentence(self, items: list[ContentItem]) -> Prose:
         """Items of a container that reads as running text (Continuity of Content is CONTINUOUS)."""
         parts = [" ".join([item.text, *(f"({note})" for note in self._notes(item))]) for item in items]
-        return Prose("", " ".join(part.strip() for part in parts))
+        return Prose("", _SPACE_BEFORE_STOP.sub("", " ".join(part.strip() for part in parts)))
 
     def _facts(self, items: Sequence[ContentItem], depth: int = 0) -> Iterator[Fact]:
         for item in items:
