@@ -10,24 +10,22 @@ from pydicom.uid import UID, ComprehensiveSRStorage, TwelveLeadECGWaveformStorag
 
 from charrua_core.testing.objects import an_object
 
-_NO_IMAGE = dict.fromkeys(
-    [
-        "SamplesPerPixel",
-        "PhotometricInterpretation",
-        "Rows",
-        "Columns",
-        "BitsAllocated",
-        "BitsStored",
-        "HighBit",
-        "PixelRepresentation",
-        "PixelData",
-    ]
+_OF_IMAGES = (
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "PixelData",
 )
 
 
 def a_document(*, transfer_syntax: str = "1.2.840.10008.1.2.1", **attributes: Any) -> Dataset:
     """An object without pixels and with the attributes given."""
-    return an_object(transfer_syntax=transfer_syntax, **{**_NO_IMAGE, **attributes})
+    return an_object(transfer_syntax=transfer_syntax, **{**dict.fromkeys(_OF_IMAGES), **attributes})
 
 
 def a_code(meaning: str, value: str = "1", scheme: str = "99TEST") -> list[Dataset]:

@@ -83,17 +83,21 @@ def _path(x: float, y: float, values: NDArray[np.float64], width: float) -> str:
 
 
 def _thinned(values: NDArray[np.float64], most: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Indices and values of at most `most` samples: of each piece the lowest and the highest, in their order."""
+    """Indices and values of at most `most` samples: of each piece the lowest and the highest, in their order.
+
+    A piece without any value keeps one NaN, so that a gap stays a gap.
+    """
     if len(values) <= most:
         return np.arange(len(values)), values
-    pieces = np.array_split(np.arange(len(values)), max(1, most // 2))
-    kept = sorted({index for piece in pieces for index in _extremes(values, piece)})
-    chosen = np.array(kept)
-    return chosen, values[chosen]
-
-
-def _extremes(values: NDArray[np.float64], piece: NDArray[np.int64]) -> tuple[int, ...]:
-    known = piece[~np.isnan(values[piece])]
-    if not len(known):
-        return (int(piece[0]),)
-    return int(known[np.argmin(values[known])]), int(known[np.argmax(values[known])])
+    pieces = max(1, most // 2)
+    size = -(-len(values) // pieces)
+    table = np.full(pieces * size, np.nan)
+    table[: len(values)] = values
+    table = table.reshape(pieces, size)
+    unknown = np.isnan(table)
+    lowest = np.where(unknown, np.inf, table).argmin(axis=1)
+    highest = np.where(unknown, -np.inf, table).argmax(axis=1)
+    start = np.arange(pieces) * size
+    kept = np.unique(np.concatenate([start + lowest, start + highest]))
+    kept = kept[kept < len(values)]
+    return kept, values[kept]

@@ -21,6 +21,7 @@ from charrua_core.types import DicomJson
 WAVEFORM_SEQUENCE = "54000100"
 WAVEFORM_DATA = "54001010"
 
+_SLOWEST_HZ, _FASTEST_HZ = 1e-6, 1e9
 _TYPES = {
     ("SB", 8): "<i1",
     ("UB", 8): "<u1",
@@ -161,8 +162,8 @@ def _group(item: DicomJson, number: int, limits: Limits) -> Group:
         raise DocumentUnreadable(f"multiplex group {number} defines {len(definitions)} of {told} channels")
     if len(definitions) > limits.channels:
         raise DocumentTooLarge(f"multiplex group {number} has more than {limits.channels} channels")
-    if sampling_hz <= 0:
-        raise DocumentUnreadable(f"multiplex group {number} has no sampling frequency")
+    if not _SLOWEST_HZ <= sampling_hz <= _FASTEST_HZ:
+        raise DocumentUnreadable(f"multiplex group {number} has no possible sampling frequency")
     interpretation = a.text(item, "54001006").upper()
     return Group(
         number,
@@ -248,7 +249,9 @@ def _physical(encoded: NDArray[Any], group: Group) -> NDArray[np.float64]:
     values: NDArray[np.float64] = expand[encoded] if expand is not None else encoded.astype(np.float64)
     scale = [1.0 if channel.sensitivity is None else channel.sensitivity for channel in group.channels]
     baseline = [channel.baseline for channel in group.channels]
-    values = values * np.array(scale)[:, None] + np.array(baseline)[:, None]
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = values * np.array(scale)[:, None] + np.array(baseline)[:, None]
+    values[~np.isfinite(values)] = np.nan
     if group.padding is not None:
         values[encoded == group.padding] = np.nan
     return values
