@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -196,9 +197,9 @@ def test_a_millivolt_is_ten_millimetres_and_a_second_twenty_five(stored: Callabl
     assert len(short) == 12
     heights = {round(y, 2) for _, y in rhythm}
     assert heights == {105.0, 95.0}
-    rises = [x for (x, y), (_, next_y) in zip(rhythm, rhythm[1:], strict=False) if next_y < y]
-    assert np.diff(rises) == pytest.approx([25.0] * 9, abs=0.2)
-    assert rhythm[-1][0] - rhythm[0][0] == pytest.approx(249.95, abs=0.3)
+    rises = [x for (x, y), (_, next_y) in pairwise(rhythm) if next_y < y]
+    assert np.diff(rises) == pytest.approx([25.0] * 9, abs=0.011)
+    assert rhythm[-1][0] - rhythm[0][0] == pytest.approx(249.95)
     assert f'width="{sheet.width_mm:g}mm" height="{sheet.height_mm:g}mm"' in sheet.svg()
 
 

@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 INK = "#101418"
-_POINTS_A_MM = 8  # more than print or screen can show
+MEASURED_POINTS_A_MM = 24
+"""For curves that are measured with a ruler: all samples of 500 a second at 25 mm/s."""
+SEEN_POINTS_A_MM = 8
+"""For curves that are looked at."""
 
 
 class Sheet:
@@ -37,13 +40,15 @@ class Sheet:
         self.line(_ruled(x, y, width, height, 1), "#f7d3d3", 0.1)
         self.line(_ruled(x, y, width, height, 5), "#e9a3a3", 0.18)
 
-    def curve(self, x: float, y: float, values: NDArray[np.float64], width: float, clip: tuple[float, float]) -> None:
-        """Draw values in mm, upwards from the line at `y`, over so many mm of width, cut off at `clip` (lowest, highest) mm.
+    def curve(
+        self, at: tuple[float, float], values: NDArray[np.float64], width: float, clip: tuple[float, float], most: int
+    ) -> None:
+        """Draw values in mm, upwards from the point `at`, over so many mm of width, cut off at `clip` (lowest, highest) mm.
 
-        A NaN leaves a gap. Where the paper has fewer points than there are values, the lowest and highest of each are kept,
-        so that no spike is lost.
+        A NaN leaves a gap. Of more than `most` values a mm of width, the lowest and highest are kept, so that no spike is
+        lost.
         """
-        path = _path(x, y, np.clip(values, *clip), width)
+        path = _path(at, np.clip(values, *clip), width, max(2, int(width * most)))
         if path:
             self._parts.append(
                 f'<path d="{path}" fill="none" stroke="{INK}" stroke-width="0.3" stroke-linejoin="round"/>'
@@ -68,12 +73,13 @@ def _ruled(x: float, y: float, width: float, height: float, step: float) -> str:
     return "".join(upright + across)
 
 
-def _path(x: float, y: float, values: NDArray[np.float64], width: float) -> str:
-    at, kept = _thinned(values, max(2, int(width * _POINTS_A_MM)))
+def _path(at: tuple[float, float], values: NDArray[np.float64], width: float, most: int) -> str:
+    x, y = at
+    indices, kept = _thinned(values, most)
     steps = max(1, len(values) - 1)
     parts: list[str] = []
     pen_down = False
-    for index, value in zip(at.tolist(), kept.tolist(), strict=True):
+    for index, value in zip(indices.tolist(), kept.tolist(), strict=True):
         if value != value:
             pen_down = False
             continue
@@ -91,9 +97,8 @@ def _thinned(values: NDArray[np.float64], most: int) -> tuple[NDArray[np.int64],
         return np.arange(len(values)), values
     pieces = max(1, most // 2)
     size = -(-len(values) // pieces)
-    table = np.full(pieces * size, np.nan)
-    table[: len(values)] = values
-    table = table.reshape(pieces, size)
+    table = np.full((pieces, size), np.nan)
+    table.flat[: len(values)] = values
     unknown = np.isnan(table)
     lowest = np.where(unknown, np.inf, table).argmin(axis=1)
     highest = np.where(unknown, -np.inf, table).argmax(axis=1)

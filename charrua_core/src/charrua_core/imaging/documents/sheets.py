@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from charrua_core.imaging.documents.drawing import INK, Sheet
+from charrua_core.imaging.documents.drawing import INK, MEASURED_POINTS_A_MM, SEEN_POINTS_A_MM, Sheet
 from charrua_core.imaging.documents.leads import COLUMNS, RHYTHM, lead, leads, millivolts
 from charrua_core.imaging.documents.waveform import Group
 
@@ -82,7 +82,7 @@ def _strip(sheet: Sheet, group: Group, values: Values, channel: int, middle: flo
     x = _LEFT + stretch.at_s * MM_A_SECOND
     if len(piece) > 1:
         width = (len(piece) - 1) / group.sampling_hz * MM_A_SECOND
-        sheet.curve(x, middle, piece, width, (-_ROW, _ROW))
+        sheet.curve((x, middle), piece, width, (-_ROW, _ROW), MEASURED_POINTS_A_MM)
     if stretch.at_s:
         sheet.line(f"M{x:g} {middle - 4:g}v8", INK, 0.2)
     name = lead(group.channels[channel]) or group.channels[channel].name
@@ -153,7 +153,8 @@ def _lane(sheet: Sheet, group: Group, values: Values, row: int, place: tuple[flo
     if height >= 9:
         sheet.words(left - 1, top + 3.2, f"{high:.4g} {channel.units_text}".strip(), 2.4, anchor="end")
         sheet.words(left - 1, top + height - 1.2, f"{low:.4g}", 2.4, anchor="end")
-    sheet.curve(left, top + height * 0.95, (values - low) / span * height * 0.9, width, (0.0, height))
+    heights = (values - low) / span * height * 0.9
+    sheet.curve((left, top + height * 0.95), heights, width, (0.0, height), SEEN_POINTS_A_MM)
 
 
 def _seconds(sheet: Sheet, left: float, width: float, height: float, long_s: float) -> None:
