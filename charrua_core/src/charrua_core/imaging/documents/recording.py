@@ -47,15 +47,13 @@ def first_sheet(recording: Recording, stored: StoredFile | None, limits: Limits 
 
 def draw(recording: Recording, group: Group, stored: StoredFile | None, limits: Limits | None = None) -> Sheet:
     """One multiplex group: to scale where it is an electrocardiogram in volts."""
-    if recording.sop_class_uid not in ELECTROCARDIOGRAMS:
-        return sheets.lanes(group, samples(group, stored, limits))
+    voltages = [index for index, channel in enumerate(group.channels) if millivolts(channel)]
+    if recording.sop_class_uid not in ELECTROCARDIOGRAMS or not voltages:
+        return sheets.lanes(group, samples(group, stored, limits, longest_s=sheets.lane_seconds(group)))
     values = samples(group, stored, limits, longest_s=sheets.SHEET_SECONDS)
     if is_twelve_lead(group):
         return sheets.twelve_lead(group, values)
-    voltages = [index for index, channel in enumerate(group.channels) if millivolts(channel)]
-    if voltages:
-        return sheets.strips(group, values, voltages[: sheets.MOST_STRIPS])
-    return sheets.lanes(group, samples(group, stored, limits))
+    return sheets.strips(group, values, voltages[: sheets.MOST_STRIPS])
 
 
 def _drawn(

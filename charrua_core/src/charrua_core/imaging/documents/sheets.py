@@ -23,6 +23,7 @@ SHEET_SECONDS = 10.0
 """As much as fits on a sheet."""
 MOST_STRIPS = 12
 MOST_LANES = 40
+MOST_LANE_SAMPLES = 4000  # across the paper
 _LEFT = 10.0  # mm for the calibration pulse
 _WIDTH = _LEFT + SHEET_SECONDS * MM_A_SECOND + 5
 _ROW = 30.0
@@ -129,15 +130,27 @@ def duration(seconds: float) -> str:
     return " ".join(part for part in parts if part)
 
 
+def lane_seconds(group: Group) -> float:
+    """How much of a recording lanes show: all of it, or as much as can be told apart on the paper, 10 s at least."""
+    return min(group.duration_s, max(SHEET_SECONDS, MOST_LANE_SAMPLES / group.sampling_hz))
+
+
 def lanes(group: Group, values: Values) -> Sheet:
-    """Channels of any kind below each other over their whole length, each to a scale of its own; at most 40 of them."""
-    shown = min(len(group.channels), MOST_LANES)
-    height = max(5.0, min(30.0, 150.0 / shown))
-    left, width = 40.0, _WIDTH - 42.0
-    sheet = Sheet(_WIDTH, shown * height + 9, f"Waveforms, {group.label or duration(group.duration_s)}")
-    _seconds(sheet, left, width, shown * height, group.duration_s)
+    """Channels of any kind below each other, each to a scale of its own; at most 40 of them."""
+    shown, seconds = min(len(group.channels), MOST_LANES), lane_seconds(group)
+    height = max(5.0, min(50.0, 135.0 / shown))
+    left, width = 40.0, _WIDTH - 47.0
+    part = (
+        f"first {duration(seconds)} of {duration(group.duration_s)}"
+        if seconds < group.duration_s
+        else duration(seconds)
+    )
+    sheet = Sheet(_WIDTH, shown * height + 13, f"Waveforms, {part}")
+    _seconds(sheet, left, width, shown * height, seconds)
     for row in range(shown):
         _lane(sheet, group, values[row], row, (left, width, height))
+    hidden = f", {len(group.channels) - shown} more channels not shown" if len(group.channels) > shown else ""
+    sheet.words(1, sheet.height_mm - 1.5, f"{group.sampling_hz:g} samples/s · {part}{hidden}")
     return sheet
 
 
