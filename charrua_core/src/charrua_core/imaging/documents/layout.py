@@ -105,7 +105,10 @@ class _Layout:
         about = sorted((*context, *modifiers), key=lambda item: item.position)
         if about:
             yield Facts(tuple(self._facts(about)), muted=True)
-        rest = [item for item in container.children if item not in about and not (level > 1 and _is_modifier(item))]
+        told = {item.position for item in about}
+        rest = [
+            item for item in container.children if item.position not in told and (level == 1 or not _is_modifier(item))
+        ]
         if isinstance(container.value, Container) and container.value.continuous and _reads_as_a_sentence(rest):
             yield self._sentence(rest)
             return
