@@ -17,6 +17,8 @@ from charrua_core.db import Database
 from charrua_core.dicom.configured import limits_of
 from charrua_core.errors import PluginFailed
 from charrua_core.hooks import Hooks
+from charrua_core.imaging.codecs import Codec, Codecs
+from charrua_core.imaging.workers import Imaging
 from charrua_core.jobs import Jobs
 from charrua_core.peers import Peers
 from charrua_core.services.service import Role, Service
@@ -80,6 +82,8 @@ class App:
         self.peers = Peers(self.db, self.settings, self.audit)
         await self.peers.refresh()
         self.jobs = Jobs(self.db)
+        self.imaging = Imaging(self.settings, codecs_of(self.hooks))
+        parts.push_async_callback(self.imaging.close)
         if self.roles:
             await self._follow_changes()
 
@@ -149,6 +153,11 @@ def migrations_of(hooks: Hooks) -> list[str]:
             raise PluginFailed(f"plugin {plugin}, migrations {package}: {type(error).__name__}: {error}") from error
         packages.append(package)
     return packages
+
+
+def codecs_of(hooks: Hooks) -> Codecs:
+    """Give core's and the plugins' codecs; PluginFailed names the plugin that gives something else."""
+    return Codecs.of(hooks.gather_of(Codec, "decode_frame"), hooks.gather_of(Codec, "encode_frame"))
 
 
 async def change_setting(db: Database, settings: Settings, name: str, given: Any, *, by: str) -> Any:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import click
 
     from charrua_core.app import App
+    from charrua_core.imaging.codecs import Codec
     from charrua_core.jobs import JobType
     from charrua_core.services import Service
     from charrua_core.settings import Setting
@@ -23,9 +24,10 @@ def settings() -> Sequence[Setting]:
     """Declare core's own settings."""
     from charrua_core import db, sending, storage
     from charrua_core.archive import search
+    from charrua_core.imaging import workers
     from charrua_core.settings.core import SETTINGS
 
-    return [*SETTINGS, *db.SETTINGS, *storage.SETTINGS, *search.SETTINGS, *sending.SETTINGS]
+    return [*SETTINGS, *db.SETTINGS, *storage.SETTINGS, *search.SETTINGS, *workers.SETTINGS, *sending.SETTINGS]
 
 
 @hookimpl
@@ -71,3 +73,19 @@ async def health(app: App) -> Sequence[tuple[str, bool, str]]:
     from charrua_core.services.health import core_health
 
     return await core_health(app)
+
+
+@hookimpl
+def decode_frame() -> Sequence[Codec]:
+    """Give core's own decoders."""
+    from charrua_core.imaging.codecs import DECODERS
+
+    return DECODERS
+
+
+@hookimpl
+def encode_frame() -> Sequence[Codec]:
+    """Give core's own encoders."""
+    from charrua_core.imaging.codecs import ENCODERS
+
+    return ENCODERS

@@ -168,3 +168,53 @@ class NotRenderable(CharruaError):
     """No page can be made of this object in the media type asked for."""
 
     http_status = 406
+
+
+class ImageInvalid(CharruaError):
+    """The object is no image, or what it says of its pixels does not hold together."""
+
+    http_status = 422
+
+
+class FrameUndecodable(CharruaError):
+    """The frame's bytes cannot be decoded."""
+
+    http_status = 422
+
+
+class FrameTooLarge(CharruaError):
+    """The frame needs more memory than imaging may take."""
+
+    dimse_status = 0xA700
+    http_status = 422
+
+
+class CodecUnavailable(CharruaError):
+    """The archive has no codec for such pixels in this transfer syntax."""
+
+    http_status = 406
+
+
+class ImagingTimeout(CharruaError):
+    """The frame took longer than imaging may take."""
+
+    http_status = 504
+
+
+class ImagingCrashed(CharruaError):
+    """The process that worked at the frame died of it."""
+
+
+class FramePoisoned(CharruaError):
+    """The frame has ended two processes that worked at it; it is not tried again for an hour."""
+
+
+class ImagingBusy(CharruaError):
+    """Too much waits for imaging already; ask again later."""
+
+    dimse_status = 0xA700
+    http_status = 503
+
+
+class ImagingFailed(CharruaError):
+    """Imaging failed at something that is no fault of the frame."""

@@ -40,6 +40,8 @@ IN_LINE = frozenset(
         "accept_object",
         "coerce_object",
         "on_query",
+        "decode_frame",
+        "encode_frame",
     }
 )
 

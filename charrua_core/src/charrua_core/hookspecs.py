@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from charrua_core.app import App
     from charrua_core.archive.search import Query
     from charrua_core.dicom import ServiceClass
+    from charrua_core.imaging.codecs import Codec
     from charrua_core.jobs import JobType
     from charrua_core.services import Service
     from charrua_core.settings import Setting
@@ -204,4 +205,37 @@ def health(app: App) -> Sequence[tuple[str, bool, str]]:  # type: ignore[empty-b
         @hookimpl
         async def health(app):
             return [("hl7", True, "listening on port 2575")]
+    """
+
+
+@hookspec
+def decode_frame() -> Sequence[Codec]:  # type: ignore[empty-body]
+    """Give decoders of frames, by transfer syntax: for one that core does not know, or in place of core's own.
+
+    gather, in line, at the start of a process; a failure stops it. The function that a `Codec` names is imported and
+    called in imaging's worker processes, `decode(data: bytes, pixel_format: PixelFormat) -> Decoded | None`: the highest
+    priority first (core's own have 0), the next where it gives None. What it raises means that the frame is damaged; a
+    worker that it hangs or crashes is killed and replaced.
+
+        @hookimpl
+        def decode_frame():
+            from charrua_core.imaging.codecs import Codec
+
+            return [Codec(("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"), "vendor.kakadu:decode", priority=10)]
+    """
+
+
+@hookspec
+def encode_frame() -> Sequence[Codec]:  # type: ignore[empty-body]
+    """Give encoders of frames, by transfer syntax.
+
+    gather, in line, at the start of a process; a failure stops it. The function is called as that of `decode_frame` is:
+    `encode(pixels: ndarray, pixel_format: PixelFormat, transfer_syntax_uid: str, options: EncodeOptions) -> bytes | None`,
+    and raises CodecUnavailable for pixels that it cannot encode. Any other exception fails the call.
+
+        @hookimpl
+        def encode_frame():
+            from charrua_core.imaging.codecs import Codec
+
+            return [Codec(("1.2.840.10008.1.2.4.90",), "vendor.kakadu:encode", priority=10)]
     """

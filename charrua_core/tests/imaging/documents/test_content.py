@@ -274,3 +274,54 @@ def test_a_table_of_too_many_cells_is_refused(stored: Callable[..., Any]) -> Non
     table.TabulatedValuesSequence[0].NumberOfTableRows = 0xFFFFFFFF
     with pytest.raises(DocumentTooLarge, match="table"):
         read_report(*stored(a_report(table)))
+
+
+@pytest.mark.parametrize(
+    ("item", "text"),
+    [
+        (an_item("DATE", "D", Date="20260102"), "2026-01-02"),
+        (an_item("TIME", "T", Time="101112.500000"), "10:11:12.5"),
+        (an_item("DATETIME", "D", DateTime="20260102101112+0200"), "2026-01-02 10:11:12 +02:00"),
+        (an_item("DATETIME", "D", DateTime="yesterday"), "yesterday"),
+        (an_item("PNAME", "P", PersonName="Doe^John^Q^Dr^Jr"), "Doe, John Q, Dr, Jr"),
+        (
+            an_item("PNAME", "P", PersonName="Yamada^Tarou=山田^太郎=やまだ^たろう"),
+            "Yamada, Tarou (山田 太郎 / やまだ たろう)",
+        ),
+        (
+            an_item("TCOORD", "T", TemporalRangeType="SEGMENT", ReferencedSamplePositions=[1, 9]),
+            "Segment sample 1, sample 9",
+        ),
+        (an_item("TCOORD", "T", TemporalRangeType="POINT", ReferencedTimeOffsets="2.5"), "Point 2.5 s"),
+        (
+            an_item("TCOORD", "T", TemporalRangeType="BEGIN", ReferencedDateTime="20260102101112"),
+            "Begin 2026-01-02 10:11:12",
+        ),
+        (an_item("SCOORD3D", "S", GraphicType="POINT", GraphicData=[1.5, -2.0, 3.0]), "Point (1.5, -2, 3)"),
+        (
+            an_item("SCOORD", "S", GraphicType="POLYLINE", GraphicData=[0.0] * 20),
+            f"Polyline {'(0, 0) ' * 4}… 10 points",
+        ),
+    ],
+)
+def test_values_are_written_as_people_read_them(item: Dataset, text: str, stored: Callable[..., Any]) -> None:
+    root = read_report(*stored(a_report(item, SpecificCharacterSet="ISO_IR 192"))).root
+    assert root.children[0].text == text
+
+
+@pytest.mark.parametrize(
+    ("frames", "text"),
+    [
+        ([], "CT Image"),
+        ([3], "CT Image, frame 3"),
+        ([1, 2, 3, 7, 9, 8], "CT Image, frames 1-3, 7-9"),
+        ([5, 5], "CT Image, frames 5"),
+    ],
+)
+def test_frames_are_told_as_ranges(frames: list[int], text: str, stored: Callable[..., Any]) -> None:
+    referenced = Dataset()
+    referenced.ReferencedSOPClassUID, referenced.ReferencedSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2", "1.2.3"
+    if frames:
+        referenced.ReferencedFrameNumber = frames
+    root = read_report(*stored(a_report(an_item("IMAGE", ReferencedSOPSequence=[referenced])))).root
+    assert root.children[0].text == text

@@ -5,7 +5,7 @@
     page = await app.imaging.run(render_document, header, "text/html", stored)
     root = read_report(header).root                                # the content tree
 
-All functions take and give plain data, hold nothing and need no app. Importing this loads numpy and typst.
+All functions take and give plain data, hold nothing and need no app.
 """
 
 from __future__ import annotations

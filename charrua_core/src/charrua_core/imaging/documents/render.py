@@ -16,7 +16,6 @@ from charrua_core.imaging.documents.recording import first_sheet, recording_page
 from charrua_core.imaging.documents.report import read_report
 from charrua_core.imaging.documents.sopclasses import AUDIO, ENCAPSULATED, is_report, is_waveform
 from charrua_core.imaging.documents.stored import StoredFile
-from charrua_core.imaging.documents.typeset import write_pdf, write_png
 from charrua_core.imaging.documents.waveform import Recording, read_recording
 from charrua_core.types import DicomJson, FileRange
 
@@ -63,8 +62,11 @@ def render_document(header: DicomJson, media_type: str, stored: StoredFile | Non
 
 
 def _written(page: Page, media_type: str) -> bytes:
-    writers = {HTML: write_html, PDF: write_pdf, PNG: write_png}
-    return writers[media_type](page)
+    if media_type == HTML:
+        return write_html(page)
+    from charrua_core.imaging.documents import typeset  # the worker process loads it, the server does not
+
+    return typeset.write_pdf(page) if media_type == PDF else typeset.write_png(page)
 
 
 def _drawing(recording: Recording, stored: StoredFile | None) -> bytes:

@@ -139,7 +139,7 @@ class Reference:
     def parts(self) -> list[str]:
         """The frames, segments and channels that are meant; empty for the whole object."""
         told = [("frame", self.frames), ("segment", self.segments)]
-        parts = [f"{name}{'s' if len(some) > 1 else ''} {ranges(some)}" for name, some in told if some]
+        parts = [f"{name}{'s' if len(set(some)) > 1 else ''} {ranges(some)}" for name, some in told if some]
         channels = [f"{group}.{channel}" if channel else f"{group}.all" for group, channel in self.channels]
         return [*parts, *([f"channels {', '.join(channels)}"] if channels else [])]
 

@@ -1,0 +1,220 @@
+"""The worker processes of imaging: started when first needed, kept warm, killed when they hang, replaced when they die.
+
+Codecs hang, crash and ask for all memory on damaged bytes (several of them by plain truncation), so none runs in the
+server. A call waits for a free process, and never longer than it may; the loop is never blocked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from charrua_core import errors
+from charrua_core.db import Values
+from charrua_core.errors import FramePoisoned, ImagingBusy, ImagingCrashed, ImagingFailed, ImagingTimeout
+from charrua_core.imaging.codecs import Codecs
+from charrua_core.imaging.messages import Failure, Reply, Request, Setup
+from charrua_core.imaging.poison import MOST_DEATHS, Poison, frame_key
+from charrua_core.imaging.process import WorkerProcess
+from charrua_core.settings import Setting
+
+SETTINGS = (
+    Setting(
+        "imaging_workers",
+        int,
+        None,
+        minimum=1,
+        maximum=64,
+        unit="processes",
+        help="Processes that decode and encode images, for each process of the archive. Empty: one for each processor, "
+        "at most 4.",
+        since="0.1",
+        local=True,
+    ),
+    Setting(
+        "imaging_timeout",
+        timedelta,
+        timedelta(seconds=10),
+        minimum=0.1,
+        maximum=3600,
+        help="Time that one image may take to be decoded or encoded; then its process is killed.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "imaging_memory_bytes",
+        int,
+        2 << 30,
+        minimum=1 << 30,
+        maximum=1 << 40,
+        unit="bytes",
+        help="Address space that each of these processes may take, where the system can limit it (not on macOS and Windows).",
+        since="0.1",
+        local=True,
+    ),
+)
+MOST_WAITING = 1000
+LONGEST_WAIT_S = 60.0
+CALLS_OF_A_PROCESS = 500
+"""After so many it is replaced, and with it whatever its codecs have leaked."""
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Figures:
+    """What the processes have been through."""
+
+    started: int = 0
+    calls: int = 0
+    timeouts: int = 0
+    crashes: int = 0
+    poisoned: int = 0
+    """Calls that were refused for a frame that had ended two processes."""
+
+
+class Imaging:
+    """The pool. `codecs` are those that its processes use; `close` ends them."""
+
+    def __init__(self, settings: Values, codecs: Codecs) -> None:
+        self.codecs = codecs
+        self.figures = Figures()
+        self._settings = settings
+        self._number = settings["imaging_workers"] or min(4, os.cpu_count() or 1)
+        self._free = asyncio.Semaphore(self._number)
+        self._waiting = 0
+        self._idle: list[WorkerProcess] = []
+        self._calls: set[asyncio.Task[Reply]] = set()
+        self._poison = Poison()
+        self._closed = False
+
+    def decodes(self, transfer_syntax_uid: str) -> bool:
+        """Whether there is a decoder for frames of this transfer syntax."""
+        return transfer_syntax_uid in self.codecs.decoders
+
+    def encodes(self, transfer_syntax_uid: str) -> bool:
+        """Whether there is an encoder for this transfer syntax; `codecs.encoded_format` says for which pixels."""
+        return transfer_syntax_uid in self.codecs.encoders
+
+    async def run(self, function: Callable[..., T], *arguments: Any, timeout_s: float | None = None) -> T:
+        """Give what `function(*arguments)` gives, called in a worker process.
+
+        The function is found there by its module and name, so it is at the top level of a module. Arguments are anything
+        that pickles; large ones are best given as `FileRange` for the function to read. Results are plain values, bytes,
+        numpy arrays (read-only) and dataclasses of `charrua_core.imaging`. `timeout_s` counts from when a process takes
+        the call, and is `imaging_timeout` where you give none.
+
+        Raises what the function raises of the CharruaError family, ImagingFailed for anything else that it raises,
+        ImagingTimeout and ImagingCrashed when its process had to be killed or died, FramePoisoned at once for a frame
+        that has ended two processes, ImagingBusy when too much is waiting. A caller that is cancelled while it waits takes
+        its place in the line with it; once begun, a call runs to its end.
+        """
+        name = _name_of(function)
+        await self._refuse_poison(name, arguments)
+        limit = timeout_s or self._settings["imaging_timeout"].total_seconds()
+        await self._turn()
+        task = asyncio.create_task(self._call(Request(name, arguments, limit)), name=f"imaging {name}")
+        self._calls.add(task)
+        task.add_done_callback(self._ended)
+        reply = await asyncio.shield(task)
+        if reply.failure is not None:
+            raise _raised(reply.failure)
+        result: T = reply.result
+        return result
+
+    async def close(self) -> None:
+        """End all processes; calls under way are cancelled."""
+        self._closed = True
+        for task in self._calls:
+            task.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
+        await asyncio.gather(*(worker.end() for worker in self._idle))
+        self._idle.clear()
+
+    # -- waiting ---------------------------------------------------------------------------------------------------------
+    async def _turn(self) -> None:
+        if self._waiting >= MOST_WAITING:
+            raise ImagingBusy
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(LONGEST_WAIT_S):
+                await self._free.acquire()
+        except TimeoutError as error:
+            raise ImagingBusy from error
+        finally:
+            self._waiting -= 1
+
+    def _ended(self, task: asyncio.Task[Reply]) -> None:
+        self._calls.discard(task)
+        self._free.release()
+        if not task.cancelled():
+            task.exception()  # so that nobody misses it: the caller may be gone
+
+    # -- calling ---------------------------------------------------------------------------------------------------------
+    async def _call(self, request: Request) -> Reply:
+        worker = await self._worker()
+        self.figures.calls += 1
+        try:
+            reply = await worker.call(request)
+        except (ImagingTimeout, ImagingCrashed) as error:
+            await self._note_death(error, request, worker)
+            raise
+        await self._put_back(worker, reply)
+        return reply
+
+    async def _worker(self) -> WorkerProcess:
+        if self._closed:
+            raise ImagingBusy("the archive is stopping")
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.alive:
+                return worker
+        self.figures.started += 1
+        return await WorkerProcess.start(Setup(tuple(sys.path), self.codecs, self._settings["imaging_memory_bytes"]))
+
+    async def _put_back(self, worker: WorkerProcess, reply: Reply) -> None:
+        spent = reply.failure is not None and reply.failure.error == errors.FrameTooLarge.__name__
+        if spent or self._closed or worker.calls >= CALLS_OF_A_PROCESS:
+            await worker.end()
+        else:
+            self._idle.append(worker)
+
+    # -- poison ----------------------------------------------------------------------------------------------------------
+    async def _refuse_poison(self, name: str, arguments: tuple[Any, ...]) -> None:
+        if self._poison and self._poison.holds(await asyncio.to_thread(frame_key, name, arguments)):
+            self.figures.poisoned += 1
+            raise FramePoisoned
+
+    async def _note_death(self, error: Exception, request: Request, worker: WorkerProcess) -> None:
+        timeout = isinstance(error, ImagingTimeout)
+        self.figures.timeouts += timeout
+        self.figures.crashes += not timeout
+        deaths = self._poison.note(await asyncio.to_thread(frame_key, request.function, request.arguments))
+        log.error(
+            "imaging process ended: %s%s",
+            error,
+            ", the frame is not tried again" if deaths >= MOST_DEATHS else "",
+            extra={"pid": worker.pid, "function": request.function, "deaths": deaths},
+        )
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    if not inspect.isroutine(function) or not function.__qualname__.isidentifier():
+        raise TypeError(f"{function!r} is not at the top level of a module")
+    return f"{function.__module__}:{function.__qualname__}"
+
+
+def _raised(failure: Failure) -> Exception:
+    if failure.traceback:
+        log.error("imaging failed: %s\n%s", failure.message, failure.traceback)
+    kind = getattr(errors, failure.error, ImagingFailed)
+    error: Exception = kind(failure.message) if failure.message else kind()
+    return error
