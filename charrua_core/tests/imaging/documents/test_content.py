@@ -11,7 +11,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from charrua_core.errors import DocumentTooLarge, NotRenderable
-from charrua_core.imaging.documents import ContentItem, read_report
+from charrua_core.imaging.documents import ContentItem, attributes, read_report
 from charrua_core.imaging.documents.content import Limits, read_content
 from charrua_core.imaging.documents.values import ByReference, Coded, Measured, Reference, Region, Stretch, Table
 from charrua_core.testing.documents import a_code, a_number, a_report, a_section, a_text, an_item
@@ -282,7 +282,6 @@ def test_a_table_of_too_many_cells_is_refused(stored: Callable[..., Any]) -> Non
         (an_item("DATE", "D", Date="20260102"), "2026-01-02"),
         (an_item("TIME", "T", Time="101112.500000"), "10:11:12.5"),
         (an_item("DATETIME", "D", DateTime="20260102101112+0200"), "2026-01-02 10:11:12 +02:00"),
-        (an_item("DATETIME", "D", DateTime="yesterday"), "yesterday"),
         (an_item("PNAME", "P", PersonName="Doe^John^Q^Dr^Jr"), "Doe, John Q, Dr, Jr"),
         (
             an_item("PNAME", "P", PersonName="Yamada^Tarou=山田^太郎=やまだ^たろう"),
@@ -315,7 +314,7 @@ def test_values_are_written_as_people_read_them(item: Dataset, text: str, stored
         ([], "CT Image"),
         ([3], "CT Image, frame 3"),
         ([1, 2, 3, 7, 9, 8], "CT Image, frames 1-3, 7-9"),
-        ([5, 5], "CT Image, frames 5"),
+        ([5, 5], "CT Image, frame 5"),
     ],
 )
 def test_frames_are_told_as_ranges(frames: list[int], text: str, stored: Callable[..., Any]) -> None:
@@ -325,3 +324,9 @@ def test_frames_are_told_as_ranges(frames: list[int], text: str, stored: Callabl
         referenced.ReferencedFrameNumber = frames
     root = read_report(*stored(a_report(an_item("IMAGE", ReferencedSOPSequence=[referenced])))).root
     assert root.children[0].text == text
+
+
+@pytest.mark.parametrize("readable", [attributes.date, attributes.time, attributes.moment])
+@pytest.mark.parametrize("text", ["yesterday", "", "2026-01-02", "99", "１２３４"])
+def test_what_is_no_date_or_time_stays_as_it_is(readable: Callable[[str], str], text: str) -> None:
+    assert readable(text) == text
