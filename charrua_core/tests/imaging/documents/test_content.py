@@ -242,6 +242,19 @@ def test_a_text_too_long_for_the_header_is_read_from_the_file_in_its_character_s
     assert read_report(header, file).root.children[0].text == long.strip()
 
 
+@pytest.mark.parametrize("transfer_syntax", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"])
+def test_a_drawing_too_long_for_the_header_is_read_from_the_file(
+    transfer_syntax: str, stored: Callable[..., Any]
+) -> None:
+    points = [float(number) / 2 for number in range(20_000)]
+    region = an_item("SCOORD", "Outline", GraphicType="POLYLINE", GraphicData=points)
+    header, file = stored(a_report(region, transfer_syntax=transfer_syntax))
+    assert "BulkDataURI" in header["0040A730"]["Value"][0]["00700022"]
+    value = read_report(header, file).root.children[0].value
+    assert isinstance(value, Region)
+    assert list(value.coordinates) == points
+
+
 def test_an_object_of_another_kind_has_no_content_tree(stored: Callable[..., Any]) -> None:
     with pytest.raises(NotRenderable):
         read_report(*stored(a_report(SOPClassUID="1.2.840.10008.5.1.4.1.1.2")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,12 +14,13 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.waveforms import multiplex_array
+from pypdf import PdfReader
 
 from charrua_core.errors import CharruaError, DocumentTooLarge, DocumentUnreadable, NotRenderable
 from charrua_core.imaging.documents import Code, read_recording, render_document, samples
 from charrua_core.imaging.documents.companding import A_LAW, MU_LAW
 from charrua_core.imaging.documents.leads import STANDARD, lead
-from charrua_core.imaging.documents.recording import draw
+from charrua_core.imaging.documents.recording import draw, first_sheet
 from charrua_core.imaging.documents.waveform import Channel, Limits
 from charrua_core.testing.documents import a_code, a_document, a_group, a_recording
 from charrua_core.testing.outside import DATA, with_data
@@ -192,7 +194,7 @@ def twelve_leads(seconds: float, millivolts: float = 1.0) -> Dataset:
 def test_a_millivolt_is_ten_millimetres_and_a_second_twenty_five(stored: Callable[..., Any]) -> None:
     header, file = stored(a_recording(twelve_leads(10)))
     recording = read_recording(header)
-    sheet = draw(recording, recording.groups[0], file)
+    sheet = first_sheet(recording, file)
     *short, rhythm = curves(sheet.svg())
     assert len(short) == 12
     heights = {round(y, 2) for _, y in rhythm}
@@ -228,7 +230,7 @@ def test_a_spike_of_one_sample_is_drawn(stored: Callable[..., Any]) -> None:
     values[4321] = 1000
     header, file = stored(a_recording(a_group(values.tobytes(), ["LV"]), sop_class_uid=HEMODYNAMIC))
     recording = read_recording(header)
-    (curve,) = curves(draw(recording, recording.groups[0], file).svg())
+    (curve,) = curves(first_sheet(recording, file).svg())
     assert len(curve) < 2000
     lowest, highest = max(y for _, y in curve), min(y for _, y in curve)
     assert lowest - highest == pytest.approx(45.0)
@@ -263,7 +265,7 @@ def test_every_kind_of_recording_is_drawn(
 ) -> None:
     header, file = stored(a_recording(group, sop_class_uid=sop_class_uid))
     recording = read_recording(header)
-    assert draw(recording, recording.groups[0], file).label.startswith(label)
+    assert first_sheet(recording, file).label.startswith(label)
     for media_type in ("text/html", "application/pdf", "image/png"):
         assert len(render_document(header, media_type, file).body) > 1000  # type: ignore[arg-type]
 
@@ -274,7 +276,7 @@ def test_channels_that_nobody_calibrated_are_drawn_in_steps(stored: Callable[...
         del channel.ChannelSensitivity, channel.ChannelSensitivityUnitsSequence
     header, file = stored(a_recording(group))
     recording = read_recording(header)
-    assert draw(recording, recording.groups[0], file).label.startswith("Waveforms")
+    assert first_sheet(recording, file).label.startswith("Waveforms")
     assert recording.groups[0].channels[0].units_text == "steps"
 
 
@@ -323,3 +325,34 @@ def test_units_of_a_channel_are_told(stored: Callable[..., Any]) -> None:
     )
     header, _ = stored(a_recording(group, sop_class_uid=HEMODYNAMIC))
     assert read_recording(header).groups[0].channels[0].units_text == "mmHg"
+
+
+@pytest.mark.parametrize(
+    ("names", "sop_class_uid", "sheets"),
+    [
+        ([*STANDARD, "V7", "V8", "V9"], GENERAL_ECG, [13, 3]),
+        ([f"E{n}" for n in range(10)], GENERAL_ECG, [4, 4, 2]),
+        ([f"C{n}" for n in range(100)], EEG, [40, 40, 20]),
+        (["C1"], EEG, [1]),
+    ],
+)
+def test_every_channel_is_drawn_and_no_sheet_is_higher_than_its_paper(
+    names: list[str], sop_class_uid: str, sheets: list[int], stored: Callable[..., Any]
+) -> None:
+    ramp = np.tile(np.arange(5000, dtype="<i2")[:, None], len(names))
+    header, file = stored(a_recording(a_group(ramp.tobytes(), names), sop_class_uid=sop_class_uid))
+    recording = read_recording(header)
+    drawn = list(draw(recording, recording.groups[0], file))
+    assert [len(curves(sheet.svg())) for sheet in drawn] == sheets
+    assert max(sheet.height_mm for sheet in drawn) <= 140
+    pdf = render_document(header, "application/pdf", file).body
+    assert isinstance(pdf, bytes)
+    assert len(PdfReader(io.BytesIO(pdf)).pages) == len(sheets)
+
+
+def test_more_sheets_than_a_page_has_are_told(stored: Callable[..., Any]) -> None:
+    header, file = stored(a_recording(*[a_group(second([0, 1]), ["C1"]) for _ in range(40)], sop_class_uid=EEG))
+    made = render_document(header, "text/html", file).body
+    assert isinstance(made, bytes)
+    assert made.count(b"<figure") == 32
+    assert b"The recording has 40 groups of channels; not all are drawn." in made

@@ -18,7 +18,7 @@ from charrua_core.errors import DocumentTooLarge
 from charrua_core.imaging.documents import attributes as a
 from charrua_core.imaging.documents.attributes import Code
 from charrua_core.imaging.documents.reading import VALUE_READERS, template
-from charrua_core.imaging.documents.stored import StoredFile, bulk_text
+from charrua_core.imaging.documents.stored import StoredFile, bulk_floats, bulk_text
 from charrua_core.imaging.documents.values import ByReference, Container, Text, Value, dotted
 from charrua_core.types import DicomJson
 
@@ -36,6 +36,7 @@ CONCEPT_NAME = "0040A043"
 CONTENT_SEQUENCE = "0040A730"
 REFERENCED_CONTENT_ITEM = "0040DB73"
 TEXT_VALUE = "0040A160"
+GRAPHIC_DATA = "00700022"
 SPECIFIC_CHARACTER_SET = "00080005"
 
 
@@ -46,7 +47,7 @@ class Limits:
     depth: int = 48
     items: int = 50_000
     text_bytes: int = 4 << 20
-    """Longest single text."""
+    """Longest single text or drawing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,5 +157,9 @@ class _Reader:
         long_text = found.get(TEXT_VALUE, {})
         if value_type == "TEXT" and "BulkDataURI" in long_text:
             return Text(a.clean(bulk_text(long_text, self._stored, character_sets, self._limits.text_bytes)))
+        drawing = found.get(GRAPHIC_DATA, {})
+        if "BulkDataURI" in drawing and self._stored:
+            points = bulk_floats(drawing, self._stored, self._limits.text_bytes)
+            found = {**found, GRAPHIC_DATA: {"vr": "FL", "Value": points}}
         reader = VALUE_READERS.get(value_type)
         return reader(found) if reader else None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from charrua_core.imaging.documents import sheets
 from charrua_core.imaging.documents.drawing import Sheet
-from charrua_core.imaging.documents.leads import is_twelve_lead, millivolts
+from charrua_core.imaging.documents.leads import STANDARD, is_twelve_lead, leads, millivolts
 from charrua_core.imaging.documents.page import Block, Drawing, Fact, Facts, Heading, Page, Prose
 from charrua_core.imaging.documents.sopclasses import AUDIO, ELECTROCARDIOGRAMS, class_name
 from charrua_core.imaging.documents.stored import StoredFile
@@ -14,7 +15,7 @@ from charrua_core.imaging.documents.waveform import Group, Limits, Recording, sa
 
 _MOST_STATEMENTS = 100
 _LONGEST_ABOVE = 240  # characters: what is longer stands below the sheet, which must fit on the page
-_MOST_SHEETS = 16
+_MOST_SHEETS = 32
 
 
 def recording_page(recording: Recording, stored: StoredFile | None, limits: Limits | None = None) -> Page:
@@ -27,8 +28,7 @@ def recording_page(recording: Recording, stored: StoredFile | None, limits: Limi
     if recording.sop_class_uid in AUDIO:
         blocks.append(Facts(tuple(_described(group) for group in recording.groups)))
     else:
-        for number, group in enumerate(recording.groups[:_MOST_SHEETS]):
-            blocks.extend(_drawn(recording, group, stored, limits, headed=number > 0))
+        blocks.extend(_drawn(recording, stored, limits))
     blocks.extend(Prose(label, text) for label, text in said if len(text) > _LONGEST_ABOVE)
     return Page(
         title=class_name(recording.sop_class_uid).removesuffix(" Waveform"),
@@ -41,28 +41,47 @@ def recording_page(recording: Recording, stored: StoredFile | None, limits: Limi
 
 
 def first_sheet(recording: Recording, stored: StoredFile | None, limits: Limits | None = None) -> Sheet:
-    """The drawing of the first multiplex group."""
-    return draw(recording, recording.groups[0], stored, limits)
+    """The first drawing of the first multiplex group."""
+    return next(draw(recording, recording.groups[0], stored, limits))
 
 
-def draw(recording: Recording, group: Group, stored: StoredFile | None, limits: Limits | None = None) -> Sheet:
-    """One multiplex group: to scale where it is an electrocardiogram in volts."""
-    voltages = [index for index, channel in enumerate(group.channels) if millivolts(channel)]
-    if recording.sop_class_uid not in ELECTROCARDIOGRAMS or not voltages:
-        return sheets.lanes(group, samples(group, stored, limits, longest_s=sheets.lane_seconds(group)))
-    values = samples(group, stored, limits, longest_s=sheets.SHEET_SECONDS)
-    if is_twelve_lead(group):
-        return sheets.twelve_lead(group, values)
-    return sheets.strips(group, values, voltages[: sheets.MOST_STRIPS])
+def draw(
+    recording: Recording, group: Group, stored: StoredFile | None, limits: Limits | None = None
+) -> Iterator[Sheet]:
+    """All channels of one multiplex group: to scale where they are of an electrocardiogram and in volts."""
+    rest = list(range(len(group.channels)))
+    if recording.sop_class_uid in ELECTROCARDIOGRAMS:
+        values = samples(group, stored, limits, longest_s=sheets.SHEET_SECONDS)
+        if is_twelve_lead(group):
+            yield sheets.twelve_lead(group, values)
+            shown = {leads(group)[name] for name in STANDARD}
+            rest = [index for index in rest if index not in shown]
+        voltages = [index for index in rest if millivolts(group.channels[index])]
+        for chosen in _by(sheets.MOST_STRIPS, voltages):
+            yield sheets.strips(group, values, chosen)
+        rest = [index for index in rest if index not in voltages]
+    if rest:
+        values = samples(group, stored, limits, longest_s=sheets.lane_seconds(group))
+        for chosen in _by(sheets.MOST_LANES, rest):
+            yield sheets.lanes(group, values, chosen)
 
 
-def _drawn(
-    recording: Recording, group: Group, stored: StoredFile | None, limits: Limits | None, *, headed: bool
-) -> Iterator[Block]:
-    sheet = draw(recording, group, stored, limits)
-    if headed:
-        yield Heading(1, group.label.capitalize() or f"Group {group.number}")
-    yield Drawing(sheet.svg(), sheet.width_mm, sheet.height_mm, sheet.label)
+def _by(most: int, channels: list[int]) -> Iterator[list[int]]:
+    return (channels[at : at + most] for at in range(0, len(channels), most))
+
+
+def _drawn(recording: Recording, stored: StoredFile | None, limits: Limits | None) -> Iterator[Block]:
+    """All groups, headed from the second on, up to so many drawings."""
+    left = _MOST_SHEETS
+    for number, group in enumerate(recording.groups):
+        if number and left:
+            yield Heading(1, group.label.capitalize() or f"Group {group.number}")
+        for sheet in islice(draw(recording, group, stored, limits), left):
+            left -= 1
+            yield Drawing(sheet.svg(), sheet.width_mm, sheet.height_mm, sheet.label)
+        if not left:
+            yield Prose("", f"The recording has {len(recording.groups)} groups of channels; not all are drawn.")
+            return
 
 
 def _described(group: Group) -> Fact:

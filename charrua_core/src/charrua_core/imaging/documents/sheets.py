@@ -1,7 +1,7 @@
 """Waveforms drawn: the 12-lead sheet of electrocardiography, strips to scale, and lanes for all else.
 
 Electrocardiograms are drawn at 25 mm/s and 10 mm/mV on millimetre paper with a calibration pulse of 1 mV and 0.2 s, so that a
-print at full size can be measured with a ruler.
+print at full size can be measured with a ruler. No sheet is higher than fits on A4 below the patient's name.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from numpy.typing import NDArray
 
 from charrua_core.imaging.documents.drawing import INK, MEASURED_POINTS_A_MM, SEEN_POINTS_A_MM, Sheet
 from charrua_core.imaging.documents.leads import COLUMNS, RHYTHM, lead, leads, millivolts
-from charrua_core.imaging.documents.waveform import Group
+from charrua_core.imaging.documents.waveform import Channel, Group
 
 MM_A_SECOND = 25.0
 MM_A_MILLIVOLT = 10.0
 SHEET_SECONDS = 10.0
 """As much as fits on a sheet."""
-MOST_STRIPS = 12
+MOST_STRIPS = 4
 MOST_LANES = 40
 MOST_LANE_SAMPLES = 4000  # across the paper
 _LEFT = 10.0  # mm for the calibration pulse
 _WIDTH = _LEFT + SHEET_SECONDS * MM_A_SECOND + 5
 _ROW = 30.0
 _FOOT = 6.0
+_LANES_HEIGHT = 115.0
 
 Values = NDArray[np.float64]
 
@@ -56,7 +57,7 @@ def twelve_lead(group: Group, values: Values) -> Sheet:
 
 
 def strips(group: Group, values: Values, channels: Sequence[int]) -> Sheet:
-    """Electrocardiographic channels below each other, the first 10 s, to scale; at most 12 of them."""
+    """Electrocardiographic channels below each other, the first 10 s, to scale; at most 4 of them."""
     sheet = Sheet(_WIDTH, len(channels) * _ROW + _FOOT, f"Electrocardiogram, {_told(group)}")
     sheet.paper(0, 0, _WIDTH, sheet.height_mm - _FOOT)
     for row, channel in enumerate(channels):
@@ -135,28 +136,26 @@ def lane_seconds(group: Group) -> float:
     return min(group.duration_s, max(SHEET_SECONDS, MOST_LANE_SAMPLES / group.sampling_hz))
 
 
-def lanes(group: Group, values: Values) -> Sheet:
+def lanes(group: Group, values: Values, channels: Sequence[int]) -> Sheet:
     """Channels of any kind below each other, each to a scale of its own; at most 40 of them."""
-    shown, seconds = min(len(group.channels), MOST_LANES), lane_seconds(group)
-    height = max(5.0, min(50.0, 135.0 / shown))
+    seconds = lane_seconds(group)
+    height = max(3.0, min(50.0, _LANES_HEIGHT / len(channels)))
     left, width = 40.0, _WIDTH - 47.0
     part = (
         f"first {duration(seconds)} of {duration(group.duration_s)}"
         if seconds < group.duration_s
         else duration(seconds)
     )
-    sheet = Sheet(_WIDTH, shown * height + 13, f"Waveforms, {part}")
-    _seconds(sheet, left, width, shown * height, seconds)
-    for row in range(shown):
-        _lane(sheet, group, values[row], row, (left, width, height))
-    hidden = f", {len(group.channels) - shown} more channels not shown" if len(group.channels) > shown else ""
-    sheet.words(1, sheet.height_mm - 1.5, f"{group.sampling_hz:g} samples/s · {part}{hidden}")
+    sheet = Sheet(_WIDTH, len(channels) * height + 13, f"Waveforms, {part}")
+    _seconds(sheet, left, width, len(channels) * height, seconds)
+    for row, channel in enumerate(channels):
+        _lane(sheet, group.channels[channel], values[channel], row * height, (left, width, height))
+    sheet.words(1, sheet.height_mm - 1.5, f"{group.sampling_hz:g} samples/s · {part}")
     return sheet
 
 
-def _lane(sheet: Sheet, group: Group, values: Values, row: int, place: tuple[float, float, float]) -> None:
+def _lane(sheet: Sheet, channel: Channel, values: Values, top: float, place: tuple[float, float, float]) -> None:
     left, width, height = place
-    channel, top = group.channels[row], row * height
     known = values[~np.isnan(values)]
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
     span = (high - low) or 1.0

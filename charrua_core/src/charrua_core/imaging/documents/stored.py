@@ -7,6 +7,7 @@ import os
 import re
 from base64 import b64decode
 from dataclasses import dataclass
+from struct import unpack
 from typing import Any
 
 from charrua_core.archive.charsets import character_set
@@ -59,6 +60,13 @@ def bulk_text(element: dict[str, Any], stored: StoredFile | None, character_sets
     if element.get("vr") in PLAIN_VRS:
         return raw.decode("latin_1")
     return character_set("\\".join(str(term or "") for term in character_sets)).decode(raw)
+
+
+def bulk_floats(element: dict[str, Any], stored: StoredFile, limit: int) -> list[float]:
+    """The numbers of an FL too long for the header; raises as `bulk_bytes`."""
+    raw = bulk_bytes(element, stored, limit)
+    count = len(raw) // 4
+    return list(unpack(f"{layout_of(stored.transfer_syntax_uid).endian}{count}f", raw[: count * 4]))
 
 
 def bulk_range(element: dict[str, Any], stored: StoredFile | None) -> FileRange | None:
