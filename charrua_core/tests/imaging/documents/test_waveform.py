@@ -332,7 +332,7 @@ def test_units_of_a_channel_are_told(stored: Callable[..., Any]) -> None:
     [
         ([*STANDARD, "V7", "V8", "V9"], GENERAL_ECG, [13, 3]),
         ([f"E{n}" for n in range(10)], GENERAL_ECG, [4, 4, 2]),
-        ([f"C{n}" for n in range(100)], EEG, [40, 40, 20]),
+        ([f"C{n}" for n in range(100)], EEG, [24, 24, 24, 24, 4]),
         (["C1"], EEG, [1]),
     ],
 )

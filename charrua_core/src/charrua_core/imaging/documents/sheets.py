@@ -22,7 +22,7 @@ MM_A_MILLIVOLT = 10.0
 SHEET_SECONDS = 10.0
 """As much as fits on a sheet."""
 MOST_STRIPS = 4
-MOST_LANES = 40
+MOST_LANES = 24
 MOST_LANE_SAMPLES = 4000  # across the paper
 _LEFT = 10.0  # mm for the calibration pulse
 _WIDTH = _LEFT + SHEET_SECONDS * MM_A_SECOND + 5
@@ -137,7 +137,7 @@ def lane_seconds(group: Group) -> float:
 
 
 def lanes(group: Group, values: Values, channels: Sequence[int]) -> Sheet:
-    """Channels of any kind below each other, each to a scale of its own; at most 40 of them."""
+    """Channels of any kind below each other, each to a scale of its own; at most 24 of them."""
     seconds = lane_seconds(group)
     height = max(3.0, min(50.0, _LANES_HEIGHT / len(channels)))
     left, width = 40.0, _WIDTH - 47.0
@@ -159,12 +159,16 @@ def _lane(sheet: Sheet, channel: Channel, values: Values, top: float, place: tup
     known = values[~np.isnan(values)]
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
     span = (high - low) or 1.0
-    size = min(3.0, height * 0.4)
-    sheet.words(1, top + height / 2 + size / 3, channel.name[:22], size, bold=True)
+    size = min(3.0, height * 0.6)
+    name = channel.name if len(channel.name) <= 14 else f"{channel.name[:13]}…"
+    sheet.words(1, top + height / 2 + size / 3, name, size, bold=True)
     sheet.line(f"M{left:g} {top + height:g}h{width:g}", "#c9ced4", 0.15)
     if height >= 9:
         sheet.words(left - 1, top + 3.2, f"{high:.4g} {channel.units_text}".strip(), 2.4, anchor="end")
         sheet.words(left - 1, top + height - 1.2, f"{low:.4g}", 2.4, anchor="end")
+    else:
+        scale = f"{low:.3g} … {high:.3g} {channel.units_text}".strip()
+        sheet.words(left - 1, top + height / 2 + 0.8, scale, 2.2, anchor="end")
     heights = (values - low) / span * height * 0.9
     sheet.curve((left, top + height * 0.95), heights, width, (0.0, height), SEEN_POINTS_A_MM)
 
