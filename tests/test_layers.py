@@ -28,7 +28,7 @@ ROOMS = [
     {"builtin"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(ROOMS) for room in rooms}
-CODECS = {"numpy", "pylibjpeg", "imagecodecs", "PIL", "openjpeg", "rle"}
+CODECS = {"numpy", "pylibjpeg", "imagecodecs", "PIL", "openjpeg", "rle", "typst"}
 
 
 def imports(path: Path) -> Iterator[tuple[str, list[str], int]]:

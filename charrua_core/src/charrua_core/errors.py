@@ -151,6 +151,25 @@ class CommitUnknown(CharruaError):
     http_status = 503
 
 
+class DocumentUnreadable(CharruaError):
+    """The content of the document or waveform does not hold together."""
+
+    dimse_status = 0xC000  # Error: cannot understand
+    http_status = 422
+
+
+class DocumentTooLarge(CharruaError):
+    """The document or waveform is larger than this archive shows; retrieve the object itself."""
+
+    http_status = 413
+
+
+class NotRenderable(CharruaError):
+    """No page can be made of this object in the media type asked for."""
+
+    http_status = 406
+
+
 class ImageInvalid(CharruaError):
     """The object is no image, or what it says of its pixels does not hold together."""
 
