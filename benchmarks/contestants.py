@@ -18,6 +18,7 @@ from benchmarks import processes, wire
 from benchmarks.association import Association, AssociationLost
 from benchmarks.isolation import free_port
 
+EXAMPLE = "route_modality"
 VERIFICATION = "1.2.840.10008.1.1"
 _NODELAY = {"TCP_NODELAY": "1"}
 
@@ -237,6 +238,7 @@ class Charrua(Contestant):
     def _environment(self) -> dict[str, str]:
         own = {"CHARRUA_DATA_DIR": str(self.folder / "data"), "CHARRUA_DICOM_AET": self.aet}
         own |= {"CHARRUA_DICOM_HOST": "127.0.0.1", "CHARRUA_DICOM_PORT": str(self.port)}
+        own |= {"CHARRUA_WITHOUT": EXAMPLE}  # README's command installs no examples
         return {**os.environ, **own, **({"CHARRUA_WORKERS": self.workers} if self.workers else {})}
 
     def start(self, timeout_s: float = 60.0) -> None:

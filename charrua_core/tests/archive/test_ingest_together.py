@@ -32,6 +32,7 @@ class Disk:
 
 @pytest.fixture
 def disk(intake, monkeypatch):
+    monkeypatch.setattr(index_store, "WORTH_BEGINNING_BYTES", 0)
     return Disk(intake.app.volumes.current, monkeypatch)
 
 

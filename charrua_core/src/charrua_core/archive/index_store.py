@@ -35,6 +35,8 @@ _LOCK_TIMEOUT = "5s"
 _HELD_AT_MOST = "2s"
 """Rows wait so long for their files with the study locked; then the server ends it, and they are written again after them."""
 _BEGIN_S = 3.0
+WORTH_BEGINNING_BYTES = 1 << 17
+"""Files that have fewer are flushed before the two more round trips of an open transaction are through."""
 
 _STORE = "SELECT n, outcome FROM core.store_objects($1::text::jsonb, $2::bytea[], $3::bytea[], $4::text::jsonb)"
 
@@ -85,7 +87,7 @@ class Index:
 
     async def _begin(self, group: Sequence[Filed], audits: Sequence[Mapping[str, Any]]) -> list[Outcome] | None:
         """Write the rows in a transaction that is left open; None where that fails, whyever: then nothing was written."""
-        if any(filed.records for filed in group):
+        if any(filed.records for filed in group) or sum(filed.size_bytes for filed in group) < WORTH_BEGINNING_BYTES:
             return None
         try:
             async with asyncio.timeout(_BEGIN_S):
