@@ -70,7 +70,7 @@ def _answer(request: Request, target: BinaryIO) -> None:
     _alarm(request.timeout_s + GRACE_S)
     try:
         parts = wire.pack(Reply(_function(request.function)(*request.arguments)))
-    except Exception as error:
+    except BaseException as error:  # a panic in a library that is written in Rust is no Exception
         parts = wire.pack(Reply(failure=_flattened(error)))
     _alarm(0)
     wire.write(target, parts)
@@ -87,7 +87,7 @@ def _function(name: str) -> Callable[..., Any]:
     return found
 
 
-def _flattened(error: Exception) -> Failure:
+def _flattened(error: BaseException) -> Failure:
     if isinstance(error, errors.CharruaError):
         return Failure(type(error).__name__, str(error))
     if isinstance(error, MemoryError):

@@ -22,7 +22,7 @@ class EncodeOptions:
     predictor: int = 1
     """JPEG Lossless (.57): predictor 1 to 7 (ISO 10918-1 H.1.2.1); .70 always takes 1."""
     effort: int = 1
-    """JPEG XL (.110, .112): 1 fastest to 9 smallest."""
+    """JPEG XL (.110, .112): 1 fastest (2 where more than 14 bits are stored) to 9 smallest."""
 
 
 _COLOUR = {

@@ -21,7 +21,7 @@ from charrua_core.imaging.pixels import Decoded, PixelFormat
 
 _SMALLEST_SIDE = 32  # pixels that five decompositions, which pylibjpeg-openjpeg always makes, need
 _SRGB, _GREY = 1, 2
-_COARSEST_STEP, _STEPS = 0.5, 16
+_FINEST = 64  # quarter octaves below a quantisation step of the whole range
 
 
 def decode(data: bytes, pixel_format: PixelFormat) -> Decoded:
@@ -78,12 +78,19 @@ def encode_ht(
 
 
 def _to_ratio(pixels: NDArray[Any], ratio: float, *, is_rgb: bool) -> bytes:
-    """The finest quantisation, halved from the coarsest on, whose stream is still small enough."""
-    small = b""
-    for halvings in range(_STEPS):
-        step = _COARSEST_STEP / 2**halvings
-        encoded = bytes(imagecodecs.htj2k_encode(pixels, level=step, reversible=False, rgb=is_rgb))
-        if small and len(encoded) * ratio > pixels.nbytes:
-            break
-        small = encoded
-    return small
+    """The finest quantisation whose stream is small enough, found by halving; the coarsest where none is."""
+
+    def encoded(quarter_octaves: int) -> bytes:
+        step = 2.0 ** -(quarter_octaves / 4)
+        return bytes(imagecodecs.htj2k_encode(pixels, level=step, reversible=False, rgb=is_rgb))
+
+    coarse, fine = 0, _FINEST
+    best = encoded(coarse)
+    while fine - coarse > 1:
+        middle = (coarse + fine) // 2
+        trial = encoded(middle)
+        if len(trial) * ratio <= pixels.nbytes:
+            coarse, best = middle, trial
+        else:
+            fine = middle
+    return best

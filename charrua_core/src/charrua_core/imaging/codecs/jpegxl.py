@@ -13,6 +13,8 @@ from charrua_core.imaging.codecs.jpeg import encode_baseline
 from charrua_core.imaging.codecs.samples import as_rgb, stored_values, unsigned_bits
 from charrua_core.imaging.pixels import Decoded, PixelFormat
 
+_MOST_BITS_OF_FASTEST = 14
+
 
 def decode(data: bytes, pixel_format: PixelFormat) -> Decoded:
     """Decode a frame."""
@@ -26,10 +28,12 @@ def encode(pixels: NDArray[Any], pixel_format: PixelFormat, transfer_syntax_uid:
     if transfer_syntax_uid == syntaxes.JPEG_XL_RECOMPRESSION:
         return recompressed(encode_baseline(pixels, pixel_format, options))
     bits = pixel_format.bits_stored
+    # libjxl's fastest encoder writes past its buffer where more than 14 bits do not compress.
+    effort = options.effort if bits <= _MOST_BITS_OF_FASTEST else max(2, options.effort)
     samples = unsigned_bits(pixels, pixel_format).astype("u1" if bits <= 8 else "u2", copy=False)
     if transfer_syntax_uid == syntaxes.JPEG_XL_LOSSLESS:
-        return bytes(imagecodecs.jpegxl_encode(samples, lossless=True, effort=options.effort, bitspersample=bits))
-    return bytes(imagecodecs.jpegxl_encode(samples, level=options.quality, effort=options.effort, bitspersample=bits))
+        return bytes(imagecodecs.jpegxl_encode(samples, lossless=True, effort=effort, bitspersample=bits))
+    return bytes(imagecodecs.jpegxl_encode(samples, level=options.quality, effort=effort, bitspersample=bits))
 
 
 def recompressed(jpeg: bytes) -> bytes:
