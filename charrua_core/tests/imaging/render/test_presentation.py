@@ -270,6 +270,20 @@ async def test_graphics_are_drawn_upon_the_frames_that_they_are_about_in_the_col
     assert np.abs((await seen(image, 2, state=state))[19:21, 20].max(axis=0).astype(int) - [255, 0, 0]).max() <= 6
 
 
+async def test_a_grey_image_gets_colours_for_annotations_in_colour_alone(seen, an_image):
+    image = an_image(np.zeros((40, 40)), dtype="u1")
+    graphic = item(
+        GraphicAnnotationUnits="PIXEL", GraphicData=[0, 20, 40, 20], GraphicType="POLYLINE", GraphicFilled="N"
+    )
+    found = []
+    for lab in ([0xFFFF, 0x8080, 0x8080], [0x8B00, 0xD0D0, 0xC6C6]):
+        layer = item(GraphicLayer="A", GraphicLayerOrder=1, GraphicLayerRecommendedDisplayCIELabValue=lab)
+        annotation = item(GraphicLayer="A", GraphicObjectSequence=[graphic])
+        state = a_state(image, GraphicLayerSequence=[layer], GraphicAnnotationSequence=[annotation])
+        found.append((await seen(image, state=state)).shape)
+    assert found == [(40, 40), (40, 40, 3)]
+
+
 @pytest.mark.parametrize("units", ["PIXEL", "DISPLAY"])
 async def test_texts_stand_in_their_box_or_at_their_anchor(seen, an_image, units):
     image = an_image(np.zeros((200, 200)), dtype="u1")

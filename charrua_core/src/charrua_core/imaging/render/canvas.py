@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,11 @@ BLACK: Ink = (0.0, 0.0, 0.0)
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Give the font that comes with Pillow, which has Latin letters alone."""
     return ImageFont.load_default(size)
+
+
+def line_height(size: int) -> float:
+    """Give the pixels from one line of text to the next."""
+    return size * 1.25
 
 
 class Canvas:
@@ -49,10 +54,15 @@ class Canvas:
 
     def text(self, position: tuple[float, float], text: str, size: int, ink: Ink = WHITE) -> None:
         """Write lines from their upper left corner, edged so that they can be read upon any ground."""
-        edge = max(1, size // 10)
-        ground = BLACK if sum(ink) > 1.5 else WHITE
-        self.paint(lambda on: on.multiline_text(position, text, 255, font(size), stroke_width=edge), ground)
-        self.paint(lambda on: on.multiline_text(position, text, 255, font(size)), ink)
+        x, y = position
+        lines = [((x, y + number * line_height(size)), line) for number, line in enumerate(text.splitlines())]
+
+        def write(on: ImageDraw.ImageDraw, edge: int = 0) -> None:
+            for at, line in lines:
+                on.text(at, line, 255, font(size), stroke_width=edge)
+
+        self.paint(partial(write, edge=max(1, size // 10)), BLACK if sum(ink) > 1.5 else WHITE)
+        self.paint(write, ink)
 
     def _lay(self, alpha: NDArray[Any], where: tuple[slice, slice], ink: Ink) -> None:
         if self.pixels.ndim == 3:

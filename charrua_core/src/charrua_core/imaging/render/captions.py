@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from charrua_core.imaging.attributes import Attributes
-from charrua_core.imaging.render.canvas import Canvas, font
+from charrua_core.imaging.render.canvas import Canvas, line_height
 from charrua_core.imaging.render.request import RenderRequest
 
 _PATIENT = (("", "PatientName"), ("", "PatientID"), ("* ", "PatientBirthDate"), ("", "PatientSex"))
@@ -30,10 +30,15 @@ def write(canvas: Canvas, attributes: Attributes, request: RenderRequest) -> Non
         canvas.text((margin, margin), _lines(attributes, _PATIENT), size)
     if "technique" in request.annotation:
         text = _lines(attributes, _TECHNIQUE)
-        height = (text.count("\n") + 1) * font(size).getbbox("Áy")[3] * 1.3
+        height = (text.count("\n") + 1) * line_height(size)
         canvas.text((margin, max(margin, canvas.size[1] - margin - height)), text, size)
 
 
 def _lines(attributes: Attributes, told: tuple[tuple[str, str], ...]) -> str:
-    found = ((head, attributes.text(keyword).replace("^", " ").strip()) for head, keyword in told)
+    found = ((head, _told(attributes, keyword)) for head, keyword in told)
     return "\n".join(head + text for head, text in found if text)
+
+
+def _told(attributes: Attributes, keyword: str) -> str:
+    number = attributes.number(keyword)
+    return f"{number:g}" if number is not None else attributes.text(keyword).replace("^", " ").strip()

@@ -9,7 +9,7 @@ from math import cos, hypot, pi, sin
 from PIL import ImageDraw
 
 from charrua_core.imaging.attributes import Attributes
-from charrua_core.imaging.render.canvas import WHITE, Canvas, Ink, font
+from charrua_core.imaging.render.canvas import WHITE, Canvas, Ink, font, line_height
 from charrua_core.imaging.render.geometry import Geometry, Point
 from charrua_core.imaging.render.presentation import Presentation
 
@@ -119,13 +119,13 @@ class _Pen:
         self.canvas.paint(draw, self.ink)
 
     def _width(self) -> int:
-        return max(1, min(self.canvas.size) // 500)
+        return max(1, round(min(self.canvas.size) / 400))
 
 
 def _fitting(text: str, width: float, height: float) -> int:
     """The largest size, within reason, in which the text fits into its box."""
     lines = text.splitlines() or [""]
-    by_height = int(height / (1.2 * len(lines)))
+    by_height = int(height / (line_height(1) * len(lines)))
     longest = max(font(20).getlength(line) for line in lines) or 1
     return max(9, min(by_height, int(20 * width / longest), 72))
 

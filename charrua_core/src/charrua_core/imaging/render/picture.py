@@ -43,7 +43,10 @@ def picture(
     shown = _pixels(decoded, layout, attributes, request, presentation, extent)
     shown = _covered(shown, attributes, request, presentation, overlays)
     geometry = _geometry(layout, attributes, request, presentation)
-    canvas = Canvas(geometry.apply(shown))
+    seen = geometry.apply(shown)
+    if presentation is not None and presentation.draws_in_colour and seen.ndim == 2 and seen.dtype == np.uint8:
+        seen = np.repeat(seen[..., np.newaxis], 3, axis=-1)
+    canvas = Canvas(seen)
     if presentation is not None:
         draw_annotations(canvas, presentation, geometry)
     captions.write(canvas, attributes, request)

@@ -28,6 +28,8 @@ _OWN = _tags("""
     CenterOfCircularShutter RadiusOfCircularShutter VerticesOfThePolygonalShutter ShutterPresentationValue ShutterOverlayGroup
 """)
 """What a state says instead of the image, also by saying nothing."""
+_NEUTRAL = 0x8080  # a* and b* of grey in 16 bits (PS3.3 C.10.7.1.1)
+_GREYISH = 0x200
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,13 @@ class Presentation:
         """Give the layer of this name, one without attributes where there is none."""
         found = (layer for layer in self.layers() if layer.text("GraphicLayer") == name)
         return next(found, Attributes({}))
+
+    @property
+    def draws_in_colour(self) -> bool:
+        """Whether a layer with annotations for the frame recommends a colour that is no grey."""
+        names = {annotation.text("GraphicLayer") for annotation in self._items("GraphicAnnotationSequence")}
+        colours = [self.layer(name).numbers("GraphicLayerRecommendedDisplayCIELabValue") for name in names]
+        return any(abs(part - _NEUTRAL) > _GREYISH for colour in colours for part in colour[1:3])
 
     def overlay_layer(self, group: int) -> str:
         """Give the layer in which an overlay group is shown, its own or the image's; empty if it is not (PS3.3 C.11.7)."""
