@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from math import isfinite
 from typing import Any
 
-from charrua_core.archive import levels
+from charrua_core.imaging.tags import TAGS
 
 Elements = Mapping[str, Mapping[str, Any]]
 
 BYTES = "Bytes"
 """Name of a value that was read from the file, beside those of PS3.18 F.2.2."""
-tag_of = lru_cache(maxsize=1024)(levels.tag_of)
 
 
 class Attributes:
     """One data set or item. A value that is missing, empty or no value of its kind reads as None, or as no values.
 
-    Names are keywords, or tags of 8 hex digits. What a BulkDataURI of the index stands for is there once `with_bytes` has
-    put it there.
+    Names are keywords of `tags.TAGS`, or tags of 8 hex digits. What a BulkDataURI of the index stands for is there once
+    `with_bytes` has put it there.
     """
 
     __slots__ = ("elements",)
@@ -34,7 +32,7 @@ class Attributes:
         return bool(self._element(name).keys() - {"vr"})
 
     def _element(self, name: str) -> Mapping[str, Any]:
-        return self.elements.get(name if _is_tag(name) else tag_of(name), {})
+        return self.elements.get(TAGS.get(name, name), {})
 
     def values(self, name: str) -> list[Any]:
         """Give all values as JSON has them."""
@@ -83,10 +81,6 @@ class Attributes:
         if not numbers or element.get("vr") not in ("US", "SS"):
             return None
         return b"".join((int(number) & 0xFFFF).to_bytes(2, "little") for number in numbers)
-
-
-def _is_tag(name: str) -> bool:
-    return len(name) == 8 and name[0].isdigit()
 
 
 def bulk_elements(elements: Elements) -> Iterator[Mapping[str, Any]]:

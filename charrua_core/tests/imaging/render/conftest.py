@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from charrua_core.imaging.render import RenderRequest, work
-from charrua_core.imaging.render.server import prepared
+from charrua_core.imaging.rendering import prepared
 from charrua_core.testing.images import as_stored, as_stored_object
 from charrua_core.testing.objects import an_object, part10
 

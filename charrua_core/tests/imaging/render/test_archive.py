@@ -22,7 +22,8 @@ from charrua_core.errors import (
     RenderingInvalid,
     StudyNotFound,
 )
-from charrua_core.imaging.render import RenderRequest, Window, render, render_cine
+from charrua_core.imaging.render import RenderRequest, Window
+from charrua_core.imaging.rendering import render, render_cine
 from charrua_core.testing.objects import an_object
 from charrua_core.types import SYSTEM, Level
 

@@ -1,12 +1,12 @@
-"""Rendering: any frame of any image as a picture for people, by the rules of PS3.3 C.11 and PS3.18 8.3.5.
+"""Pictures for people of any frame of any image, by the rules of PS3.3 C.11 and PS3.18 8.3.5.
 
-The names here load no codec; the work is done in imaging's worker processes.
+`imaging.rendering` is what the archive calls; what is here, `describe` apart, runs in worker processes. Importing this loads
+nothing that they do not need.
 """
 
 from __future__ import annotations
 
 from charrua_core.imaging.render.parameters import request_of
 from charrua_core.imaging.render.request import Rendered, RenderRequest, Viewport, Window
-from charrua_core.imaging.render.server import render, render_cine
 
-__all__ = ["RenderRequest", "Rendered", "Viewport", "Window", "render", "render_cine", "request_of"]
+__all__ = ["RenderRequest", "Rendered", "Viewport", "Window", "request_of"]

@@ -10,16 +10,17 @@ from typing import Any
 
 from charrua_core.archive.elements import EXPLICIT_VR_BIG_ENDIAN
 from charrua_core.errors import ImageInvalid
-from charrua_core.imaging.attributes import Attributes, Elements, bulk_elements, tag_of, with_bytes
+from charrua_core.imaging.attributes import Attributes, Elements, bulk_elements, with_bytes
 from charrua_core.imaging.frames import read_ranges
 from charrua_core.imaging.stored import StoredObject, bulk_range
+from charrua_core.imaging.tags import TAGS
 
 _MOST_BULK_BYTES = 64 << 20
 _WORDS = frozenset({"OW", "US", "SS"})
 
 
 def _tags(keywords: str) -> frozenset[str]:
-    return frozenset(map(tag_of, keywords.split()))
+    return frozenset(TAGS[keyword] for keyword in keywords.split())
 
 
 _SHOWN = _tags("""

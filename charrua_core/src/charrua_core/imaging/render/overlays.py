@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrua_core.archive.elements import EXPLICIT_VR_BIG_ENDIAN
 from charrua_core.imaging.attributes import Attributes
-from charrua_core.imaging.codecs import NATIVE
+from charrua_core.imaging.codecs.syntaxes import EXPLICIT_BIG_ENDIAN, NATIVE
 from charrua_core.imaging.pixels import PixelFormat
 
 Mask = NDArray[np.bool_]
@@ -83,5 +82,5 @@ def _words(layout: PixelFormat, stored: bytes) -> NDArray[Any] | None:
     usable = layout.transfer_syntax_uid in NATIVE and layout.samples_per_pixel == 1
     if not usable or layout.bits_allocated not in (8, 16) or len(stored) < whole:
         return None
-    order = ">" if layout.transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN else "<"
+    order = ">" if layout.transfer_syntax_uid == EXPLICIT_BIG_ENDIAN else "<"
     return np.frombuffer(stored[:whole], f"{order}u{layout.bits_allocated // 8}")

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from charrua_core.errors import RenderingInvalid
-from charrua_core.imaging.attributes import Attributes, tag_of
+from charrua_core.imaging.attributes import Attributes
 from charrua_core.imaging.render.request import Box
+from charrua_core.imaging.tags import TAGS
 
 PSEUDO_COLOR = "1.2.840.10008.5.1.4.1.1.11.3"
 STATES = {
@@ -18,7 +19,7 @@ STATES = {
 
 
 def _tags(keywords: str) -> frozenset[str]:
-    return frozenset(map(tag_of, keywords.split()))
+    return frozenset(TAGS[keyword] for keyword in keywords.split())
 
 
 _VOI = _tags("VOILUTSequence WindowCenter WindowWidth VOILUTFunction")
