@@ -112,6 +112,16 @@ def test_jpeg_2000_of_rgb_uses_its_colour_transformation(uid: str) -> None:
     assert stream[stream.index(b"\xff\x52") + 8] == 1  # SGcod: multiple component transformation
 
 
+@pytest.mark.parametrize(("columns", "levels"), [(40, 5), (2048, 5), (2049, 6), (4100, 7)])
+def test_htj2k_in_order_of_resolution_begins_with_a_thumbnail(columns: int, levels: int) -> None:
+    wide = replace(MONO_8, columns=columns)
+    stream = encode_frame(np.zeros(wide.shape, "u1"), wide, syntaxes.HTJ2K_LOSSLESS_RPCL)
+    style = stream.index(b"\xff\x52")
+    assert (stream[style + 5], stream[style + 9]) == (2, levels)  # progression order RPCL, decomposition levels
+    assert b"\xff\x55" in stream  # TLM
+    assert -(-columns // 2**levels) <= 64
+
+
 # -- signs in code streams -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("signed", "value"), [(1, -2000), (0, 6192)])
 @pytest.mark.parametrize("stream_signed", [True, False])
@@ -134,7 +144,7 @@ def test_a_sign_in_a_jpeg_ls_stream_is_found_wherever_the_encoder_left_it(sample
 
 
 def test_white_does_not_wrap_around_to_black() -> None:
-    stream = imagecodecs.jpegls_encode(np.full((16, 16), 4096, "u2"), level=2)  # as a near-lossless 4095 may come out
+    stream = imagecodecs.jpegls_encode(np.full((16, 16), 4100, "u2"), level=2)  # past the range, as loss may go
     pixel_format = PixelFormat(syntaxes.JPEG_LS_NEAR, 16, 16, 1, 16, 12, 11)
     assert np.unique(decode_frame(stream, pixel_format).pixels).tolist() == [4095]
 

@@ -26,7 +26,8 @@ GRACE_S = 5.0
 
 def main() -> None:
     """Answer calls until standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's matter, which then closes our input
+    for number in (signal.SIGINT, signal.SIGTERM):  # meant for the server, which then closes our input
+        signal.signal(number, signal.SIG_IGN)
     source = os.fdopen(os.dup(0), "rb")
     target = os.fdopen(os.dup(1), "wb")
     first = wire.read(source)
