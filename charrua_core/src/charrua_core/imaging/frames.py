@@ -14,7 +14,9 @@ from charrua_core.archive.elements import DEFLATED
 from charrua_core.archive.source import BudgetSpent, Clock, FileSource, InflatedSource
 from charrua_core.errors import FrameNotFound, FrameUndecodable, HeaderDamaged, StorageFailed
 from charrua_core.imaging.pixels import MOST_FRAME_BYTES, native_frame
+from charrua_core.imaging.places import ITEM, FramePlace, checked, joined
 from charrua_core.imaging.stored import StoredImage, StoredObject
+from charrua_core.types import FileRange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 _MOST_FRAGMENTS = 1 << 20
 _INFLATING_S = 20.0
 """Processor time that is given to reach a frame, or another value, of a deflated data set."""
-_ITEM = b"\xfe\xff\x00\xe0"
 # What a frame's first fragment begins with: JPEG and JPEG-LS (SOI), JPEG 2000 (SOC, or the signature box of JP2).
 _BEGINNINGS = (b"\xff\xd8", b"\xff\x4f", b"\0\0\0\x0cjP")
 
@@ -38,7 +39,21 @@ async def read_frame(image: StoredImage, number: int) -> bytes:
 
 async def read_frames(image: StoredImage, numbers: Sequence[int]) -> list[bytes]:
     """Give several frames, as `read_frame` does, in one turn of a thread."""
-    return await asyncio.to_thread(_read_frames, image, numbers)
+
+    def read() -> list[bytes]:
+        return [one if isinstance(one, bytes) else one.read() for one in _frames(image, numbers)]
+
+    return await asyncio.to_thread(read)
+
+
+async def frames_to_read(image: StoredImage, numbers: Sequence[int]) -> Sequence[FramePlace | bytes]:
+    """Give where each frame lies for a worker to read, or the frame itself where that takes what only the server has.
+
+    Raises as `read_frame` does; what is wrong with the file shows when it is read.
+    """
+    if (image.native or image.frame_offsets is not None) and image.transfer_syntax_uid not in DEFLATED:
+        return _frames(image, numbers)
+    return await asyncio.to_thread(_frames, image, numbers)
 
 
 async def read_stream(image: StoredImage) -> bytes:
@@ -81,74 +96,49 @@ def _source(descriptor: int, image: StoredObject) -> _Source:
 
 
 def _exactly(source: _Source, offset: int, length: int) -> bytes:
-    if length > MOST_FRAME_BYTES:
-        raise FrameUndecodable("a frame, or another value of the object, is longer than any that is shown")
-    data = source.read(offset, length)
+    data = source.read(offset, checked(length))
     if len(data) < length:
-        raise FrameUndecodable("the pixel data ends before the frame does")
+        raise FrameUndecodable("the file ends before the value does")
     return data
 
 
-def _read_frames(image: StoredImage, numbers: Sequence[int]) -> list[bytes]:
+def _frames(image: StoredImage, numbers: Sequence[int]) -> Sequence[FramePlace | bytes]:
+    """Places, or of a deflated object the frames, which are met in the order of their numbers."""
     for number in numbers:
         if not 1 <= number <= image.number_of_frames:
             raise FrameNotFound(f"the object has {image.number_of_frames} frames, and none of number {number}")
+    place = partial(_native, image) if image.native else partial(_encapsulated, image, _frame_offsets(image))
+    places = {number: place(number) for number in sorted(set(numbers))}
+    if image.transfer_syntax_uid not in DEFLATED:
+        return [places[number] for number in numbers]
     with _opened(image) as source:
-        if image.native:
-            read = partial(_native, source, image)
-        else:
-            read = partial(_encapsulated, source, _frame_offsets(image, source))
-        ordered = {number: read(number) for number in sorted(set(numbers))}
-    return [ordered[number] for number in numbers]
+        inflated = {
+            number: one.of(source.read(one.range.offset, checked(one.range.length))) for number, one in places.items()
+        }
+    return [inflated[number] for number in numbers]
 
 
-# -- native frames ---------------------------------------------------------------------------------------------------
-
-
-def _native(source: _Source, image: StoredImage, number: int) -> bytes:
-    place = native_frame(image.pixel_format, number - 1)
-    if place.offset + place.length > image.pixels_length:
+def _native(image: StoredImage, number: int) -> FramePlace:
+    frame, bits = native_frame(image.pixel_format, number - 1), image.pixel_format.native_bits
+    if frame.offset + frame.length > image.pixels_length:
         raise FrameUndecodable(f"the pixel data ends before frame {number} does")
-    data = _exactly(source, image.pixels_offset + place.offset, place.length)
-    bits = image.pixel_format.native_bits
-    return _on_a_byte(data, place.skipped_bits, bits) if bits % 8 or place.skipped_bits else data
+    range_ = FileRange(image.path, image.pixels_offset + frame.offset, frame.length)
+    return FramePlace(range_, skipped_bits=frame.skipped_bits, bits=bits if bits % 8 or frame.skipped_bits else 0)
 
 
-def _on_a_byte(data: bytes, bit: int, bits: int) -> bytes:
-    """The frame's bits from bit 0 of the first byte on; packed bits count from the least significant (PS3.5 8.1.1)."""
-    number = int.from_bytes(data, "little") >> bit & (1 << bits) - 1
-    return number.to_bytes(-(-bits // 8), "little")
-
-
-# -- encapsulated frames ---------------------------------------------------------------------------------------------
-
-
-def _encapsulated(source: _Source, starts: bytes, number: int) -> bytes:
+def _encapsulated(image: StoredImage, starts: bytes, number: int) -> FramePlace:
     if len(starts) < (number + 1) * 8:
         raise FrameNotFound(f"the object has {len(starts) // 8 - 1} frames, and none of number {number}")
     start, end = unpack_from("<2Q", starts, (number - 1) * 8)
-    return joined(_exactly(source, start, end - start))
+    return FramePlace(FileRange(image.path, start, end - start), in_items=True)
 
 
-def joined(items: bytes) -> bytes:
-    """Give the fragments of these items without the items' heads. Raises FrameUndecodable."""
-    if len(items) >= 8 and items[:4] == _ITEM and unpack_from("<L", items, 4)[0] == len(items) - 8:
-        return items[8:]
-    view, fragments, at = memoryview(items), [], 0
-    while at < len(items):
-        if items[at : at + 4] != _ITEM or len(items) < at + 8:
-            raise FrameUndecodable("something stands between the fragments of a frame")
-        (length,) = unpack_from("<L", items, at + 4)
-        fragments.append(view[at + 8 : at + 8 + length])
-        at += 8 + length
-    return b"".join(fragments)
-
-
-def _frame_offsets(image: StoredImage, source: _Source) -> bytes:
+def _frame_offsets(image: StoredImage) -> bytes:
     """The table of the index, else one made by looking at how fragments begin."""
     if image.frame_offsets is not None:
         return image.frame_offsets
-    fragments = list(_fragments(source, image))
+    with _opened(image) as source:
+        fragments = list(_fragments(source, image))
     starts = [start for start, head in fragments[:-1] if head.startswith(_BEGINNINGS)]
     if len(starts) != image.number_of_frames or starts[0] != fragments[0][0]:
         raise FrameUndecodable("the fragments of the pixel data cannot be told apart by frame")
@@ -160,7 +150,7 @@ def _fragments(source: _Source, image: StoredImage) -> Iterator[tuple[int, bytes
     at, end = image.pixels_offset, image.pixels_offset + image.pixels_length
     for number in range(_MOST_FRAGMENTS):
         head = source.read(at, 16)
-        if at >= end or head[:4] != _ITEM:
+        if at >= end or head[:4] != ITEM:
             yield at, b""
             return
         if number:

@@ -1,4 +1,4 @@
-"""Rendering as the server does it: the index read, the frame's bytes read, and one call to a worker process."""
+"""Rendering as the server does it: the index read, the frame found, and one call to a worker process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from charrua_core.errors import FrameNotFound, RenderingInvalid
 from charrua_core.imaging.attributes import Attributes
-from charrua_core.imaging.frames import read_frames, read_stream
+from charrua_core.imaging.frames import frames_to_read, read_stream
 from charrua_core.imaging.render import work
 from charrua_core.imaging.render.describe import described, frame_time_ms, with_bulk
 from charrua_core.imaging.render.presentation import STATES
@@ -91,9 +91,9 @@ async def _state(app: App, record: InstanceRecord) -> StoredObject:
 async def prepared(
     image: StoredImage, numbers: Sequence[int], request: RenderRequest, state: StoredObject | None = None
 ) -> work.Work:
-    """Give what a worker needs, all of it read. Raises as `read_frames` does."""
+    """Give what a worker needs, which reads nothing but the frames. Raises as `read_frame` does."""
     is_video = image.transfer_syntax_uid.startswith(VIDEO)
-    stored = [await read_stream(image)] if is_video else await read_frames(image, numbers)
+    stored = [await read_stream(image)] if is_video else await frames_to_read(image, numbers)
     return work.Work(
         sop_instance_uid=image.sop_instance_uid,
         layout=image.pixel_format,

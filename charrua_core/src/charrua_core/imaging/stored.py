@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import RowMapping, select
 
 from charrua_core.archive.edit_record import Overlay
 from charrua_core.archive.effective import laid, laid_over
@@ -17,7 +17,6 @@ from charrua_core.errors import ImageInvalid, StudyNotFound
 from charrua_core.imaging.attributes import Attributes
 from charrua_core.imaging.codecs import NATIVE
 from charrua_core.imaging.pixels import PixelFormat
-from charrua_core.tables import instance, series, study
 from charrua_core.types import DicomJson
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ async def stored_object(app: App, record: InstanceRecord) -> StoredObject:
     return _object(app, record, await _row(app, record))
 
 
-def _object(app: App, record: InstanceRecord, row: RowMapping) -> StoredObject:
+def _object(app: App, record: InstanceRecord, row: Row) -> StoredObject:
     header, over = unpack_json(row["header"]), _over(row)
     return StoredObject(
         sop_instance_uid=record.sop_instance_uid,
@@ -100,15 +99,15 @@ def _object(app: App, record: InstanceRecord, row: RowMapping) -> StoredObject:
     )
 
 
-async def _row(app: App, record: InstanceRecord) -> RowMapping:
-    async with app.db.reading() as connection:
-        row = (await connection.execute(_SELECT.where(_i.id == record.instance_id))).mappings().first()
+async def _row(app: App, record: InstanceRecord) -> Row:
+    async with app.db.driver(reading=True) as connection:
+        row = await connection.fetchrow(_ROW, record.instance_id)
     if row is None:
         raise StudyNotFound
-    return row
+    return {**row, **{name: orjson.loads(row[name]) for name in _JSON if row[name] is not None}}
 
 
-def _over(row: RowMapping) -> Overlay:
+def _over(row: Row) -> Overlay:
     return laid_over(
         {"study_uid": row["study_uid"], "attributes": row["study_attributes"], "overlay": row["study_overlay"]},
         {"received_study_uid": row["received_study_uid"], "overlay": row["series_overlay"]},
@@ -116,28 +115,19 @@ def _over(row: RowMapping) -> Overlay:
     )
 
 
-_i, _e, _s = instance.c, series.c, study.c
-_SELECT = (
-    select(
-        _i.header,
-        _i.pixel_data_offset,
-        _i.frame_offsets,
-        _i.unparsed,
-        _i.arrival_id,
-        _i.overlay.label("instance_overlay"),
-        _e.received_study_uid,
-        _e.overlay.label("series_overlay"),
-        _s.study_uid,
-        _s.attributes.label("study_attributes"),
-        _s.overlay.label("study_overlay"),
-    )
-    .join_from(instance, series, _e.id == _i.series_id)
-    .join(study, _s.id == _e.study_id)
-    .where(_i.deleted_by.is_(None))
-)
+Row = Mapping[str, Any]
+_JSON = ("study_attributes", "study_overlay", "series_overlay", "instance_overlay")
+# By the driver itself: every picture begins with it.
+_ROW = """
+    SELECT i.header, i.pixel_data_offset, i.frame_offsets, i.unparsed, i.arrival_id, i.overlay AS instance_overlay,
+        e.received_study_uid, e.overlay AS series_overlay,
+        s.study_uid, s.attributes AS study_attributes, s.overlay AS study_overlay
+    FROM core.instance i JOIN core.series e ON e.id = i.series_id JOIN core.study s ON s.id = e.study_id
+    WHERE i.id = $1 AND i.deleted_by IS NULL
+"""
 
 
-def _pixels(header: DicomJson, row: RowMapping) -> tuple[int, int]:
+def _pixels(header: DicomJson, row: Row) -> tuple[int, int]:
     found = pixel_data_range(header)
     if found is None and row["unparsed"] and row["pixel_data_offset"] is not None:
         raise ImageInvalid("the object's header is too large to tell how its pixels are laid out")
@@ -161,6 +151,6 @@ def bulk_range(uri: str) -> tuple[int, int]:
     return int(start.rpartition("=")[2]), int(length)
 
 
-def _state(row: RowMapping, over: Overlay) -> bytes:
+def _state(row: Row, over: Overlay) -> bytes:
     told = orjson.dumps(over, option=orjson.OPT_SORT_KEYS)
     return hashlib.blake2b(row["arrival_id"].bytes + told, digest_size=16).digest()

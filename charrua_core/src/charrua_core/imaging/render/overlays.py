@@ -14,7 +14,6 @@ from charrua_core.imaging.codecs.syntaxes import EXPLICIT_BIG_ENDIAN, NATIVE
 from charrua_core.imaging.pixels import PixelFormat
 
 Mask = NDArray[np.bool_]
-_GROUPS = range(0x6000, 0x6100, 2)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -26,17 +25,16 @@ class Overlay:
 
 
 def overlays_of(attributes: Attributes, layout: PixelFormat, frame: int, stored: bytes = b"") -> Iterator[Overlay]:
-    """Give the overlays of frame `frame` (from 1); `stored` is the frame as it is stored, for those within pixels.
+    """Give the overlays of frame `frame` (from 1) by group; `stored` is the frame as it is stored, for those within pixels.
 
     A plane that lacks its size or its data, or has none for the frame, is left out.
     """
-    for group in _GROUPS:
-        if any(f"{group:04X}{element}" in attributes for element in ("0010", "3000", "0102")):
-            mask = _in_group(attributes, group, layout, frame)
-            if mask is None:
-                mask = _in_pixels(attributes, group, layout, stored)
-            if mask is not None:
-                yield Overlay(group, mask)
+    for group in sorted({int(tag[:4], 16) for tag in attributes.elements if tag.startswith("60")}):
+        mask = _in_group(attributes, group, layout, frame)
+        if mask is None:
+            mask = _in_pixels(attributes, group, layout, stored)
+        if mask is not None:
+            yield Overlay(group, mask)
 
 
 def _in_group(attributes: Attributes, group: int, layout: PixelFormat, frame: int) -> Mask | None:

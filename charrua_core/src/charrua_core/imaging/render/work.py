@@ -8,6 +8,7 @@ from typing import Any
 
 from charrua_core.imaging.attributes import Attributes
 from charrua_core.imaging.pixels import Decoded, PixelFormat
+from charrua_core.imaging.places import FramePlace
 from charrua_core.imaging.render.presentation import Presentation
 from charrua_core.imaging.render.request import RenderRequest
 
@@ -20,8 +21,8 @@ class Work:
     layout: PixelFormat
     frames: Sequence[int]
     """Their numbers, from 1."""
-    stored: Sequence[bytes]
-    """As many as there are frames, each as it is stored; of a video the one stream."""
+    stored: Sequence[FramePlace | bytes]
+    """As many as there are frames, each as it is stored or where to read it; of a video the one stream."""
     attributes: Sequence[Attributes]
     request: RenderRequest
     frame_time_ms: float
@@ -46,7 +47,8 @@ def render(work: Work) -> bytes:
 def _pictures(work: Work) -> Iterator[Any]:
     from charrua_core.imaging.render.picture import common_extent, picture, planes
 
-    stored = [work.stored[0]] * len(work.frames) if work.is_video else work.stored
+    read = [one if isinstance(one, bytes) else one.read() for one in work.stored]
+    stored = read * len(work.frames) if work.is_video else read
     decoded = [_decoded(work, data, number) for data, number in zip(stored, work.frames, strict=True)]
     extent = common_extent(decoded, work.layout, work.attributes)
     for number, attributes, data, frame in zip(work.frames, work.attributes, stored, decoded, strict=True):
