@@ -24,10 +24,11 @@ def settings() -> Sequence[Setting]:
     """Declare core's own settings."""
     from charrua_core import db, sending, storage
     from charrua_core.archive import search
-    from charrua_core.imaging import workers
+    from charrua_core.imaging import cache, workers
     from charrua_core.settings.core import SETTINGS
 
-    return [*SETTINGS, *db.SETTINGS, *storage.SETTINGS, *search.SETTINGS, *workers.SETTINGS, *sending.SETTINGS]
+    imaging = [*workers.SETTINGS, *cache.SETTINGS]
+    return [*SETTINGS, *db.SETTINGS, *storage.SETTINGS, *search.SETTINGS, *imaging, *sending.SETTINGS]
 
 
 @hookimpl
