@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from charrua_core.archive import index_store
-from charrua_core.errors import StorageFailed
+from charrua_core.archive import index_store, ingest_object
+from charrua_core.archive.index_store import Index
+from charrua_core.errors import DatabaseUnavailable, StorageFailed
 from charrua_core.testing.objects import a_study, an_object
 from charrua_core.testing.waiting import until
 
@@ -109,3 +110,33 @@ async def test_a_study_that_comes_at_once_over_many_associations_is_whole(intake
     assert {outcome.status for outcome in outcomes} == {"stored"}
     [study] = await intake.rows("study")
     assert study["instance_count"] == len(await intake.rows("instance")) == len(intake.files()) == 40
+
+
+def stale(monkeypatch, times: int) -> None:
+    """The index finds so often that the judge has not seen the study as it is."""
+    left = [None] * times
+    store = Index.store
+
+    async def stored(self, group, places, audits=()):
+        if left:
+            left.pop()
+            await places.wait()
+            return ["stale"] * len(group)
+        return await store(self, group, places, audits)
+
+    monkeypatch.setattr(Index, "store", stored)
+
+
+async def test_an_object_waits_for_a_study_that_keeps_changing(intake, monkeypatch):
+    stale(monkeypatch, times=8)
+    assert (await intake(an_object())).status == "stored"
+    assert len(intake.files()) == len(await intake.rows("instance")) == 1
+
+
+async def test_its_sender_is_told_to_try_later_where_the_study_does_not_come_to_rest(intake, monkeypatch):
+    monkeypatch.setattr(ingest_object, "PATIENCE_S", 0.2)
+    stale(monkeypatch, times=10_000)
+    with pytest.raises(DatabaseUnavailable) as refused:
+        await intake(an_object())
+    assert refused.value.dimse_status == 0xA700
+    assert intake.files() == intake.spooled() == []

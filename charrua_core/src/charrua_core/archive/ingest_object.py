@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import TYPE_CHECKING, Literal, cast
 
 from charrua_core.archive.index_again import Policy, store_again
@@ -10,7 +12,7 @@ from charrua_core.archive.index_rows import Filed
 from charrua_core.archive.index_studies import KnownStudy, Studies
 from charrua_core.archive.ingest_judge import admit
 from charrua_core.archive.levels import column_values
-from charrua_core.errors import CharruaError, CommitUnknown, ObjectRefused
+from charrua_core.errors import CommitUnknown, DatabaseUnavailable, ObjectRefused
 from charrua_core.storage import object_path
 from charrua_core.types import Candidate, Level, StudyIdentity
 
@@ -21,8 +23,9 @@ if TYPE_CHECKING:
     from charrua_core.archive.ingest_spool import Spool
     from charrua_core.archive.ingest_writer import GroupWriter
 
-MOST_JUDGEMENTS = 5
-"""How often an object is judged anew because its study has changed in between."""
+PATIENCE_S = 8.0
+"""How long an object is judged anew because its study has changed in between, until its sender is told to try later."""
+_PAUSE_S = 0.05
 
 SOP_INSTANCE_EXISTS = 0x0111  # PS3.7 C.5.6 Duplicate SOP Instance
 
@@ -63,19 +66,22 @@ class Storing:
         """Bring it in; raises what `Ingest.store` does, having removed the file unless a row may speak of it."""
         header = self._header
         try:
-            for _ in range(MOST_JUDGEMENTS):
-                status = await self._attempt()
-                if status != "stale":
-                    return Stored(
-                        status, header.study_instance_uid, header.series_instance_uid, header.sop_instance_uid
-                    )
-                self._desk.studies.forget(header.study_instance_uid, header.series_instance_uid)
-            raise CharruaError("the study changes faster than it can be looked at")
+            status = await self._until_not_stale()
+            return Stored(status, header.study_instance_uid, header.series_instance_uid, header.sop_instance_uid)
         except CommitUnknown:
             raise  # the file stays: its row may be there
         except Exception:
             await self._remove()
             raise
+
+    async def _until_not_stale(self) -> Status:
+        deadline = monotonic() + PATIENCE_S
+        while (status := await self._attempt()) == "stale":
+            self._desk.studies.forget(self._header.study_instance_uid, self._header.series_instance_uid)
+            if monotonic() > deadline:
+                raise DatabaseUnavailable("the study changes faster than it can be looked at")
+            await asyncio.sleep(_PAUSE_S)
+        return status
 
     async def _attempt(self) -> Status | Literal["stale"]:
         study_uid = self._header.study_instance_uid
