@@ -199,3 +199,9 @@ class ImagingBusy(CharruaError):
 
 class ImagingFailed(CharruaError):
     """Imaging failed at something that is no fault of the frame."""
+
+
+class NotProven(CharruaError):
+    """The transcoded object is not surely the one that was received."""
+
+    http_status = 409
