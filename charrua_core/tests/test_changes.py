@@ -93,6 +93,29 @@ async def test_a_change_that_was_not_announced_is_found_by_looking(
     await until(lambda: told.numbers == [1, 2])
 
 
+async def until_followed(db: Database) -> None:
+    """Wait until a follower is known."""
+    for _ in range(1000):
+        if await changes.follower_states(db):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("nobody follows")
+
+
+async def test_one_who_follows_from_now_begins_with_the_next_change_and_goes_on_there(
+    follow: Follow, happen: Happen, db: Database
+) -> None:
+    await happen(1)
+    told = follow(from_now=True)
+    await until_followed(db)
+    await happen(2)
+    await until(lambda: told.numbers == [2])
+    await told.stop()
+    await happen(3)
+    again = follow(from_now=True)
+    await until(lambda: again.numbers == [3])
+
+
 async def test_what_is_rolled_back_is_not_told(follow: Follow, happen: Happen, db: Database) -> None:
     told = follow()
     with suppress(ZeroDivisionError):
