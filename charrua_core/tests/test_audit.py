@@ -57,3 +57,14 @@ async def test_records_wait_while_the_database_is_away(db: Database, monkeypatch
             await trail.flush()
     await trail.close()
     assert len(await audit.read(db)) == 1
+
+
+async def test_what_no_database_takes_of_a_peers_text_keeps_nothing_from_being_written(db: Database) -> None:
+    trail = AuditTrail(db)
+    trail.later(
+        Event.QUERY, "E", "C\0T", Origin("dimse", calling_aet="C\0T"), study_uids=["1\0"], keys=["\0"], matches=1
+    )
+    await trail.close()
+    (kept,) = await audit.read(db)
+    assert (kept["who"], kept["study_uids"]) == ("C\ufffdT", ["1\ufffd"])
+    assert kept["detail"] == {"keys": ["\ufffd"], "matches": 1}

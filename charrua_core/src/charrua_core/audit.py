@@ -74,11 +74,20 @@ class AuditRecord:
             "event": str(self.event),
             "action": self.action,
             "succeeded": self.succeeded,
-            "who": self.who,
-            "origin": origin,
-            "study_uids": list(self.study_uids),
-            "detail": dict(self.detail),
+            "who": _storable(self.who),
+            "origin": _storable(origin),
+            "study_uids": _storable(self.study_uids),
+            "detail": _storable(self.detail),
         }
+
+
+def _storable(value: Any) -> Any:
+    """Give a value without NUL, which PostgreSQL does not take: a peer that sends it shall not keep others from being noted."""
+    if isinstance(value, str):
+        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    if isinstance(value, Mapping):
+        return {name: _storable(one) for name, one in value.items()}
+    return [_storable(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 async def record(

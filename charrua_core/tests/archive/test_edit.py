@@ -213,21 +213,6 @@ async def test_nobody_edits_without_the_permission_or_out_of_sight(intake):
     assert await intake.rows("edit") == []
 
 
-async def test_nobody_edits_a_series_or_an_image_out_of_sight_in_a_study_within_it(intake):
-    study = a_study(series=2)
-    study[1].Modality = "MR"
-    for image in study:
-        await intake(image)
-    filters = (RowFilter({"Modality": ("MR",)}),)
-    who = Identity("mr", "user", permissions=frozenset({"edit"}), row_filters=filters)
-    of_series, of_image = from_keywords({"SeriesNumber": "2"}), from_keywords({"InstanceNumber": "2"})
-    with pytest.raises(StudyNotFound):
-        await edit.edit(intake.app, who, Level.SERIES, str(study[0].SeriesInstanceUID), of_series)
-    with pytest.raises(StudyNotFound):
-        await edit.edit(intake.app, who, Level.IMAGE, str(study[0].SOPInstanceUID), of_image)
-    await edit.edit(intake.app, who, Level.IMAGE, str(study[1].SOPInstanceUID), of_image)
-
-
 @pytest.mark.parametrize(
     ("level", "keyword", "value"),
     [

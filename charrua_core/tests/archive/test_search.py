@@ -23,6 +23,7 @@ from charrua_core.types import SYSTEM, Identity, Level, Refuse, RowFilter
 
 NAME, PATIENT_ID, STUDY_UID, SERIES_UID, SOP_UID = "00100010", "00100020", "0020000D", "0020000E", "00080018"
 MODALITIES, DATE = "00080061", "00080020"
+SR = "1.2.840.10008.5.1.4.1.1.88.11"
 
 
 def equal(vr: str, *values: str) -> Match:
@@ -161,6 +162,65 @@ async def test_a_filter_holds_at_every_level(
     who = Identity("portal", "user", row_filters=(RowFilter(admits),))
     for level in ("PATIENT", "STUDY", "SERIES", "IMAGE"):
         assert sorted(await find(level, PATIENT_ID, who=who, relational=True)) == expected
+
+
+CT_ONLY = Identity("ct", "user", row_filters=(RowFilter({"Modality": ("CT",)}),))
+
+
+@pytest.mark.parametrize(
+    ("level", "tag", "all_of_it", "within_sight"),
+    [
+        ("PATIENT", "00201200", 2, 1),
+        ("PATIENT", "00201202", 3, 1),
+        ("PATIENT", "00201204", 4, 2),
+        ("STUDY", MODALITIES, "CT", "CT"),
+        ("STUDY", "00201206", 2, 1),
+        ("STUDY", "00201208", 3, 2),
+        ("SERIES", MODALITIES, "CT", "CT"),
+        ("SERIES", "00201206", 2, 1),
+        ("SERIES", "00201209", 2, 2),
+        ("IMAGE", "00201208", 3, 2),
+    ],
+)
+async def test_counts_are_of_what_may_be_seen(
+    shelf: Shelf, find: Callable[..., Any], level: str, tag: str, all_of_it: Any, within_sight: Any
+) -> None:
+    patient = {"PatientID": "A"}
+    await shelf.study([{"Modality": "CT"}, {"Modality": "CT"}], [{"Modality": "SR"}], StudyDate="20240102", **patient)
+    await shelf.study([{"Modality": "MR"}], StudyDate="20240101", **patient)
+    assert (await find(level, tag, relational=True))[0] == all_of_it
+    assert set(await find(level, tag, who=CT_ONLY, relational=True)) == {within_sight}
+
+
+@pytest.mark.parametrize(
+    ("tag", "visible", "hidden"),
+    [
+        (MODALITIES, equal("CS", "CT"), equal("CS", "SR")),
+        (MODALITIES, equal("CS", "C?"), equal("CS", "S*")),
+        ("00201206", equal("IS", "1"), equal("IS", "2")),
+        ("00201208", equal("IS", "2"), equal("IS", "3")),
+        ("00080062", equal("UI", "1.2.840.10008.5.1.4.1.1.2"), equal("UI", "1.2.840.10008.5.1.4.1.1.88.11")),
+    ],
+)
+@pytest.mark.parametrize("named", [{}, {NAME: equal("PN", "do*")}])
+async def test_keys_do_not_find_what_may_not_be_seen(
+    shelf: Shelf, find: Callable[..., Any], tag: str, visible: Match, hidden: Match, named: dict[str, Match]
+) -> None:
+    of_study = {"PatientName": "Doe^Jane", "PatientID": "A"}
+    uid = await shelf.study([{"Modality": "CT"}, {"Modality": "CT"}], [{"Modality": "SR"}], **of_study)
+    await shelf.run("UPDATE core.instance SET sop_class_uid = $1 WHERE sop_instance_uid LIKE '%.2.1'", SR)
+    await shelf.run("UPDATE core.study SET sop_classes = sop_classes || $1::text", SR)
+    for level in ("STUDY", "SERIES", "IMAGE"):
+        assert set(await find(level, keys={**named, tag: visible}, who=CT_ONLY, relational=True)) == {uid}
+        assert await find(level, keys={**named, tag: hidden}, who=CT_ONLY, relational=True) == []
+
+
+async def test_several_filters_admit_a_study_by_one_series_that_passes_all(
+    shelf: Shelf, find: Callable[..., Any]
+) -> None:
+    await shelf.study([{"Modality": "CT", "InstitutionName": "Sur"}], [{"Modality": "MR", "InstitutionName": "Norte"}])
+    filters = (RowFilter({"Modality": ("CT",)}), RowFilter({"InstitutionName": ("Norte",)}))
+    assert await find(who=Identity("who", "user", row_filters=filters)) == []
 
 
 async def test_a_filter_that_cannot_be_told_shows_nothing(shelf: Shelf, find: Callable[..., Any]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 import asyncpg
+import orjson
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
@@ -225,15 +226,35 @@ async def test_edits_go_with_what_leaves(archive, modality, workstation):
     assert came.attributes.PixelData == image.PixelData
 
 
+async def retrievals_noted(archive, who: str) -> list[asyncpg.Record]:
+    await archive.stop()
+    connection = await asyncpg.connect(archive.environment["CHARRUA_DATABASE_URL"])
+    rows = await connection.fetch("SELECT * FROM core.audit WHERE who = $1 ORDER BY id", who)
+    await connection.close()
+    return list(rows)
+
+
 async def test_retrievals_are_in_the_audit_trail(archive, modality, workstation):
     image = an_object()
     await modality.store(image)
     await workstation.move("STUDY", StudyInstanceUID=image.StudyInstanceUID)
-    await archive.stop()
-    connection = await asyncpg.connect(archive.environment["CHARRUA_DATABASE_URL"])
-    rows = await connection.fetch("SELECT * FROM core.audit WHERE who = $1 ORDER BY id", workstation.aet)
-    await connection.close()
+    rows = await retrievals_noted(archive, workstation.aet)
     assert [(row["event"], row["study_uids"]) for row in rows] == [
         ("110102", [image.StudyInstanceUID]),
         ("110104", [image.StudyInstanceUID]),
+    ]
+
+
+async def test_retrievals_that_were_refused_are_in_the_audit_trail(archive, workstation):
+    await workstation.move("STUDY", destination="NOBODY", StudyInstanceUID="1.2")
+    workstation.aet = "STRANGER"
+    for retrieve in (workstation.move, workstation.get):
+        await retrieve("STUDY", StudyInstanceUID="1.2")
+    noted = await retrievals_noted(archive, "WORKSTATION") + await retrievals_noted(archive, "STRANGER")
+    details = [orjson.loads(row["detail"]) for row in noted]
+    assert {(row["event"], row["succeeded"]) for row in noted} == {("110104", False)}
+    assert [(one["destination"], one["status"], one["refused"]) for one in details] == [
+        ("NOBODY", "A801", "PeerUnknown"),
+        ("STRANGER", "0124", "NotPermitted"),
+        ("STRANGER", "0124", "NotPermitted"),
     ]

@@ -1,7 +1,8 @@
 """Edits: attributes corrected, studies and series assigned, studies and patients merged. The bytes never change.
 
 Each function makes one record in one transaction and gives it back; `edit_undo.undo` takes it back. All raise NotPermitted,
-StudyNotFound for what is not there or not to be seen by the one who asks, and EditInvalid.
+also where a study has series that the one who asks may not see, StudyNotFound for what is not there or not to be seen at all,
+and EditInvalid.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ async def assign_study(
     after = _patient_attributes(patient)
 
     async def plan(tx: AsyncConnection) -> Record:
-        [study] = await edit_targets.studies(tx, identity, study_uid)
+        [study] = await edit_targets.whole_studies(tx, identity, study_uid)
         targets = {"level": str(Level.STUDY), "study_uids": [study_uid]}
         before = _before(study["attributes"], after)
         return Record.new(
@@ -125,6 +126,7 @@ async def merge_studies(
     async def plan(tx: AsyncConnection) -> Record:
         invalid_unless(from_study_uid != into_study_uid, "a study cannot be merged into itself")
         source, _ = await edit_targets.studies(tx, identity, from_study_uid, into_study_uid)
+        await edit_targets.require_whole(tx, identity, from_study_uid)
         keys = await edit_targets.series_keys(tx, source["id"])
         targets = {
             "level": str(Level.STUDY),
@@ -158,7 +160,7 @@ async def merge_patients(
         study = tables.study.c
         of_patient = (study.patient_id == patient_id, study.issuer == issuer, study.deleted_by.is_(None))
         uids = list(await tx.scalars(select(study.study_uid).where(*of_patient).order_by(study.study_uid)))
-        rows = await edit_targets.studies(tx, identity, *uids)
+        rows = await edit_targets.whole_studies(tx, identity, *uids)
         invalid_unless(rows, "this patient has no study here")
         targets = {"level": str(Level.PATIENT), "study_uids": uids, "patient_id": patient_id, "issuer": issuer}
         before = _before(rows[0]["attributes"], after)
@@ -185,7 +187,7 @@ async def _targets(
 ) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """How the record names what is edited, and its attributes as they are."""
     if level is Level.STUDY:
-        [study] = await edit_targets.studies(tx, identity, uid)
+        [study] = await edit_targets.whole_studies(tx, identity, uid)
         return {"level": str(level), "study_uids": [uid]}, study["attributes"]
     if level is Level.SERIES:
         series, study = await edit_targets.one_series(tx, identity, uid, study_uid)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import ARRAY, ColumnElement, RowMapping, and_, any_, exists, literal, not_, select, tuple_
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from charrua_core.archive.edit_record import Record
 from charrua_core.archive.effective import laid
 from charrua_core.archive.header import unpack_json
 from charrua_core.archive.moves import lock_about
 from charrua_core.archive.search.scope import scope
-from charrua_core.errors import EditInvalid, StudyNotFound
+from charrua_core.errors import EditInvalid, NotPermitted, StudyNotFound
 from charrua_core.tables import instance, series, study
 from charrua_core.types import DicomJson, Identity, Level
+
+_PARTLY_HIDDEN = "the study has series that you may not see: edit those that you see one by one"
+_UUIDS = ARRAY(postgresql.UUID(as_uuid=True))
 
 
 async def studies(tx: AsyncConnection, identity: Identity, *uids: str) -> list[RowMapping]:
@@ -27,6 +33,13 @@ async def studies(tx: AsyncConnection, identity: Identity, *uids: str) -> list[R
         if uid not in rows:
             raise StudyNotFound
     return [rows[uid] for uid in uids]
+
+
+async def whole_studies(tx: AsyncConnection, identity: Identity, *uids: str) -> list[RowMapping]:
+    """As `studies`, for what touches all that is in them; raises NotPermitted where some of it is out of sight."""
+    rows = await studies(tx, identity, *uids)
+    await require_whole(tx, identity, *uids)
+    return rows
 
 
 async def one_series(
@@ -89,9 +102,61 @@ def attributes_of_object(row: RowMapping) -> DicomJson:
     return laid(row["overlay"] or {}, unpack_json(row["header"]))
 
 
-async def only_seen(connection: AsyncConnection, identity: Identity, study_uids: Sequence[str]) -> None:
-    """Raise StudyNotFound unless the one who asks may see all these studies; deleted ones count too."""
-    known = set(await connection.scalars(select(study.c.study_uid).where(study.c.study_uid.in_(study_uids))))
-    seen = select(study.c.study_uid).where(study.c.study_uid.in_(known), *scope(identity, Level.STUDY))
-    if not known or known != set(await connection.scalars(seen)):
+async def require_whole(tx: AsyncConnection, identity: Identity, *study_uids: str) -> None:
+    """Raise NotPermitted where these studies have series that the one who asks may not see."""
+    if await _hidden(tx, identity, study.c.study_uid.in_(study_uids) & series.c.deleted_by.is_(None)):
+        raise NotPermitted(_PARTLY_HIDDEN)
+
+
+async def require_seen(connection: AsyncConnection, identity: Identity, record: Record) -> None:
+    """Raise StudyNotFound where the one who asks may see no series that the record touches, deleted ones counted.
+
+    NotPermitted where it is some of them.
+    """
+    if not await sees(connection, identity, record):
         raise StudyNotFound
+    if await _hidden(connection, identity, _touched(record)):
+        raise NotPermitted(_PARTLY_HIDDEN)
+
+
+async def sees(connection: AsyncConnection, identity: Identity, record: Record) -> bool:
+    """Whether the one who asks may see a series that the record touches, deleted ones counted."""
+    return not identity.row_filters or await _are_there(connection, _touched(record), *scope(identity, Level.SERIES))
+
+
+async def require_known(connection: AsyncConnection, identity: Identity, study_uid: str) -> None:
+    """Raise StudyNotFound unless the study is or was here, and the one who asks may see a series of it or all."""
+    known = await connection.scalar(select(study.c.id).where(study.c.study_uid == study_uid))
+    of_study = _of_studies([study_uid])
+    if known is None or (
+        identity.row_filters and not await _are_there(connection, of_study, *scope(identity, Level.SERIES))
+    ):
+        raise StudyNotFound
+
+
+async def _hidden(connection: AsyncConnection, identity: Identity, touched: ColumnElement[bool]) -> bool:
+    """Whether some of the series are out of sight."""
+    seen = scope(identity, Level.SERIES)
+    return bool(seen) and await _are_there(connection, touched, not_(and_(*seen)))
+
+
+async def _are_there(connection: AsyncConnection, *where: ColumnElement[bool]) -> bool:
+    found = select(series.c.id).join(study, study.c.id == series.c.study_id).where(*where).limit(1)
+    return await connection.scalar(found) is not None
+
+
+def _touched(record: Record) -> ColumnElement[bool]:
+    """The series that the record names, or that are of the studies or hold the objects that it names."""
+    if record.targets.get("series"):
+        named = tuple_(series.c.received_study_uid, series.c.series_uid).in_(record.targets["series"])
+        return named | (series.c.received_study_uid == record.targets.get("from"))
+    of_studies = _of_studies(record.study_uids)
+    if not record.arrivals:
+        return of_studies
+    arrivals = [UUID(arrival) for arrival in record.arrivals]
+    of_series = (instance.c.series_id == series.c.id, instance.c.arrival_id == any_(literal(arrivals, _UUIDS)))
+    return of_studies & exists().where(*of_series).correlate(series)
+
+
+def _of_studies(uids: Sequence[str]) -> ColumnElement[bool]:
+    return study.c.study_uid.in_(uids) | series.c.received_study_uid.in_(uids)

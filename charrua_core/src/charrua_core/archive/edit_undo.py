@@ -30,7 +30,7 @@ async def undo(app: App, identity: Identity, edit_id: str, *, reason: str = "", 
     async def plan(tx: AsyncConnection) -> Record:
         undone = await _undoable(tx, edit_id)
         await lock_about(tx, undone.study_uids)
-        await edit_targets.only_seen(tx, identity, undone.study_uids)
+        await edit_targets.require_seen(tx, identity, undone)
         targets = {"study_uids": undone.study_uids, "edit": undone.id}
         if "sop_instance_uid" in undone.targets:
             targets["sop_instance_uid"] = undone.targets["sop_instance_uid"]
@@ -41,11 +41,14 @@ async def undo(app: App, identity: Identity, edit_id: str, *, reason: str = "", 
 
 
 async def history(app: App, identity: Identity, study_uid: str) -> list[Record]:
-    """What was done to a study, oldest first, undone edits among it. Raises StudyNotFound where nothing is known of it."""
+    """What was done to a study, oldest first, undone edits among it; not what was done out of the sight of who asks.
+
+    Raises StudyNotFound where nothing is known of the study.
+    """
     async with app.db.reading() as connection:
+        await edit_targets.require_known(connection, identity, study_uid)
         records = await edit_record.touching(connection, [study_uid])
-        await edit_targets.only_seen(connection, identity, [study_uid])
-    return records
+        return [record for record in records if await edit_targets.sees(connection, identity, record)]
 
 
 async def _is_deletion(app: App, edit_id: str) -> bool:

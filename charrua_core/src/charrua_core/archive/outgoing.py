@@ -15,7 +15,7 @@ from charrua_core.archive.edit_record import Overlay
 from charrua_core.archive.effective import in_force, laid_over
 from charrua_core.archive.overlay import Modification, apply_overlay
 from charrua_core.errors import StudyNotFound
-from charrua_core.tables import instance, series, study
+from charrua_core.tables import series, study
 from charrua_core.types import FileRange
 
 if TYPE_CHECKING:
@@ -39,12 +39,11 @@ class _Layers:
 
     study: Mapping[str, Any]
     series: Mapping[str, Any]
-    objects: Mapping[int, Overlay]
     edited_at: datetime
 
-    def over(self, instance_id: int) -> tuple[Overlay, bool]:
+    def over(self, record: InstanceRecord) -> tuple[Overlay, bool]:
         """All that is laid over an object, and whether any of it is more than what it was given by itself."""
-        alone = self.objects.get(instance_id, {})
+        alone = dict(record.overlay or {})
         over = laid_over(self.study, self.series, {"overlay": alone})
         return over, over != alone
 
@@ -55,11 +54,11 @@ async def open_object(app: App, record: InstanceRecord) -> Outgoing:
 
 
 class Opener:
-    """Opens the objects of one retrieval: the layers of a series are read once."""
+    """Opens the objects of one retrieval, which come series by series: the layers of the last one are kept."""
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._layers: dict[int, _Layers] = {}
+        self._layers: tuple[int, _Layers] | None = None
 
     async def open(self, record: InstanceRecord) -> Outgoing:
         """The object with the edits in force applied; reads nothing of the file where there are none.
@@ -75,10 +74,10 @@ class Opener:
         return Outgoing(record.sop_class_uid, record.sop_instance_uid, record.transfer_syntax_uid, segments)
 
     async def _edited(self, record: InstanceRecord, whole: FileRange) -> list[bytes | FileRange]:
-        layers = self._layers.get(record.series_id)
-        if layers is None:
-            layers = self._layers[record.series_id] = await self._read_layers(record.series_id)
-        over, corrected = layers.over(record.instance_id)
+        if self._layers is None or self._layers[0] != record.series_id:
+            self._layers = (record.series_id, await self._read_layers(record.series_id))
+        layers = self._layers[1]
+        over, corrected = layers.over(record)
         modification = Modification(
             self._app.settings["dicom_aet"], layers.edited_at, "CORRECT" if corrected else "COERCE"
         )
@@ -94,17 +93,9 @@ class Opener:
                 raise StudyNotFound
             statement = select(study).where(study.c.id == series_row["study_id"])
             study_row = (await connection.execute(statement)).mappings().one()
-            objects = await _objects(connection, series_id)
             edited_at = await _edited_at(connection, study_row["study_uid"], series_row)
         plain: Mapping[str, Any] = {**study_row}
-        return _Layers(plain, {**series_row}, objects, edited_at)
-
-
-async def _objects(connection: AsyncConnection, series_id: int) -> dict[int, Overlay]:
-    """What is laid over single objects of the series."""
-    statement = select(instance.c.id, instance.c.overlay)
-    rows = await connection.execute(statement.where(instance.c.series_id == series_id, instance.c.overlay.is_not(None)))
-    return {row.id: row.overlay for row in rows}
+        return _Layers(plain, {**series_row}, edited_at)
 
 
 async def _edited_at(connection: AsyncConnection, study_uid: str, series_row: Mapping[Any, Any]) -> datetime:

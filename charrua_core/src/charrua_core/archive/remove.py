@@ -171,7 +171,7 @@ async def _with_versions(tx: AsyncConnection, ids: Sequence[int]) -> Sequence[st
 
 
 async def _study_targets(tx: AsyncConnection, identity: Identity, uid: str, _: str | None) -> dict[str, Any]:
-    [study] = await edit_targets.studies(tx, identity, uid)
+    [study] = await edit_targets.whole_studies(tx, identity, uid)
     keys = await edit_targets.series_keys(tx, study["id"])
     series = tables.series.c
     ids = list(await tx.scalars(select(series.id).where(series.study_id == study["id"])))

@@ -71,7 +71,8 @@ class FindScp:
             await until_cancelled(message, answer.give())
         except Cancelled:
             status = CANCELLED
-        except AssociationAborted:
+        except AssociationAborted as error:
+            answer.audit(error.dimse_status)
             raise
         except CharruaError as error:
             status, comment = error.dimse_status, comment_of(error)

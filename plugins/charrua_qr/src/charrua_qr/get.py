@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from charrua_core.dicom import Association, CommandField, Message, Roles, ServiceClass
 from charrua_core.dicom.storage_classes import STORAGE_SOP_CLASSES, is_unknown
-from charrua_core.errors import AssociationAborted, CharruaError
-from charrua_qr import trail
+from charrua_core.types import RowFilter
 from charrua_qr.models import GET, RETRIEVE_STATUSES, UNKNOWN_DESTINATION, answer_retrieve
-from charrua_qr.refusing import refuse
-from charrua_qr.selection import require_retrieve, selected
-from charrua_qr.suboperations import Suboperations
+from charrua_qr.retrieve import RetrieveScp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from charrua_core.app import App
+    from charrua_qr.parts import Part
+    from charrua_qr.suboperations import Suboperations
 
 
 def get_service(app: App) -> ServiceClass:
@@ -25,7 +23,7 @@ def get_service(app: App) -> ServiceClass:
     return ServiceClass(
         "Retrieve (C-GET)",
         GET,
-        GetScp(app).handle,
+        RetrieveScp(app, _requestor).handle,
         frozenset({CommandField.C_GET}),
         extended=answer_retrieve,
         statuses={status: words for status, words in RETRIEVE_STATUSES.items() if status != UNKNOWN_DESTINATION},
@@ -52,26 +50,20 @@ async def _no_request(_association: Association, _message: Message) -> None:
     """The service has no commands: in this role the archive asks."""
 
 
-class GetScp:
-    """Answers C-GET requests, with the statuses of `MoveScp`; there is no destination to be unknown."""
+class _Requestor:
+    """The AE that asks, as the destination."""
 
-    def __init__(self, app: App) -> None:
-        self._app = app
-        self._turns = asyncio.Semaphore(app.settings["retrievals_at_once"])
+    filters: tuple[RowFilter, ...] = ()
 
-    async def handle(self, association: Association, message: Message) -> None:
-        """Answer one request."""
-        try:
-            require_retrieve(self._app, association)
-            selection = await selected(self._app, association, message)
-        except AssociationAborted:
-            raise
-        except CharruaError as error:
-            await refuse(association, message, error)
-            return
-        operations = Suboperations(self._app, association, message, len(selection.objects))
-        trail.begin(self._app, association, association.calling_aet, selection)
-        async with self._turns:
-            operations.fail(await operations.send(selection.objects, association))
-        status = await operations.end(cut=selection.cut)
-        trail.end(self._app, association, association.calling_aet, selection, operations.counts, status)
+    def __init__(self, association: Association) -> None:
+        self._association = association
+        self.aet = association.calling_aet
+
+    async def take(self, operations: Suboperations, parts: Sequence[Part]) -> None:
+        """Send all over the association of the request; what it does not carry fails one by one."""
+        for part in parts:
+            await operations.send(part, self._association)
+
+
+async def _requestor(association: Association, _message: Message) -> _Requestor:
+    return _Requestor(association)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from charrua_core.archive.identifier import decode_identifier
-from charrua_core.archive.search import InstanceRecord, OneOf, Query, instances, read_query
+from charrua_core.archive.search import OneOf, Query, Run, read_query, runs
 from charrua_core.archive.search.columns import UNIQUE_KEYS
 from charrua_core.archive.search.patterns import has_wildcard
 from charrua_core.dicom import Association, Message
-from charrua_core.errors import NotPermitted, QueryInvalid, TooManyResults
+from charrua_core.errors import NotPermitted, QueryInvalid
 from charrua_core.types import RowFilter
 from charrua_qr.models import GET, IDENTIFIER_LIMIT, MOVE, Agreed
 
@@ -21,15 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The objects to send; `cut`: there are more than `retrieve_results`, which are left out."""
+    """The objects to send, settled when the request was read; `cut`: there are more than `retrieve_results`, left out."""
 
-    objects: list[InstanceRecord]
+    runs: Sequence[Run]
     cut: bool = False
+
+    @property
+    def total(self) -> int:
+        """How many objects there are to send."""
+        return sum(len(run.ids) for run in self.runs)
 
     @property
     def study_uids(self) -> tuple[str, ...]:
         """The studies of the objects, once each."""
-        return tuple(dict.fromkeys(record.study_uid for record in self.objects))
+        return tuple(dict.fromkeys(run.study_uid for run in self.runs))
 
 
 def require_retrieve(app: App, association: Association) -> None:
@@ -48,16 +53,7 @@ async def selected(
     asking = app.identity_of(association)
     identity = replace(asking, row_filters=asking.row_filters + filters)
     query = replace(await _query(association, message), at_most=app.settings["retrieve_results"])
-    objects: list[InstanceRecord] = []
-    try:
-        async with aclosing(instances(app, query, identity)) as found:
-            async for record in found:
-                objects.append(record)  # noqa: PERF401 - those before TooManyResults count
-    except TooManyResults:
-        if not query.at_most:
-            raise
-        return Selection(objects, cut=True)
-    return Selection(objects)
+    return Selection(*await runs(app, query, identity))
 
 
 async def _query(association: Association, message: Message) -> Query:

@@ -6,18 +6,19 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from charrua_core.archive.identifier import encode_identifier
-from charrua_core.archive.outgoing import Opener, Outgoing
-from charrua_core.archive.recode import NATIVE, TARGETS, recode
-from charrua_core.archive.search import InstanceRecord
-from charrua_core.dicom import Association, ContextNotAccepted, Message, PresentationContext
+from charrua_core.archive.outgoing import Opener
+from charrua_core.archive.recode import recode
+from charrua_core.archive.search import InstanceRecord, sop_instance_uids
+from charrua_core.dicom import Association, Message
 from charrua_core.errors import CharruaError
 from charrua_core.types import FileRange
+from charrua_qr.contexts import context_for
 from charrua_qr.models import CANCELLED, PENDING, SOME_FAILED, SUCCESS, UNABLE_TO_SEND
+from charrua_qr.parts import Part
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 PROGRESS_EVERY_S = 1.0
 _GENERAL_WARNINGS = frozenset({0x0001, 0x0107, 0x0116})
+MOST_NAMED = 1_000
+"""Failed objects that the last response names: in 16 bits of length a UI has room for 1,008 of the longest UIDs."""
 _FAILED_UIDS = "00080058"
 
 
@@ -41,7 +44,9 @@ class Counts:
     remaining: int
     completed: int = 0
     warning: int = 0
+    failed: int = 0
     failed_uids: list[str] = field(default_factory=list)
+    """The first `MOST_NAMED` of those that failed."""
 
     @property
     def sent(self) -> int:
@@ -56,11 +61,26 @@ class Counts:
         elif _is_warning(status):
             self.warning += 1
         else:
-            self.failed_uids.append(uid)
+            self.failed += 1
+            self._name([uid])
+
+    def fail(self, number: int, uids: Sequence[str]) -> None:
+        """So many sub-operations fail without being tried; `uids` names some or all of them."""
+        self.remaining -= number
+        self.failed += number
+        self._name(uids)
+
+    @property
+    def room_for_names(self) -> int:
+        """How many more that fail can be named."""
+        return MOST_NAMED - len(self.failed_uids)
+
+    def _name(self, uids: Sequence[str]) -> None:
+        self.failed_uids += uids[: self.room_for_names]
 
     def elements(self, *, with_remaining: bool) -> dict[str, Any]:
         """The counts as elements of a response, which are 16 bits long."""
-        counts = {"completed": self.completed, "failed": len(self.failed_uids), "warning": self.warning}
+        counts = {"completed": self.completed, "failed": self.failed, "warning": self.warning}
         if with_remaining:
             counts["remaining"] = self.remaining
         return {f"number_of_{name}_suboperations": min(count, 0xFFFF) for name, count in counts.items()}
@@ -69,9 +89,9 @@ class Counts:
         """The status that ends the retrieval."""
         if cancelled:
             return CANCELLED
-        if cut or (self.failed_uids and not self.completed and not self.warning):
+        if cut or (self.failed and not self.completed and not self.warning):
             return UNABLE_TO_SEND
-        return SOME_FAILED if self.failed_uids or self.warning else SUCCESS
+        return SOME_FAILED if self.failed or self.warning else SUCCESS
 
 
 class Suboperations:
@@ -79,34 +99,32 @@ class Suboperations:
 
     def __init__(self, app: App, association: Association, message: Message, total: int) -> None:
         self.counts = Counts(total)
-        self._association, self._message = association, message
+        self._app, self._association, self._message = app, association, message
         self._opener = Opener(app)
         self._told_at = time.monotonic()
 
-    async def send(
-        self, records: Sequence[InstanceRecord], to: Association, originator: tuple[str, int] | None = None
-    ) -> Sequence[InstanceRecord]:
-        """Send the objects in order, until the peer cancels or the association that they go over ends.
+    async def send(self, part: Part, to: Association, originator: tuple[str, int] | None = None) -> None:
+        """Send the objects in order, until the peer cancels or the association that they go over ends."""
+        while part.left and to.is_open and not self._message.cancelled:
+            instance_id, record = await part.next()
+            if record is None:
+                await self._fail([instance_id])
+            else:
+                self.counts.count(record.sop_instance_uid, await self._status_of(record, to, originator))
+            if to.is_open:
+                await self._tell()
 
-        Gives those that were not tried because it ended.
-        """
-        for number, record in enumerate(records, 1):
-            if self._message.cancelled:
-                return []
-            try:
-                status = await self._store(record, to, originator)
-            except CharruaError as error:
-                status = error.dimse_status
-                _log_failure(record, to, type(error).__name__)
-            self.counts.count(record.sop_instance_uid, status)
-            if not to.is_open:
-                return records[number:]
-            await self._tell()
-        return []
+    async def _status_of(self, record: InstanceRecord, to: Association, originator: tuple[str, int] | None) -> int:
+        """Send one object; gives the peer's answer, or the status of what kept it from being asked."""
+        try:
+            return await self._store(record, to, originator)
+        except CharruaError as error:
+            _log_failure(record, to, type(error).__name__)
+            return error.dimse_status
 
     async def _store(self, record: InstanceRecord, to: Association, originator: tuple[str, int] | None) -> int:
         outgoing = await self._opener.open(record)
-        context = _context(to, outgoing)
+        context = context_for(to, outgoing)
         segments: list[bytes | FileRange] = outgoing.segments
         if context.transfer_syntax != outgoing.transfer_syntax_uid:
             stored = outgoing.transfer_syntax_uid
@@ -131,10 +149,20 @@ class Suboperations:
             self._told_at = now
             await self._association.respond(self._message, PENDING, **self.counts.elements(with_remaining=True))
 
-    def fail(self, records: Iterable[InstanceRecord]) -> None:
-        """Count objects that could not even be tried."""
-        for record in records:
-            self.counts.count(record.sop_instance_uid, UNABLE_TO_SEND)
+    async def fail_rest(self, parts: Iterable[Part]) -> None:
+        """Count the objects that did not have their turn."""
+        for part in parts:
+            await self._fail(part.take_rest())
+
+    async def _fail(self, ids: Sequence[int]) -> None:
+        """Count objects that could not even be tried, and name them if the database can say their names."""
+        uids: list[str] = []
+        try:
+            if ids and (room := self.counts.room_for_names):
+                uids = await sop_instance_uids(self._app, ids[:room])
+        except CharruaError as error:
+            log.warning("objects not sent are not named: %s", error, extra={"action": "not named", "objects": len(ids)})
+        self.counts.fail(len(ids), uids)
 
     async def end(self, *, cut: bool = False, comment: str | None = None) -> int:
         """Send the final response, which names the objects that failed; gives its status."""
@@ -149,18 +177,6 @@ class Suboperations:
     def _failed_list(self) -> bytes:
         uids = {_FAILED_UIDS: {"vr": "UI", "Value": self.counts.failed_uids}}
         return encode_identifier(uids, self._message.context.transfer_syntax, "")
-
-
-def _context(to: Association, outgoing: Outgoing) -> PresentationContext:
-    """Give the context in the transfer syntax that the object has, else in one that it can be given.
-
-    Raises ContextNotAccepted.
-    """
-    stored = outgoing.transfer_syntax_uid
-    for syntax in (stored, *(TARGETS if stored in NATIVE else ())):
-        with suppress(ContextNotAccepted):
-            return to.context_for(outgoing.sop_class_uid, syntax)
-    raise ContextNotAccepted
 
 
 def _log_failure(record: InstanceRecord, to: Association, why: str) -> None:

@@ -1,11 +1,12 @@
-"""What retrievals leave in the audit trail: their begin and their end (PS3.15 A.5.3.3, A.5.3.7)."""
+"""What retrievals leave in the audit trail: their begin and their end, or refusal (PS3.15 A.5.3.3, A.5.3.7)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from charrua_core.audit import Event
-from charrua_core.dicom import Association
+from charrua_core.dicom import Association, Message
+from charrua_core.errors import CharruaError
 from charrua_core.types import Origin
 from charrua_qr.models import SUCCESS
 from charrua_qr.selection import Selection
@@ -24,7 +25,7 @@ def begin(app: App, association: Association, destination: str, selection: Selec
         origin_of(association),
         study_uids=selection.study_uids,
         destination=destination,
-        objects=len(selection.objects),
+        objects=selection.total,
     )
 
 
@@ -41,8 +42,22 @@ def end(
         study_uids=selection.study_uids,
         destination=destination,
         sent=counts.sent,
-        failed=len(counts.failed_uids),
+        failed=counts.failed,
         status=f"{status:04X}",
+    )
+
+
+def refused(app: App, association: Association, message: Message, error: CharruaError) -> None:
+    """Write that objects were asked for and none were sent."""
+    app.audit.later(
+        Event.INSTANCES_TRANSFERRED,
+        "R",
+        association.calling_aet,
+        origin_of(association),
+        succeeded=False,
+        destination=message.command.move_destination or association.calling_aet,
+        refused=type(error).__name__,
+        status=f"{error.dimse_status:04X}",
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from charrua_core.archive.search.answers import Found, unsupported
-from charrua_core.archive.search.engine import SETTINGS, InstanceRecord, instances, search
+from charrua_core.archive.search.engine import SETTINGS, search
 from charrua_core.archive.search.identifier import read_query
 from charrua_core.archive.search.model import AnyItem, Between, Match, NoValue, OneOf, Query, Root
+from charrua_core.archive.search.objects import InstanceRecord, Run, instances, records, runs, sop_instance_uids
 
 __all__ = [
     "SETTINGS",
@@ -18,8 +19,12 @@ __all__ = [
     "OneOf",
     "Query",
     "Root",
+    "Run",
     "instances",
     "read_query",
+    "records",
+    "runs",
     "search",
+    "sop_instance_uids",
     "unsupported",
 ]

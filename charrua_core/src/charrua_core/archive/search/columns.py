@@ -44,6 +44,11 @@ class Held:
     kind: Kind
     column: ColumnElement[object]
 
+    @property
+    def name(self) -> str:
+        """The name of the column."""
+        return str(self.column.key)
+
 
 _s, _e, _i = study.c, series.c, instance.c
 _ALL = (

@@ -5,8 +5,10 @@ A condition selects all rows that match and may select others: `exact` says whet
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
 
 from sqlalchemy import ColumnElement, Text, any_, bindparam, cast, func, literal, or_
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -26,6 +28,7 @@ _IN_ORDER = frozenset({"00100010", "00100020", "00080050"})
 """Attributes that an index in the order of their text finds by how they begin."""
 _FEW = frozenset({"0020000D", "00100020", "00080050", "00200010"})
 """Attributes of which a value belongs to a few studies."""
+_NOTHING: Mapping[str, ColumnElement[Any]] = MappingProxyType({})
 _LONG_ENOUGH = 3
 """Characters that a pattern must begin with for the index in order to be better than that of pieces."""
 
@@ -42,11 +45,18 @@ class Condition:
     """Few studies match: any way to find them will do."""
 
 
-def condition_of(tag: str, match: Match, ignore_case: bool = True) -> Condition | None:
-    """Give the condition of a key, None where no column can tell. Raises QueryInvalid for a bad date or time."""
+def condition_of(
+    tag: str, match: Match, ignore_case: bool = True, instead: Mapping[str, ColumnElement[Any]] = _NOTHING
+) -> Condition | None:
+    """Give the condition of a key, None where no column can tell. Raises QueryInvalid for a bad date or time.
+
+    `instead` are columns that some keys are compared with, rather than with those of the index.
+    """
     held = HELD.get(tag)
     if held is None or isinstance(match, AnyItem):
         return None
+    if tag in instead:
+        held = replace(held, column=instead[tag])
     if isinstance(match, NoValue):
         return _no_value(held)
     if isinstance(match, Between):

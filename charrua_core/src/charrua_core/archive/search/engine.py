@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from charrua_core.archive.search import pages, statements
+from charrua_core.archive.search import pages
 from charrua_core.archive.search.answers import Found, chooser, supported, teller
 from charrua_core.archive.search.matching import has_all
 from charrua_core.archive.search.model import Query
 from charrua_core.archive.search.plan import Plan, plan_of
-from charrua_core.errors import NotPermitted, QueryInvalid, TooManyResults
+from charrua_core.errors import NotPermitted, TooManyResults
 from charrua_core.settings import Setting
 from charrua_core.types import Identity, Level, Refuse
 
 if TYPE_CHECKING:
     from charrua_core.app import App
-    from charrua_core.archive.search.statements import After
 
 SETTINGS = (
     Setting(
@@ -32,25 +30,6 @@ SETTINGS = (
 
 LOOKED_AT = 250_000
 """Rows that a search looks at in memory, for keys that no column holds, before it gives up."""
-OBJECTS_PAGE = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class InstanceRecord:
-    """A stored object as sending needs it; `edited`: what leaves is not what its file holds."""
-
-    instance_id: int
-    series_id: int
-    study_uid: str
-    series_uid: str
-    sop_instance_uid: str
-    sop_class_uid: str
-    transfer_syntax_uid: str
-    volume_id: int
-    path: str
-    size_bytes: int
-    dataset_offset: int
-    edited: bool
 
 
 async def search(app: App, query: Query, identity: Identity) -> AsyncGenerator[Found, None]:
@@ -58,7 +37,7 @@ async def search(app: App, query: Query, identity: Identity) -> AsyncGenerator[F
 
     Raises QueryInvalid, NotPermitted, TooManyResults (also when the first `at_most` matches were given and there are more).
     """
-    plan = _plan(app, query, identity, query.level)
+    plan = planned(app, query, identity, query.level)
     query = plan.query
     choose, attributes_of = chooser(query), teller(query, plan.tests, app.settings["dicom_aet"])
     skipped = 0 if pages.can_skip(plan) else query.offset
@@ -80,31 +59,8 @@ async def search(app: App, query: Query, identity: Identity) -> AsyncGenerator[F
             return
 
 
-async def instances(app: App, query: Query, identity: Identity) -> AsyncGenerator[InstanceRecord, None]:
-    """Give the objects of the patients, studies, series or images that match, series by series.
-
-    Raises as `search` does, TooManyResults after the first `at_most` were given if there are more; and QueryInvalid for
-    keys that no column of the index can tell.
-    """
-    plan = _plan(app, query, identity, Level.IMAGE)
-    if plan.tests:
-        raise QueryInvalid("objects are chosen by what the index has a column for")
-    after: After | None = None
-    number = 0
-    while True:
-        page = statements.object_page(plan.chosen, plan.lower, after, OBJECTS_PAGE)
-        rows = await pages.read(app.db, page)
-        for row in rows:
-            number += 1
-            if plan.query.at_most and number > plan.query.at_most:
-                raise TooManyResults(f"more than {plan.query.at_most} objects")
-            yield InstanceRecord(**row)
-        if len(rows) < OBJECTS_PAGE:
-            return
-        after = (rows[-1]["series_id"], rows[-1]["instance_id"])
-
-
-def _plan(app: App, query: Query, identity: Identity, rows: Level) -> Plan:
+def planned(app: App, query: Query, identity: Identity, rows: Level) -> Plan:
+    """Give the plan of a query as plugins leave it, for rows of a level. Raises NotPermitted and QueryInvalid."""
     judged = app.hooks.judge_and_revise("on_query", "query", query=query, identity=identity)
     if isinstance(judged, Refuse):
         raise _refused(judged)

@@ -66,7 +66,7 @@ async def read(db: Database, statement: Select[Any]) -> Sequence[RowMapping]:
 async def _studies(db: Database, plan: Plan, after: After | None, count: int) -> Page:
     if plan.named is None:
         offset = plan.query.offset if after is None and can_skip(plan) else 0
-        rows = await read(db, statements.study_page(plan.chosen, after, count, offset))
+        rows = await read(db, statements.study_page(plan.chosen, after, count, offset, plan.counted))
     else:
         rows = await _named_studies(db, plan, plan.named.clause, after, count)
     return rows, _last(rows, count, "study_date", "study_id")
@@ -77,10 +77,10 @@ async def _named_studies(
 ) -> Sequence[RowMapping]:
     """Look at the newest studies first, where a frequent text is soon found; then choose by the text's own index."""
     walk = INDEX_WALK if plan.in_index else ROW_WALK
-    rows = await read(db, statements.newest_studies(named, plan.dates, plan.upper, after, walk, count))
+    rows = await read(db, statements.newest_studies(named, plan.dates, plan.upper, after, walk, count, plan.counted))
     if len(rows) == count or (plan.dates and not plan.upper and await _are_all(db, plan, after, walk)):
         return rows
-    return await read(db, statements.chosen_studies(plan.chosen, after, count))
+    return await read(db, statements.chosen_studies(plan.chosen, after, count, plan.counted))
 
 
 async def _are_all(db: Database, plan: Plan, after: After | None, walk: int) -> bool:
@@ -94,7 +94,7 @@ async def _patients(db: Database, plan: Plan, after: After | None, count: int) -
     if not keys:
         return [], None
     found = {tuple(key.values()) for key in keys}
-    rows = await read(db, statements.patient_rows(sorted(found), plan.scope, plan.plain))
+    rows = await read(db, statements.patient_rows(sorted(found), plan.scope, plan.plain, plan.counted))
     here = [row for row in rows if _patient_key(row) in found]
     return here, _last(keys, count, "patient_id", "issuer", "unnamed")
 
@@ -114,12 +114,12 @@ def _patient_key(row: RowMapping) -> tuple[Any, ...]:
 
 
 async def _series(db: Database, plan: Plan, after: After | None, count: int) -> Page:
-    rows = await read(db, statements.lower_page(Level.SERIES, plan.chosen, plan.lower, after, count))
+    rows = await read(db, statements.lower_page(Level.SERIES, plan.chosen, plan.lower, after, count, plan.counted))
     return rows, _last(rows, count, "series_id")
 
 
 async def _images(db: Database, plan: Plan, after: After | None, count: int) -> Page:
-    rows = await read(db, statements.lower_page(Level.IMAGE, plan.chosen, plan.lower, after, count))
+    rows = await read(db, statements.lower_page(Level.IMAGE, plan.chosen, plan.lower, after, count, plan.counted))
     return rows, _last(rows, count, "series_id", "instance_id")
 
 

@@ -12,11 +12,13 @@ from charrua_core.archive.search.columns import (
     HELD,
     LEVELS_DOWN,
     PATIENT_NAME,
+    SOP_CLASSES_IN_STUDY,
     SOP_UID,
     STUDY_DATE,
     UNIQUE_KEYS,
 )
 from charrua_core.archive.search.conditions import Clause, Condition, condition_of
+from charrua_core.archive.search.counted import STORED, Counted, counted_for
 from charrua_core.archive.search.matching import Test, test_of
 from charrua_core.archive.search.model import Match, NoValue, OneOf, Query
 from charrua_core.archive.search.patterns import has_wildcard
@@ -44,6 +46,8 @@ class Plan:
     """Those on the study's date, in whose order studies are walked; not among `upper`."""
     named: Condition | None = None
     """A text that may be rare or frequent, which has steps of its own; not among `upper`."""
+    counted: Counted = STORED
+    """What studies tell that is counted."""
     in_index: bool = False
     """The text is one that the walked index holds."""
 
@@ -68,13 +72,13 @@ def plan_of(query: Query, identity: Identity, ignore_case: bool, rows: Level | N
     _check_hierarchy(query)
     rows = rows or query.level
     visible = scope(identity, rows)
-    plan = Plan(query, visible)
+    plan = Plan(query, visible, counted=counted_for(identity, sop_classes=_tells(query, SOP_CLASSES_IN_STUDY)))
     (plan.upper if rows in _STUDY_ROW else plan.lower).extend(visible)
     texts: dict[str, Condition] = {}
     few = False
     for tag, match in query.keys.items():
         if supported(tag, rows):
-            condition = condition_of(tag, match, ignore_case)
+            condition = condition_of(tag, match, ignore_case, plan.counted.by_tag)
             few |= condition is not None and condition.few
             _take(plan, texts, tag, match, condition)
             if condition is None or not condition.exact or _may_be_edited(tag):
@@ -93,6 +97,11 @@ def _check_hierarchy(query: Query) -> None:
     for level in LEVELS_DOWN[first : LEVELS_DOWN.index(query.level)]:
         if not _is_single(query.keys.get(UNIQUE_KEYS[level])):
             raise QueryInvalid(f"a query at {query.level} level names one {level} (PS3.4 C.4.1.2.1)")
+
+
+def _tells(query: Query, tag: str) -> bool:
+    """Whether the attribute is asked for or matched."""
+    return not query.return_keys or tag in query.return_keys or tag in query.keys
 
 
 def _is_single(match: Match | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, exists, select
+from sqlalchemy import ColumnElement, FromClause, and_, exists, select
 
 from charrua_core.archive.levels import tag_of
 from charrua_core.archive.names import name_key, text_key
@@ -10,7 +10,7 @@ from charrua_core.archive.search.columns import HELD, MODALITIES_IN_STUDY, MODAL
 from charrua_core.archive.search.conditions import Clause, matches
 from charrua_core.errors import NotPermitted
 from charrua_core.tables import series, study
-from charrua_core.types import Identity, Level
+from charrua_core.types import Identity, Level, RowFilter
 
 _STUDY_ROW = (Level.PATIENT, Level.STUDY)
 _FILTERED_KINDS = (Kind.EXACT, Kind.FOLDED, Kind.NAME)
@@ -19,17 +19,29 @@ _FILTERED_KINDS = (Kind.EXACT, Kind.FOLDED, Kind.NAME)
 def scope(identity: Identity, level: Level) -> list[Clause]:
     """Give the conditions that leave only what the identity may see; none for one without filters.
 
-    A filter of a series attribute admits a study that has such a series, and of its series only those. Raises NotPermitted
-    where a filter names what the index cannot tell: nothing is shown rather than too much.
+    Filters of series attributes admit a study that has a series that passes all of them, and of its series only those.
+    Raises NotPermitted where a filter names what the index cannot tell: nothing is shown rather than too much.
     """
-    clauses = []
-    for row_filter in identity.row_filters:
-        held = [(_held(keyword), values) for keyword, values in row_filter.admits.items()]
-        clauses += [_admits(one, values) for one, values in held if one.level in _STUDY_ROW]
-        of_series = [_admits(one, values) for one, values in held if one.level is Level.SERIES]
-        if of_series:
-            clauses.append(_with_series(of_series) if level in _STUDY_ROW else and_(*of_series))
+    held = [one for row_filter in identity.row_filters for one in _held_of(row_filter, *_STUDY_ROW)]
+    clauses = [_admits(one.column, one, values) for one, values in held]
+    if of_series := series_scope(identity, series):
+        clauses.append(_with_series(of_series) if level in _STUDY_ROW else and_(*of_series))
     return clauses
+
+
+def series_scope(identity: Identity, rows: FromClause) -> list[Clause]:
+    """Give the conditions on `rows`, the series or an alias of them, that leave only those that the identity may see.
+
+    None where no filter is of a series attribute. Raises as `scope` does.
+    """
+    held = [one for row_filter in identity.row_filters for one in _held_of(row_filter, Level.SERIES)]
+    return [_admits(rows.c[one.name], one, values) for one, values in held]
+
+
+def _held_of(row_filter: RowFilter, *levels: Level) -> list[tuple[Held, tuple[str, ...]]]:
+    """Give what the filter says of attributes of these levels."""
+    held = [(_held(keyword), values) for keyword, values in row_filter.admits.items()]
+    return [one for one in held if one[0].level in levels]
 
 
 def _held(keyword: str) -> Held:
@@ -43,9 +55,9 @@ def _held(keyword: str) -> Held:
     return held
 
 
-def _admits(held: Held, values: tuple[str, ...]) -> Clause:
+def _admits(column: ColumnElement[object], held: Held, values: tuple[str, ...]) -> Clause:
     fold = {Kind.NAME: name_key, Kind.FOLDED: text_key}.get(held.kind, str.strip)
-    return matches(held.column, [fold(value) for value in values])
+    return matches(column, [fold(value) for value in values])
 
 
 def _with_series(clauses: list[Clause]) -> ColumnElement[bool]:

@@ -16,6 +16,8 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
+    any_,
+    bindparam,
     case,
     cast,
     func,
@@ -24,9 +26,10 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import BIGINT, distinct_on
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, aggregate_order_by, distinct_on
 
 from charrua_core.archive.search.conditions import Clause, among
+from charrua_core.archive.search.counted import STORED, Counted
 from charrua_core.tables import instance, series, study
 from charrua_core.types import Level
 
@@ -38,18 +41,21 @@ NAMED_AT_MOST = 1_000
 _s, _e, _i = study.c, series.c, instance.c
 _STUDY_SHOWN = _s.deleted_by.is_(None)
 
-_STUDY_COLUMNS = (
-    _s.id.label("study_id"),
-    _s.study_uid,
-    _s.study_date,
-    cast(_s.attributes, Text).label("study_attributes"),
-    _s.modalities,
-    _s.sop_classes,
-    _s.series_count.label("study_series"),
-    _s.instance_count.label("study_instances"),
-)
+
+def _study_columns(counted: Counted) -> tuple[ColumnElement[Any], ...]:
+    return (
+        _s.id.label("study_id"),
+        _s.study_uid,
+        _s.study_date,
+        cast(_s.attributes, Text).label("study_attributes"),
+        counted.modalities.label("modalities"),
+        counted.sop_classes.label("sop_classes"),
+        counted.series.label("study_series"),
+        counted.instances.label("study_instances"),
+    )
+
+
 _SERIES_COLUMNS = (
-    *_STUDY_COLUMNS,
     _e.id.label("series_id"),
     _e.series_uid,
     cast(_e.attributes, Text).label("series_attributes"),
@@ -78,9 +84,11 @@ _OBJECT_COLUMNS = (
     _i.size_bytes,
     _i.dataset_offset,
     (_OVERLAID | (_e.received_study_uid != _s.study_uid)).label("edited"),
+    _i.overlay,
 )
 
 # Patients without an ID are told apart by name.
+_NOTHING: ColumnElement[bytes] = literal_column("''::bytea")
 _EMPTY: ColumnElement[str] = literal_column("''")
 _UNNAMED = case((_s.patient_id == _EMPTY, _s.patient_name_key), else_=_EMPTY).label("unnamed")
 _PATIENT_KEY = (_s.patient_id, _s.issuer, _UNNAMED)
@@ -91,14 +99,22 @@ def with_overlaid(clause: Clause) -> Clause:
     return clause | _OVERLAID
 
 
-def study_page(clauses: Sequence[Clause], after: After | None, count: int, offset: int = 0) -> Select[Any]:
+def study_page(
+    clauses: Sequence[Clause], after: After | None, count: int, offset: int = 0, counted: Counted = STORED
+) -> Select[Any]:
     """Studies by date: index study_by_date, or that of a selective key, which the planner chooses."""
-    found = select(*_STUDY_COLUMNS).where(_STUDY_SHOWN, *clauses, *_older(after))
+    found = select(*_study_columns(counted)).where(_STUDY_SHOWN, *clauses, *_older(after))
     return _newest_first(found).limit(count).offset(offset or None)
 
 
 def newest_studies(
-    named: Clause, dates: Sequence[Clause], others: Sequence[Clause], after: After | None, rows: int, count: int
+    named: Clause,
+    dates: Sequence[Clause],
+    others: Sequence[Clause],
+    after: After | None,
+    rows: int,
+    count: int,
+    counted: Counted = STORED,
 ) -> Select[Any]:
     """Of the next `rows` studies by date those that match `named`, of these the first that match the others.
 
@@ -108,7 +124,7 @@ def newest_studies(
     walk = walk.where(_STUDY_SHOWN, *dates, *_older(after))
     studies = _newest_first(walk).limit(rows).subquery("studies")
     first = select(studies.c.id, studies.c.study_date).where(studies.c.named)
-    return _in_order(_newest_of(first, studies).limit(NAMED_AT_MOST if others else count), others, count)
+    return _in_order(_newest_of(first, studies).limit(NAMED_AT_MOST if others else count), others, count, counted)
 
 
 def dates_left(dates: Sequence[Clause], after: After | None, rows: int) -> Select[Any]:
@@ -117,22 +133,24 @@ def dates_left(dates: Sequence[Clause], after: After | None, rows: int) -> Selec
     return select(*(func.count(left.c.id).label("number"),))
 
 
-def chosen_studies(clauses: Sequence[Clause], after: After | None, count: int) -> Select[Any]:
+def chosen_studies(
+    clauses: Sequence[Clause], after: After | None, count: int, counted: Counted = STORED
+) -> Select[Any]:
     """Studies that a text chooses, sorted after the choice: study_by_name or study_by_grams.
 
     In one step the planner would walk all dates for a name that it takes to be frequent.
     """
     chosen = _materialised(select(_s.id, _s.study_date).where(_STUDY_SHOWN, *clauses, *_older(after)))
-    return _in_order(_newest_of(select(chosen), chosen).limit(count), [], count)
+    return _in_order(_newest_of(select(chosen), chosen).limit(count), [], count, counted)
 
 
 def _newest_of(statement: Select[Any], studies: FromClause) -> Select[Any]:
     return statement.order_by(studies.c.study_date.desc(), studies.c.id.desc())
 
 
-def _in_order(ids: Select[Any], clauses: Sequence[Clause], count: int) -> Select[Any]:
+def _in_order(ids: Select[Any], clauses: Sequence[Clause], count: int, counted: Counted) -> Select[Any]:
     first = ids.subquery("first")
-    found = select(*_STUDY_COLUMNS).join_from(first, study, first.c.id == _s.id).where(*clauses)
+    found = select(*_study_columns(counted)).join_from(first, study, first.c.id == _s.id).where(*clauses)
     return _newest_of(found, first).limit(count)
 
 
@@ -157,12 +175,14 @@ def chosen_patients(clauses: Sequence[Clause], after: After | None, count: int) 
     return select(*key).group_by(*key).order_by(*key).limit(count)
 
 
-def patient_rows(keys: Sequence[After], scope: Sequence[Clause], clauses: Sequence[Clause]) -> Select[Any]:
+def patient_rows(
+    keys: Sequence[After], scope: Sequence[Clause], clauses: Sequence[Clause], counted: Counted = STORED
+) -> Select[Any]:
     """The newest matching study of each patient, and the sums of all of theirs: index study_by_patient."""
     counts = (
         func.count().over(partition_by=_PATIENT_KEY).label("patient_studies"),
-        cast(func.sum(_s.series_count).over(partition_by=_PATIENT_KEY), BIGINT).label("patient_series"),
-        cast(func.sum(_s.instance_count).over(partition_by=_PATIENT_KEY), BIGINT).label("patient_instances"),
+        cast(func.sum(counted.series).over(partition_by=_PATIENT_KEY), BIGINT).label("patient_series"),
+        cast(func.sum(counted.instances).over(partition_by=_PATIENT_KEY), BIGINT).label("patient_instances"),
     )
     attributes = cast(_s.attributes, Text).label("study_attributes")
     rows: Select[Any] = select(*_PATIENT_KEY, attributes, *counts).ext(distinct_on(*_PATIENT_KEY))
@@ -172,19 +192,55 @@ def patient_rows(keys: Sequence[After], scope: Sequence[Clause], clauses: Sequen
 
 
 def lower_page(
-    level: Level, upper: Sequence[Clause], lower: Sequence[Clause], after: After | None, count: int
+    level: Level,
+    upper: Sequence[Clause],
+    lower: Sequence[Clause],
+    after: After | None,
+    count: int,
+    counted: Counted = STORED,
 ) -> Select[Any]:
     """Series, or images, with their studies: series_by_study or series_by_uid, instance_by_series or instance_current.
 
     The studies are chosen first: the planner would otherwise walk all series in their order for the first page.
     """
-    columns = _SERIES_COLUMNS if level is Level.SERIES else _IMAGE_COLUMNS
-    return _below_studies(columns, level, upper, lower, after, count)
+    below = _SERIES_COLUMNS if level is Level.SERIES else _IMAGE_COLUMNS
+    return _below_studies((*_study_columns(counted), *below), level, upper, lower, after, count)
 
 
 def object_page(upper: Sequence[Clause], lower: Sequence[Clause], after: After | None, count: int) -> Select[Any]:
     """What sending needs to know of objects, series by series: the same indexes as `lower_page`."""
     return _below_studies(_OBJECT_COLUMNS, Level.IMAGE, upper, lower, after, count)
+
+
+def object_runs(upper: Sequence[Clause], lower: Sequence[Clause], at_most: int | None) -> Select[Any]:
+    """The ids of objects as 8 bytes each, the highest first, by study, SOP class and transfer syntax: as `object_page`."""
+    columns = (
+        *(_s.study_uid, _i.sop_class_uid, _i.transfer_syntax_uid),
+        *(_e.id.label("series_id"), _i.id.label("instance_id")),
+    )
+    found = _below_studies(columns, Level.IMAGE, upper, lower, None, at_most).subquery("found")
+    of, series_id, instance_id = found.c, found.c.series_id, found.c.instance_id
+    packed = func.string_agg(func.int8send(instance_id), aggregate_order_by(_NOTHING, series_id, instance_id))
+    kind = (of.study_uid, of.sop_class_uid, of.transfer_syntax_uid)
+    return select(*kind, packed.label("ids")).group_by(*kind).order_by(func.min(series_id), func.min(instance_id))
+
+
+def objects_by_id(ids: Sequence[int]) -> Select[Any]:
+    """What sending needs to know of these objects, if they are shown: the primary keys."""
+    shown = (_STUDY_SHOWN, _e.deleted_by.is_(None), _i.deleted_by.is_(None))
+    found = (
+        select(*_OBJECT_COLUMNS).join_from(instance, series, _e.id == _i.series_id).join(study, _s.id == _e.study_id)
+    )
+    return found.where(_of_ids(ids), *shown)
+
+
+def uids_by_id(ids: Sequence[int]) -> Select[Any]:
+    """The SOP Instance UIDs of these objects: the primary key."""
+    return select(_i.sop_instance_uid).where(_of_ids(ids))
+
+
+def _of_ids(ids: Sequence[int]) -> Clause:
+    return _i.id == any_(bindparam(None, list(ids), ARRAY(BIGINT)))
 
 
 def _below_studies(
@@ -193,7 +249,7 @@ def _below_studies(
     upper: Sequence[Clause],
     lower: Sequence[Clause],
     after: After | None,
-    count: int,
+    count: int | None,
 ) -> Select[Any]:
     order = (_e.id, _i.id) if level is Level.IMAGE else (_e.id,)
     found = select(*columns).join_from(study, series, _e.study_id == _s.id).where(_STUDY_SHOWN, _e.deleted_by.is_(None))

@@ -1,0 +1,75 @@
+"""What is counted in a study: as the study's row has it, or over the series alone that the asking person may see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, ScalarSelect, cast, distinct, func, null, select
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, array
+
+from charrua_core.archive.search.columns import (
+    MODALITIES_IN_STUDY,
+    SOP_CLASSES_IN_STUDY,
+    STUDY_INSTANCES,
+    STUDY_SERIES,
+)
+from charrua_core.archive.search.conditions import Clause
+from charrua_core.archive.search.scope import series_scope
+from charrua_core.tables import C, instance, series, study
+from charrua_core.types import Identity
+
+Column = ColumnElement[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The columns that tell it."""
+
+    modalities: Column
+    sop_classes: Column
+    series: Column
+    instances: Column
+
+    @property
+    def by_tag(self) -> Mapping[str, Column]:
+        """The column that a key is compared with."""
+        return {
+            MODALITIES_IN_STUDY: self.modalities,
+            SOP_CLASSES_IN_STUDY: self.sop_classes,
+            STUDY_SERIES: self.series,
+            STUDY_INSTANCES: self.instances,
+        }
+
+
+STORED = Counted(study.c.modalities, study.c.sop_classes, study.c.series_count, study.c.instance_count)
+
+
+def counted_for(identity: Identity, *, sop_classes: bool = True) -> Counted:
+    """Give what is counted for the identity; without `sop_classes`, which look at each object, none of those.
+
+    Raises NotPermitted as `scope` does.
+    """
+    shown = series.alias("shown")
+    seen = series_scope(identity, shown)
+    if not seen:
+        return STORED
+    here = [shown.c.study_id == study.c.id, shown.c.deleted_by.is_(None), *seen]
+    of_object = [instance.c.series_id == shown.c.id, instance.c.current, instance.c.deleted_by.is_(None)]
+    return Counted(
+        _of(_values(shown.c.modality), here, shown),
+        _of(_values(instance.c.sop_class_uid), [*here, *of_object], shown, instance) if sop_classes else null(),
+        _of(func.count(), here, shown),
+        _of(func.coalesce(func.sum(shown.c.instance_count), 0), here, shown),
+    )
+
+
+def _of(what: Column, where: list[Clause], *rows: FromClause) -> ScalarSelect[Any]:
+    return select(what).select_from(*rows).where(*where).correlate(study).scalar_subquery()
+
+
+def _values(column: Column) -> Column:
+    """The values that are not empty, once each and sorted."""
+    found = func.array_agg(aggregate_order_by(distinct(column), column), type_=ARRAY(C)).filter(column != "")
+    return func.coalesce(found, cast(array([]), ARRAY(C)))
