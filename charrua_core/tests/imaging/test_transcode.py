@@ -300,6 +300,13 @@ def _icon() -> Dataset:
     return icon
 
 
+async def test_bits_beside_the_pixels_stay_in_syntaxes_that_hold_whole_words(desk):
+    image = an_image(BitsStored=10, HighBit=12)
+    packed = await desk.transcode(desk.stored(image), syntaxes.RLE)
+    back = (await desk.transcode(packed, EXPLICIT)).read()
+    assert (back.PixelData, back.BitsStored, back.HighBit) == (image.PixelData, 10, 12)
+
+
 async def test_bits_beside_the_pixels_are_told_by_the_proof(desk):
     image = an_image(stored=12)
     image.PixelData = bytes([0, 0x10]) + image.PixelData[2:]  # an overlay of old devices in bit 12

@@ -23,9 +23,9 @@ from charrua_core.dicom import (
     ServiceClass,
     associate,
 )
+from charrua_core.sending.contexts import MOST_CONTEXTS, in_associations
 from charrua_core.testing.objects import a_study, an_object
 from charrua_core.types import Peer
-from charrua_qr.contexts import MOST_CONTEXTS, in_associations
 from charrua_qr.parts import BATCH
 from charrua_qr.suboperations import MOST_NAMED, Counts
 

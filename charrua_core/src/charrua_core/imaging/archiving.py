@@ -26,7 +26,7 @@ from charrua_core.archive.replace_file import replace_file
 from charrua_core.archive.source import SegmentSource
 from charrua_core.imaging.codecs import syntaxes
 from charrua_core.imaging.proof import prove
-from charrua_core.imaging.transcode import transcoded
+from charrua_core.imaging.transcode import PIXEL_FAILURES, transcoded
 from charrua_core.jobs import JobType
 from charrua_core.jobs.gathering import gather
 from charrua_core.settings import Setting
@@ -80,18 +80,7 @@ LOSSLESS = frozenset(
 """Compressed transfer syntaxes that hold every value of what was compressed."""
 FRAME_TIMEOUT_S = 120.0
 _AT_ONCE = 4
-_LEFT_ALONE = (
-    errors.CodecUnavailable,
-    errors.ImageInvalid,
-    errors.FrameUndecodable,
-    errors.FrameTooLarge,
-    errors.FramePoisoned,
-    errors.ImagingTimeout,
-    errors.ImagingCrashed,
-    errors.ImagingFailed,
-    errors.HeaderDamaged,
-    errors.NotProven,
-)
+_LEFT_ALONE = (errors.NotProven, errors.HeaderDamaged, *PIXEL_FAILURES)
 
 log = logging.getLogger(__name__)
 

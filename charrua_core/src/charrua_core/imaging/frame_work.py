@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from charrua_core.imaging.codecs import EncodeOptions, decode_frame, encode_frame
-from charrua_core.imaging.codecs.syntaxes import EXPLICIT_BIG_ENDIAN, NATIVE
+from charrua_core.imaging.codecs.syntaxes import DEFLATED_FRAMES, EXPLICIT_BIG_ENDIAN, NATIVE, RLE
 from charrua_core.imaging.pixels import Decoded, PixelFormat
+
+_WORDS = NATIVE | {RLE, DEFLATED_FRAMES}
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,10 +25,17 @@ class TranscodedFrame:
 
 def transcode_frame(data: bytes, pixels: PixelFormat, wanted: str, options: EncodeOptions) -> TranscodedFrame:
     """Decode a frame and encode it; raises as both do."""
+    if keeps_words(pixels.transfer_syntax_uid, wanted):
+        pixels = replace(pixels, bits_stored=pixels.bits_allocated, high_bit=pixels.bits_allocated - 1)
     decoded = decode_frame(data, pixels)
     photometric = decoded.photometric_interpretation
     now = as_decoded(pixels, photometric)
     return TranscodedFrame(encode_frame(decoded.pixels, now, wanted, options), photometric)
+
+
+def keeps_words(stored: str, wanted: str) -> bool:
+    """Whether whole words go from one syntax to the other, with what old devices put into the bits beside their pixels."""
+    return stored in _WORDS and wanted in _WORDS
 
 
 def as_decoded(pixels: PixelFormat, photometric: str) -> PixelFormat:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from charrua_core import errors
 from charrua_core.archive.recode import NATIVE
 from charrua_core.archive.source import SegmentSource
 from charrua_core.errors import CodecUnavailable, ImageInvalid
@@ -21,7 +22,7 @@ from charrua_core.imaging.codecs.encoded import EncodeOptions, encoded_format
 from charrua_core.imaging.codecs.syntaxes import DEFLATED_EXPLICIT, EXPLICIT_BIG_ENDIAN, LOSSY
 from charrua_core.imaging.dataset import Segments, around_pixels, described, native_pixels
 from charrua_core.imaging.encapsulation import Body, JoinedBits, encapsulated, fragment
-from charrua_core.imaging.frame_work import TranscodedFrame, as_decoded, transcode_frame
+from charrua_core.imaging.frame_work import TranscodedFrame, as_decoded, keeps_words, transcode_frame
 from charrua_core.imaging.in_order import in_order
 from charrua_core.imaging.lossy import SOP_INSTANCE_UID, Changes, derivation, inherited
 from charrua_core.imaging.subject import PIXEL_DATA, Subject
@@ -30,6 +31,18 @@ from charrua_core.types import FileRange
 if TYPE_CHECKING:
     from charrua_core.archive.survey import Place
     from charrua_core.imaging.workers import Imaging
+
+PIXEL_FAILURES = (
+    errors.CodecUnavailable,
+    errors.ImageInvalid,
+    errors.FrameUndecodable,
+    errors.FrameTooLarge,
+    errors.FramePoisoned,
+    errors.ImagingTimeout,
+    errors.ImagingCrashed,
+    errors.ImagingFailed,
+)
+"""What keeps an object from being transcoded, and no other one."""
 
 _PACKED_AT_ONCE = 1 << 20
 VIDEO = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in range(100, 109)) | frozenset(
@@ -135,6 +148,8 @@ class _Transcoding:
             pieces = [joined.whole_bytes(frame.data)] if bits else fragment(frame.data)
             await asyncio.to_thread(self._body.add, *pieces)
         pixels = encoded_format(as_decoded(subject.format, photometric), self._wanted)
+        if keeps_words(subject.transfer_syntax_uid, self._wanted):
+            pixels = replace(pixels, high_bit=subject.format.high_bit)
         changes = {**described(subject, pixels), **inherited(subject)}
         if bits:
             self._body.add(joined.rest())

@@ -36,6 +36,15 @@ SETTINGS = (
         help="When a sending that failed is tried again, counted from the first try.",
         since="0.1",
     ),
+    Setting(
+        "send_lossy",
+        bool,
+        False,
+        help="A peer that takes nothing else may have objects lossily compressed: they are other objects then, with SOP "
+        "Instance UIDs of their own.",
+        since="0.1",
+        effect="now",
+    ),
 )
 
 _WAIT = re.compile(r"(\d+(?:\.\d+)?)(s|min|h|d)")
