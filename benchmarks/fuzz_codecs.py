@@ -33,7 +33,7 @@ from charrua_core.imaging.codecs import DECODERS, ENCODERS, Codecs, decode_frame
 from charrua_core.imaging.workers import LONGEST_WAIT_S, Imaging
 
 DATA = Path(os.environ.get("CHARRUA_TEST_DATA", "../shared/data"))
-LARGEST_REAL_FRAME = 200_000  # bytes: larger ones tell nothing more, and take longer
+LARGEST_REAL_FRAME = 40_000  # bytes: larger ones tell nothing more, and take longer
 START_OF_PROCESS_S = 10.0  # what a caller may wait beyond its own time, while a killed process is replaced
 _NAMES = {uid: name for name, uid in vars(syntaxes).items() if isinstance(uid, str) and uid.startswith("1.2.840")}
 _KINDS = (

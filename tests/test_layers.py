@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,3 +120,10 @@ def test_the_face_of_a_plugin_holds_its_hook_implementations_and_nothing_else(pl
         not in {"__future__", "typing", "collections.abc", "charrua_core.hookspecs", "charrua_core.types"}
     ]
     assert heavy == []
+
+
+def test_a_server_that_decodes_nothing_loads_no_codec_of_imaging() -> None:
+    # pydicom itself loads numpy, Pillow and pylibjpeg's packages where they are installed.
+    loaded = "import sys, charrua_core.app, charrua_core.builtin, charrua_core.cli; print(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert "imagecodecs" not in told.stdout.split()

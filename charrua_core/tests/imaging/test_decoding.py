@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from dataclasses import replace
 from typing import Any
@@ -111,6 +112,16 @@ def test_jpeg_2000_of_rgb_uses_its_colour_transformation(uid: str) -> None:
     assert stream[stream.index(b"\xff\x52") + 8] == 1  # SGcod: multiple component transformation
 
 
+@pytest.mark.parametrize(("columns", "levels"), [(40, 5), (2048, 5), (2049, 6), (4100, 7)])
+def test_htj2k_in_order_of_resolution_begins_with_a_thumbnail(columns: int, levels: int) -> None:
+    wide = replace(MONO_8, columns=columns)
+    stream = encode_frame(np.zeros(wide.shape, "u1"), wide, syntaxes.HTJ2K_LOSSLESS_RPCL)
+    style = stream.index(b"\xff\x52")
+    assert (stream[style + 5], stream[style + 9]) == (2, levels)  # progression order RPCL, decomposition levels
+    assert b"\xff\x55" in stream  # TLM
+    assert -(-columns // 2**levels) <= 64
+
+
 # -- signs in code streams -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("signed", "value"), [(1, -2000), (0, 6192)])
 @pytest.mark.parametrize("stream_signed", [True, False])
@@ -133,7 +144,7 @@ def test_a_sign_in_a_jpeg_ls_stream_is_found_wherever_the_encoder_left_it(sample
 
 
 def test_white_does_not_wrap_around_to_black() -> None:
-    stream = imagecodecs.jpegls_encode(np.full((16, 16), 4096, "u2"), level=2)  # as a near-lossless 4095 may come out
+    stream = imagecodecs.jpegls_encode(np.full((16, 16), 4100, "u2"), level=2)  # past the range, as loss may go
     pixel_format = PixelFormat(syntaxes.JPEG_LS_NEAR, 16, 16, 1, 16, 12, 11)
     assert np.unique(decode_frame(stream, pixel_format).pixels).tolist() == [4095]
 
@@ -187,9 +198,16 @@ def test_a_stream_of_more_bits_than_are_allocated_is_refused(uid: str) -> None:
         decode_frame(stream, of(uid))
 
 
+def test_a_panic_of_a_decoder_is_an_error_like_any_other() -> None:
+    runs = b"\x81\x00" * 100  # each of 128 bytes: more than the frame has
+    stream = struct.pack("<16L", 2, 64, 64 + len(runs), *[0] * 13) + 2 * runs
+    with pytest.raises(FrameUndecodable, match="PanicException"):
+        decode_frame(stream, replace(STREAMS["jpeg extended"][1], transfer_syntax_uid=syntaxes.RLE))
+
+
 def test_a_deflated_bomb_is_inflated_to_the_frames_size_and_no_further() -> None:
     bomb = zlib.compressobj(9, wbits=-15)
-    stream = bomb.compress(bytes(1 << 28)) + bomb.flush()
+    stream = bomb.compress(bytes(1 << 26)) + bomb.flush()
     assert decode_frame(stream, of(syntaxes.DEFLATED_FRAMES)).pixels.shape == (32, 48)
 
 

@@ -57,28 +57,22 @@ async def app(open_archive: Callable[..., Any], write_plugin: Callable[[str, str
     return await open_archive(plugins=(name,))
 
 
-async def test_its_codec_is_used_for_its_transfer_syntax(app: Any) -> None:
+async def test_its_codec_is_used_for_its_transfer_syntax_and_cores_for_what_it_leaves(app: Any) -> None:
     pixel_format = PixelFormat(REVERSED, 3, 4, **EIGHT_BITS)
     encoded = await app.imaging.run(encode_frame, PIXELS, pixel_format, REVERSED)
     assert encoded == PIXELS.tobytes()[::-1]
-    decoded = await app.imaging.run(decode_frame, encoded, pixel_format)
-    assert np.array_equal(decoded.pixels, PIXELS)
+    assert np.array_equal((await app.imaging.run(decode_frame, encoded, pixel_format)).pixels, PIXELS)
     assert app.imaging.decodes(REVERSED)
     assert app.imaging.encodes(REVERSED)
 
-
-async def test_cores_codec_takes_what_the_plugins_leaves_to_it(app: Any) -> None:
     pixel_format = PixelFormat(RLE, 3, 4, **EIGHT_BITS)
     encoded = await app.imaging.run(encode_frame, PIXELS, pixel_format, RLE)
     assert np.array_equal((await app.imaging.run(decode_frame, encoded, pixel_format)).pixels, PIXELS)
 
 
-async def test_what_a_codec_raises_means_that_the_frame_is_damaged(app: Any) -> None:
+async def test_what_a_codec_raises_is_damage_and_one_that_cannot_be_imported_is_named(app: Any) -> None:
     with pytest.raises(FrameUndecodable, match="ValueError: damaged"):
         await app.imaging.run(decode_frame, b"mine", PixelFormat(RLE, 3, 4, **EIGHT_BITS))
-
-
-async def test_a_codec_that_cannot_be_imported_is_named(app: Any) -> None:
     with pytest.raises(CodecUnavailable, match="vendor_frames:missing"):
         await app.imaging.run(encode_frame, PIXELS, PixelFormat(RLE, 3, 4, **EIGHT_BITS), "1.2.3")
 

@@ -19,9 +19,11 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels import pixel_array
 
-from charrua_core.errors import CharruaError, FrameUndecodable, ImageInvalid
+from charrua_core.archive.header import scan, unpack_json
+from charrua_core.errors import CharruaError, FrameUndecodable, HeaderDamaged, ImageInvalid
 from charrua_core.imaging import Decoded, PixelFormat, native_frame
 from charrua_core.imaging.codecs import LOSSY, NATIVE, decode_frame
+from charrua_core.testing.devices import received_of
 from charrua_core.testing.outside import DATA, program, with_data, with_dcmtk
 
 TOLERANCE = 2
@@ -51,6 +53,8 @@ UNDECODABLE: dict[str, tuple[type[CharruaError], str]] = {
     "malformed/badVR.dcm": (ImageInvalid, "number_of_frames is no number"),
 }
 NOT_BY_OTHERS = {"malformed/GH364.dcm": "DCMTK does not read its sequences; the frame is whole"}
+
+NEEDED_META = ("TransferSyntaxUID", "MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID")
 
 
 def _images() -> list[Any]:
@@ -120,3 +124,20 @@ def test_an_image_is_decoded_as_others_decode_it(name: str, uid: str, folder: Pa
             assert difference <= (TOLERANCE if uid in LOSSY else 0)
             if uid in JPEG:
                 assert decoded.photometric_interpretation == reference.photometric_interpretation
+
+
+@with_data
+@pytest.mark.filterwarnings("ignore")
+def test_the_index_says_of_an_image_what_the_object_says() -> None:
+    different = []
+    for name, uid in (parameters.values for parameters in _images()):
+        dataset = pydicom.dcmread(DATA / name, force=True)
+        if name in UNDECODABLE or not all(keyword in dataset.file_meta for keyword in NEEDED_META):
+            continue
+        try:
+            header = scan(received_of(DATA / name).data_set, uid)
+        except HeaderDamaged:  # not admitted to the archive
+            continue
+        if PixelFormat.from_json(unpack_json(header.json), uid) != PixelFormat.from_dataset(dataset, uid):
+            different.append(name)
+    assert different == []

@@ -72,6 +72,16 @@ async def test_closing_ends_all_processes(imaging_of: ImagingOf, functions: Modu
     assert not any(runs(pid) for pid in pids)
 
 
+async def test_a_call_under_way_when_the_archive_stops_is_told_so(
+    imaging: Imaging, functions: ModuleType, tmp_path: Path
+) -> None:
+    call = asyncio.create_task(imaging.run(functions.touch, str(tmp_path / "begun"), 60))
+    await until((tmp_path / "begun").exists, timeout_s=30)
+    await imaging.close()
+    with pytest.raises(errors.ImagingBusy, match="stopping"):
+        await call
+
+
 # -- what goes wrong in a process ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("what", "error"),
@@ -137,6 +147,15 @@ async def test_a_process_is_replaced_after_so_many_calls(
 async def test_only_functions_that_a_process_can_import_are_run(imaging: Imaging, function: Any) -> None:
     with pytest.raises(TypeError, match="top level"):
         await imaging.run(function)
+
+
+async def test_arguments_that_do_not_pickle_are_the_callers_fault_and_no_process_is_lost(
+    imaging: Imaging, functions: ModuleType
+) -> None:
+    for _ in range(3):
+        with pytest.raises((TypeError, AttributeError)):
+            await imaging.run(functions.same, lambda: 1)
+    assert await imaging.run(functions.same, 1) == 1
 
 
 # -- poison --------------------------------------------------------------------------------------------------------------

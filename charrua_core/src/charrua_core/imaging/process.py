@@ -78,7 +78,7 @@ class WorkerProcess:
         except (OSError, EOFError) as error:
             await self.kill()
             raise ImagingCrashed(f"the process ended with status {self._process.returncode}") from error
-        except asyncio.CancelledError:
+        except BaseException:  # cancelled, or arguments that do not pickle: what it would answer next is not known
             await self.kill()
             raise
         assert isinstance(reply, Reply)  # noqa: S101

@@ -26,7 +26,8 @@ GRACE_S = 5.0
 
 def main() -> None:
     """Answer calls until standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's matter, which then closes our input
+    for number in (signal.SIGINT, signal.SIGTERM):  # meant for the server, which then closes our input
+        signal.signal(number, signal.SIG_IGN)
     source = os.fdopen(os.dup(0), "rb")
     target = os.fdopen(os.dup(1), "wb")
     first = wire.read(source)
@@ -70,7 +71,7 @@ def _answer(request: Request, target: BinaryIO) -> None:
     _alarm(request.timeout_s + GRACE_S)
     try:
         parts = wire.pack(Reply(_function(request.function)(*request.arguments)))
-    except Exception as error:
+    except BaseException as error:  # a panic in a library that is written in Rust is no Exception
         parts = wire.pack(Reply(failure=_flattened(error)))
     _alarm(0)
     wire.write(target, parts)
@@ -87,7 +88,7 @@ def _function(name: str) -> Callable[..., Any]:
     return found
 
 
-def _flattened(error: Exception) -> Failure:
+def _flattened(error: BaseException) -> Failure:
     if isinstance(error, errors.CharruaError):
         return Failure(type(error).__name__, str(error))
     if isinstance(error, MemoryError):

@@ -93,6 +93,7 @@ class Imaging:
         self._waiting = 0
         self._idle: list[WorkerProcess] = []
         self._calls: set[asyncio.Task[Reply]] = set()
+        self._ending: set[asyncio.Task[None]] = set()
         self._poison = Poison()
         self._closed = False
 
@@ -124,7 +125,7 @@ class Imaging:
         task = asyncio.create_task(self._call(Request(name, arguments, limit)), name=f"imaging {name}")
         self._calls.add(task)
         task.add_done_callback(self._ended)
-        reply = await asyncio.shield(task)
+        reply = await self._reply(task)
         if reply.failure is not None:
             raise _raised(reply.failure)
         result: T = reply.result
@@ -136,7 +137,7 @@ class Imaging:
         for task in self._calls:
             task.cancel()
         await asyncio.gather(*self._calls, return_exceptions=True)
-        await asyncio.gather(*(worker.end() for worker in self._idle))
+        await asyncio.gather(*self._ending, *(worker.end() for worker in self._idle))
         self._idle.clear()
 
     # -- waiting ---------------------------------------------------------------------------------------------------------
@@ -158,6 +159,15 @@ class Imaging:
         if not task.cancelled():
             task.exception()  # so that nobody misses it: the caller may be gone
 
+    async def _reply(self, task: asyncio.Task[Reply]) -> Reply:
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if caller is None or caller.cancelling():
+                raise
+            raise ImagingBusy("the archive is stopping") from None  # it is the call that was cancelled, not the caller
+
     # -- calling ---------------------------------------------------------------------------------------------------------
     async def _call(self, request: Request) -> Reply:
         worker = await self._worker()
@@ -167,7 +177,7 @@ class Imaging:
         except (ImagingTimeout, ImagingCrashed) as error:
             await self._note_death(error, request, worker)
             raise
-        await self._put_back(worker, reply)
+        self._put_back(worker, reply)
         return reply
 
     async def _worker(self) -> WorkerProcess:
@@ -180,12 +190,14 @@ class Imaging:
         self.figures.started += 1
         return await WorkerProcess.start(Setup(tuple(sys.path), self.codecs, self._settings["imaging_memory_bytes"]))
 
-    async def _put_back(self, worker: WorkerProcess, reply: Reply) -> None:
+    def _put_back(self, worker: WorkerProcess, reply: Reply) -> None:
         spent = reply.failure is not None and reply.failure.error == errors.FrameTooLarge.__name__
-        if spent or self._closed or worker.calls >= CALLS_OF_A_PROCESS:
-            await worker.end()
-        else:
+        if not (spent or self._closed or worker.calls >= CALLS_OF_A_PROCESS):
             self._idle.append(worker)
+            return
+        ending = asyncio.create_task(worker.end(), name="imaging process ends")  # which the caller need not wait for
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
     # -- poison ----------------------------------------------------------------------------------------------------------
     async def _refuse_poison(self, name: str, arguments: tuple[Any, ...]) -> None:

@@ -35,8 +35,9 @@ _COLOUR = {
     (syntaxes.HTJ2K_LOSSLESS, "RGB"): "YBR_RCT",
     (syntaxes.HTJ2K_LOSSLESS_RPCL, "RGB"): "YBR_RCT",
     (syntaxes.HTJ2K, "RGB"): "YBR_ICT",
+    (syntaxes.JPEG_XL, "RGB"): "XYB",
 }
-"""Photometric Interpretation of colour pixels once encoded (PS3.5 8.2), where it is not what it was."""
+"""Photometric Interpretation of colour pixels once encoded (PS3.5 8.2, PS3.3 C.7.6.3.1.2), where it is not what it was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from charrua_core.imaging.pixels import Decoded, PixelFormat
 
 _SMALLEST_SIDE = 32  # pixels that five decompositions, which pylibjpeg-openjpeg always makes, need
 _SRGB, _GREY = 1, 2
+_FEWEST_DECOMPOSITIONS = 5
 _FINEST = 64  # quarter octaves below a quantisation step of the whole range
 
 
@@ -73,8 +74,14 @@ def encode_ht(
     is_rgb = pixel_format.photometric_interpretation == "RGB"
     if transfer_syntax_uid != syntaxes.HTJ2K:
         tlm = transfer_syntax_uid == syntaxes.HTJ2K_LOSSLESS_RPCL
-        return bytes(imagecodecs.htj2k_encode(pixels, reversible=True, rgb=is_rgb, tlm=tlm))
+        levels = _decompositions(pixel_format)
+        return bytes(imagecodecs.htj2k_encode(pixels, reversible=True, rgb=is_rgb, tlm=tlm, resolutions=levels))
     return _to_ratio(pixels, options.ratio, is_rgb=is_rgb)
+
+
+def _decompositions(pixel_format: PixelFormat) -> int:
+    """So many that the lowest resolution is a thumbnail of at most 64 pixels a side (PS3.5 10.18)."""
+    return max(_FEWEST_DECOMPOSITIONS, (max(pixel_format.rows, pixel_format.columns) - 1).bit_length() - 6)
 
 
 def _to_ratio(pixels: NDArray[Any], ratio: float, *, is_rgb: bool) -> bytes:

@@ -113,9 +113,9 @@ def decode_frame(data: bytes, pixel_format: PixelFormat, skipped_bits: int = 0) 
                 return _checked(decoded, pixel_format, codec)
     except MemoryError as error:
         raise FrameTooLarge from error
-    except CharruaError:
+    except (CharruaError, KeyboardInterrupt, SystemExit):
         raise
-    except Exception as error:
+    except BaseException as error:  # a panic in a codec that is written in Rust is no Exception
         raise FrameUndecodable(f"the frame cannot be decoded: {type(error).__name__}: {error}"[:500]) from error
     raise CodecUnavailable(f"no codec took a frame of {pixel_format.transfer_syntax_uid}")
 
