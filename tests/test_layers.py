@@ -16,7 +16,7 @@ PLUGINS = sorted((ROOT / "plugins").glob("*/src/*")) + sorted((ROOT / "examples"
 
 # A module of core imports from its own line and the lines above it.
 ROOMS = [
-    {"types", "errors", "faults", "tables"},
+    {"types", "errors", "faults", "tables", "addresses"},
     {"settings", "hookspecs"},
     {"hooks", "db", "migrations", "storage", "logs"},
     {"changes", "jobs", "accounts", "audit", "peers"},

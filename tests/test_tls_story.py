@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+import ssl
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from charrua_core.dicom import UNCOMPRESSED, ProposedContext, associate
+from charrua_core.dicom.tls import client_context
 from charrua_core.testing.certificates import Authority
 from charrua_core.testing.devices import Modality
 from charrua_core.testing.objects import an_object, part10
 from charrua_core.testing.running import Archive
 
 Start = Callable[..., Any]
+
+FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+STUDY_LEVEL = b"\x08\x00\x52\x00CS\x06\x00STUDY \x20\x00\x0d\x00UI\x00\x00"
 
 
 @pytest.fixture
@@ -69,3 +77,23 @@ async def test_the_archive_shows_its_certificate_to_a_peer_that_requires_one(sta
     await archive.run("peer", "add", "CHARRUA", "127.0.0.1", str(archive.port), "--tls", "off")
     status, _, told = await archive.charrua("peer", "echo", "CHARRUA")
     assert (status, "Traceback" in told) == (1, False)
+
+
+@pytest.mark.parametrize("by", ["subject", "fingerprint"])
+async def test_an_ae_title_is_bound_to_a_certificate(start: Start, hospital: Authority, by: str) -> None:
+    archive = await start("request")
+    mine, other = hospital.issue("ws1"), hospital.issue("ws2")
+    der = ssl.PEM_cert_to_DER_cert(mine[0].read_text())
+    named = "CN=ws1" if by == "subject" else hashlib.sha256(der).hexdigest().upper()
+    await archive.run("peer", "add", "WS1", "192.0.2.7", "104", "--certificate", named)
+
+    async def may_query(certificate: tuple[Path, Path] | None) -> bool:
+        tls = client_context("encrypt", *(certificate or ()))
+        contexts = [ProposedContext(FIND, UNCOMPRESSED)]
+        async with (
+            associate(archive.peer, contexts, calling_aet="WS1", tls=tls) as association,
+            aclosing(association.find(FIND, STUDY_LEVEL)) as responses,
+        ):
+            return [status async for status, _ in responses][-1] == 0x0000
+
+    assert [await may_query(one) for one in (mine, other, None)] == [True, False, False]

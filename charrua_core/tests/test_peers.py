@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from charrua_core import audit, peers
+from charrua_core import addresses, audit, peers
 from charrua_core.audit import AuditTrail
 from charrua_core.db import Database
-from charrua_core.errors import EditInvalid, PeerUnknown
+from charrua_core.dicom.configured import echo_peer
+from charrua_core.errors import EditInvalid, PeerUnknown, PeerUnreachable
 from charrua_core.peers import Peers, Rejection
 from charrua_core.settings import Settings
 from charrua_core.settings.core import SETTINGS
@@ -37,7 +38,7 @@ def no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_known_peer_may_what_its_row_says(db: Database) -> None:
     archive = Archive(db)
     await archive.peers.add(
-        Peer("WS1", "ws1.example", 11112, permissions=frozenset({"query"})), by="ana", row_filter={"Modality": ["CR"]}
+        Peer("WS1", "10.0.0.8", 11112, permissions=frozenset({"query"})), by="ana", row_filter={"Modality": ["CR"]}
     )
     identity = await archive.admit("WS1 ")
     assert (identity.kind, identity.permissions) == ("peer", {"query"})
@@ -52,7 +53,7 @@ async def test_a_stranger_may_verify_and_store_but_not_search_or_fetch(db: Datab
 async def test_a_stranger_is_rejected_where_only_known_aes_may_come(db: Database) -> None:
     archive = Archive(db, verify_aets=True)
     await archive.peers.add(CT1, by="ana")
-    assert isinstance(await archive.admit("CT1"), Identity)
+    assert isinstance(await archive.admit("CT1", address="127.0.0.1"), Identity)
     rejection = await archive.admit("CT9")
     assert (rejection.result, rejection.source, rejection.reason) == (1, 1, 3)
 
@@ -70,15 +71,75 @@ async def test_a_wrong_called_ae_title_is_rejected_with_a_sentence_that_mends_it
     assert isinstance(await Archive(db, dicom_any_called_aet=True).admit("CT2", called="PACS1"), Identity)
 
 
+HERE = {"127.0.0.1", "::1", "10.0.0.1", "10.0.0.2"}
+
+
 @pytest.mark.parametrize(
-    ("address", "admitted"), [("127.0.0.1", True), ("::ffff:127.0.0.1", True), ("10.0.0.8", False)]
+    ("host", "address", "known"),
+    [
+        ("localhost", "127.0.0.1", True),
+        ("127.0.0.1", "::ffff:127.0.0.1", True),
+        ("localhost", "10.0.0.8", False),
+        ("10.0.0.8", "10.0.0.8", True),
+        ("10.0.0.8", "10.0.0.9", False),
+        ("10.0.0.8", "127.0.0.1", False),
+        ("10.0.0.1", "127.0.0.1", True),
+        ("127.0.0.1", "10.0.0.2", True),
+        ("fe80::8", "fe80::8%eth0", True),
+        ("no-such-host.invalid", "10.0.0.8", False),
+        ("*", "10.0.0.8", True),
+    ],
 )
-async def test_a_known_peer_must_come_from_its_address_where_that_is_verified(
-    db: Database, address: str, admitted: bool
+async def test_a_known_ae_title_from_another_address_is_an_unknown_ae(
+    db: Database, monkeypatch: pytest.MonkeyPatch, host: str, address: str, known: bool
 ) -> None:
-    archive = Archive(db, verify_addresses=True)
-    await archive.peers.add(Peer("CT1", "localhost", 104), by="ana")
-    assert isinstance(await archive.admit("CT1", address=address), Identity) is admitted
+    monkeypatch.setattr(addresses, "is_here", HERE.__contains__)
+    archive = Archive(db)
+    await archive.peers.add(Peer("WS1", host, 104), by="ana")
+    identity = await archive.admit("WS1", address=address)
+    assert (identity.may("retrieve"), identity.roles) == (known, {"known" if known else "unknown"})
+    assert identity.may("store")
+    await archive.trail.close()
+    alerts = [one["detail"]["reason"] for one in await audit.read(db) if not one["succeeded"]]
+    assert [f"is known at {host}: charrua peer add WS1 {address}" in one for one in alerts] == [True] * (not known)
+
+
+async def test_from_another_address_it_is_rejected_where_only_known_aes_may_come(db: Database) -> None:
+    archive = Archive(db, verify_aets=True)
+    await archive.peers.add(Peer("WS1", "10.0.0.9", 104), by="ana")
+    assert isinstance(await archive.admit("WS1"), Rejection)
+    assert isinstance(await archive.admit("WS1", address="10.0.0.9"), Identity)
+
+
+async def test_addresses_may_be_left_unverified(db: Database) -> None:
+    archive = Archive(db, verify_addresses=False)
+    await archive.peers.add(Peer("WS1", "10.0.0.9", 104), by="ana")
+    assert (await archive.admit("WS1")).may("retrieve")
+
+
+@pytest.mark.parametrize(("address", "here"), [("127.0.0.1", True), ("::1", True), ("192.0.2.7", False), ("x", False)])
+def test_this_machine_knows_its_own_addresses(address: str, here: bool) -> None:
+    assert addresses.is_here(address) is here
+
+
+async def test_a_peer_without_an_address_is_not_called(db: Database) -> None:
+    with pytest.raises(PeerUnreachable, match="charrua peer add WS1"):
+        await echo_peer(Settings.load(SETTINGS, {}, {}), Peer("WS1", "*", 104))
+
+
+@pytest.mark.parametrize(
+    ("shown", "known"),
+    [({"CN=ct1", "sha256:" + "a" * 64}, True), ({"CN=ct2"}, False), ({"CN=ct1,O=Other"}, False), ((), False)],
+)
+@pytest.mark.parametrize("address", ["10.0.0.8", "10.0.0.9"])
+async def test_a_peer_with_a_certificate_is_known_by_that_alone(
+    db: Database, shown: Any, known: bool, address: str
+) -> None:
+    archive = Archive(db)
+    await archive.peers.add(Peer("CT1", "10.0.0.8", 104, certificate="CN=ct1"), by="ana")
+    identity = await archive.peers.admit("CT1", "CHARRUA", address, None, frozenset(shown))
+    assert isinstance(identity, Identity)
+    assert identity.may("retrieve") is known
 
 
 async def test_a_provider_decides_before_the_table_of_peers(db: Database) -> None:
@@ -126,6 +187,8 @@ async def test_a_peer_is_added_changed_found_and_removed(db: Database) -> None:
         Peer("CT1", "host", 65536),
         Peer("CT1", "host", 104, timeout_s=0),
         Peer("CT1", "host", 104, permissions=frozenset({"delete"})),
+        Peer("CT1", "host", 104, certificate="ct1"),
+        Peer("CT1", "host", 104, certificate="sha256:1234"),
     ],
 )
 async def test_a_peer_that_cannot_be_is_refused(db: Database, peer: Peer) -> None:

@@ -127,10 +127,12 @@ class App:
         )
         return answer
 
-    async def admit(self, calling: str, called: str, address: str) -> Identity | peers.Rejection:
-        """Give who opens an association, or why it is rejected."""
+    async def admit(
+        self, calling: str, called: str, address: str, certificate: frozenset[str] = frozenset()
+    ) -> Identity | peers.Rejection:
+        """Give who opens an association, showing this `certificate` (see `Peer`), or why it is rejected."""
         others = [one for one in self.hooks.implementations("auth_provider") if one.plugin != "core"]
-        return await self.peers.admit(calling, called, address, self._ask_providers if others else None)
+        return await self.peers.admit(calling, called, address, self._ask_providers if others else None, certificate)
 
     def identity_of(self, association: Association) -> Identity:
         """Give who asks on an association, with what it may do and see."""

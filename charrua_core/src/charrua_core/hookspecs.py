@@ -186,8 +186,8 @@ def auth_provider(app: App, credentials: dict[str, Any]) -> Identity | Refuse | 
     """Say whose credentials these are.
 
     ask: the first that is not None decides, and a `Refuse` ends the asking. `credentials` has `scheme` (`password`,
-    `bearer`, `dicom`) and what that scheme brings: `name` and `password`, `token`, or `aet` and `address`. A failing
-    implementation refuses.
+    `bearer`, `dicom`) and what that scheme brings: `name` and `password`, `token`, or `aet` and `address`; a `password` that
+    came with an association has its `aet` too. A failing implementation refuses.
 
         @hookimpl
         async def auth_provider(app, credentials):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-import time
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from charrua_core import audit, tables
 from charrua_core.accounts.accounts import is_local, row_filter_of
+from charrua_core.addresses import Addresses
 from charrua_core.errors import EditInvalid, PeerUnknown
 from charrua_core.types import Identity, Origin, Peer, Refuse, RowFilter
 
@@ -27,9 +27,10 @@ log = logging.getLogger(__name__)
 CHANNEL = "charrua_peer"
 """The PostgreSQL channel on which a change of the peers is told to all processes."""
 REJECTION_DELAY = 1.0  # seconds: makes guessing AE titles slow
-_ADDRESSES_LAST = 60.0  # seconds that a host name's addresses are believed
 _peer = tables.peer
 PEER_PERMISSIONS = frozenset({"echo", "store", "query", "retrieve"})
+
+_CERTIFICATE = re.compile(r"sha256:[0-9a-f]{64}|[A-Za-z]+=[^\0]+")
 
 Ask = Callable[[Mapping[str, Any]], Awaitable["Identity | Refuse | None"]]
 
@@ -66,7 +67,7 @@ class Peers:
         self._trail = trail
         self._peers: dict[str, Peer] = {}
         self._filters: dict[str, tuple[RowFilter, ...]] = {}
-        self._addresses: dict[str, tuple[float, frozenset[str]]] = {}
+        self._addresses = Addresses()
 
     async def refresh(self) -> None:
         """Read the peers from the database."""
@@ -74,7 +75,7 @@ class Peers:
             rows = (await connection.execute(select(_peer))).all()
         self._peers = {row.aet: _as_peer(row) for row in rows}
         self._filters = {row.aet: row_filter_of(row.row_filter) for row in rows}
-        self._addresses.clear()
+        self._addresses.forget()
 
     def get(self, aet: str) -> Peer:
         """Give the peer of this AE title; PeerUnknown if there is none."""
@@ -113,6 +114,7 @@ class Peers:
             "tls_mode": peer.tls_mode,
             "timeout_s": round(peer.timeout_s),
             "permissions": sorted(peer.permissions),
+            "certificate": peer.certificate,
         }
         if row_filter is not None:
             row["row_filter"] = dict(row_filter) or None
@@ -134,22 +136,39 @@ class Peers:
         await self.refresh()
 
     # -- admission -------------------------------------------------------------------------------------------------------
-    async def admit(self, calling: str, called: str, address: str, ask: Ask | None = None) -> Identity | Rejection:
+    async def admit(
+        self,
+        calling: str,
+        called: str,
+        address: str,
+        ask: Ask | None = None,
+        certificate: frozenset[str] = frozenset(),
+    ) -> Identity | Rejection:
         """Give who opens the association, with what it may do, or why it is rejected.
 
         `ask` is the chain of authentication providers, asked with the scheme `dicom`. A rejection is logged, audited, and
-        given only after `REJECTION_DELAY`.
+        given only after `REJECTION_DELAY`. A known AE title from another address gets what an unknown AE gets, and is audited,
+        where `verify_addresses` is on. A peer that is known by a certificate is known by that alone: `certificate` is what
+        the one shown answers to.
         """
-        verdict = await self._judge(calling.strip(), called.strip(), address, ask)
+        verdict = await self._judge(calling.strip(), called.strip(), address, ask, certificate)
         if isinstance(verdict, Rejection):
-            log.warning("association rejected: %s", verdict.sentence)
-            origin = Origin("dimse", calling_aet=calling, called_aet=called, address=address)
-            event = audit.Event.SECURITY_ALERT
-            self._trail.later(event, "E", calling, origin, succeeded=False, reason=verdict.sentence)
-            await asyncio.sleep(REJECTION_DELAY)
+            await self._note_rejection(verdict, calling, called, address)
         return verdict
 
-    async def _judge(self, calling: str, called: str, address: str, ask: Ask | None) -> Identity | Rejection:
+    async def reject(self, calling: str, called: str, address: str, why: str) -> Rejection:
+        """Give a rejection for another reason, noted and delayed as those of `admit`."""
+        rejection = Rejection(*NO_REASON, f"{calling} at {address}: {why}")
+        await self._note_rejection(rejection, calling, called, address)
+        return rejection
+
+    async def _note_rejection(self, rejection: Rejection, calling: str, called: str, address: str) -> None:
+        self._alert("association rejected", rejection.sentence, calling, called, address)
+        await asyncio.sleep(REJECTION_DELAY)
+
+    async def _judge(
+        self, calling: str, called: str, address: str, ask: Ask | None, certificate: frozenset[str]
+    ) -> Identity | Rejection:
         own, peer = self._settings["dicom_aet"], self._peers.get(calling)
         if called != own and not self._settings["dicom_any_called_aet"]:
             told = f"{calling} at {address} called {called}; this archive is {own}: call it {own}, or set dicom_aet"
@@ -165,19 +184,36 @@ class Peers:
             peer = self._peers.get(calling)
         if peer is None:
             return self._stranger(calling, address)
-        if self._settings["verify_addresses"] and not await self._comes_from(peer, address):
-            told = (
-                f"{calling} came from {address} and is known at {peer.host}: charrua peer add {calling} {address} PORT"
-            )
-            return Rejection(*CALLING_AET_UNKNOWN, told)
-        return self.identity(calling)
+        if peer.certificate:
+            is_it, known_by = peer.certificate in certificate, f"by the certificate {peer.certificate}, not shown"
+        else:
+            is_it = not self._settings["verify_addresses"] or await self._addresses.is_at(address, peer.host)
+            known_by = f"at {peer.host}"
+        return self.identity(calling) if is_it else self._borrowed(peer, known_by, called, address)
 
     def identity(self, aet: str) -> Identity:
         """Give what the AE may do and see: a known one as its row says, others as `unknown_aets_may`."""
         peer = self._peers.get(aet.strip())
         if peer is None:
-            return Identity(aet, "peer", frozenset({"unknown"}), frozenset(self._settings["unknown_aets_may"]))
+            return self._unknown(aet)
         return Identity(peer.aet, "peer", frozenset({"known"}), peer.permissions, self._filters[peer.aet])
+
+    def _unknown(self, aet: str) -> Identity:
+        return Identity(aet, "peer", frozenset({"unknown"}), frozenset(self._settings["unknown_aets_may"]))
+
+    def _borrowed(self, peer: Peer, known_by: str, called: str, address: str) -> Identity | Rejection:
+        """Somebody who uses a known AE title from another address, or without its certificate: an unknown AE."""
+        mend = f"charrua peer add {peer.aet} {address} PORT, or '*' for its host if it moves about"
+        told = f"{peer.aet} came from {address} and is known {known_by}: {mend}"
+        if self._settings["verify_aets"]:
+            return Rejection(*CALLING_AET_UNKNOWN, told)
+        self._alert("taken for an unknown AE", told, peer.aet, called, address)
+        return self._unknown(peer.aet)
+
+    def _alert(self, what: str, sentence: str, calling: str, called: str, address: str) -> None:
+        log.warning("%s: %s", what, sentence)
+        origin = Origin("dimse", calling_aet=calling, called_aet=called, address=address)
+        self._trail.later(audit.Event.SECURITY_ALERT, "E", calling, origin, succeeded=False, reason=sentence)
 
     def _stranger(self, calling: str, address: str) -> Identity | Rejection:
         if self._settings["verify_aets"]:
@@ -187,24 +223,10 @@ class Peers:
             return Rejection(*CALLING_AET_UNKNOWN, told)
         return self.identity(calling)
 
-    async def _comes_from(self, peer: Peer, address: str) -> bool:
-        until, known = self._addresses.get(peer.host, (0.0, frozenset()))
-        if until < time.monotonic():
-            known = await _resolve(peer.host)
-            self._addresses[peer.host] = (time.monotonic() + _ADDRESSES_LAST, known)
-        return address.removeprefix("::ffff:") in known
-
-
-async def _resolve(host: str) -> frozenset[str]:
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
-        return frozenset()
-    return frozenset(str(address[0]) for *_, address in found)
-
 
 def _as_peer(row: Any) -> Peer:
-    return Peer(row.aet, row.host, row.port, row.tls_mode, float(row.timeout_s), frozenset(row.permissions))
+    permissions = frozenset(row.permissions)
+    return Peer(row.aet, row.host, row.port, row.tls_mode, float(row.timeout_s), permissions, row.certificate)
 
 
 def _check(peer: Peer) -> None:
@@ -215,6 +237,10 @@ def _check(peer: Peer) -> None:
         raise EditInvalid(f"{peer.port} is no port: 1 to 65535")
     if not 1 <= peer.timeout_s <= 3600:
         raise EditInvalid("a peer's timeout is 1 to 3600 seconds")
+    if peer.certificate and not _CERTIFICATE.fullmatch(peer.certificate):
+        raise EditInvalid(
+            "a peer's certificate is named by its SHA-256 fingerprint, or by its subject as CN=ct1,O=Hospital"
+        )
     if strange := peer.permissions - PEER_PERMISSIONS:
         raise EditInvalid(
             f"peers cannot be permitted {', '.join(sorted(strange))}: {', '.join(sorted(PEER_PERMISSIONS))}"

@@ -338,6 +338,7 @@ peer = Table(
     Column("timeout_s", Integer, nullable=False, server_default="30"),
     Column("permissions", ARRAY(C), nullable=False, server_default="{echo,store,query,retrieve}"),
     Column("row_filter", JSONB(none_as_null=True)),
+    Column("certificate", Text, nullable=False, server_default=""),
 )
 
 role = Table(

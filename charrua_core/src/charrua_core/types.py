@@ -184,3 +184,5 @@ class Peer:
     tls_mode: Literal["off", "encrypt", "require"] = "off"
     timeout_s: float = 30.0
     permissions: frozenset[str] = field(default=frozenset({"echo", "store", "query", "retrieve"}))
+    certificate: str = ""
+    """What proves in TLS that it is this peer: `sha256:` and the fingerprint, or a subject as `CN=ct1,O=Hospital`."""

@@ -125,7 +125,7 @@ async def test_one_association_too_many_is_rejected_until_another_ends(scp):
 
 @pytest.mark.parametrize("limits", [Limits(max_associations=2, reserved_associations=1)])
 async def test_the_last_associations_are_for_known_aes(scp):
-    scp.acceptor.known = lambda request: request.calling_aet == "KNOWN"
+    scp.acceptor.known = lambda request, _: request.calling_aet == "KNOWN"
     unknown = await open_association(scp.peer, CONTEXTS, calling_aet="A")
     with pytest.raises(PeerRejected, match="local limit exceeded"):
         await open_association(scp.peer, CONTEXTS, calling_aet="B")

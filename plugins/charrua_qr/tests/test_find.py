@@ -148,6 +148,13 @@ async def test_unknown_peers_may_not_query(modality, workstation):
     assert await statuses(workstation, identifier("STUDY", StudyInstanceUID="")) == [0x0124]
 
 
+async def test_a_known_ae_title_from_another_host_may_not_query(archive, modality, workstation):
+    await modality.store(an_object())
+    for host, expected in (("192.0.2.7", [0x0124]), ("localhost", [PENDING, 0x0000]), ("*", [PENDING, 0x0000])):
+        await archive.run("peer", "add", workstation.aet, host, str(workstation.port))
+        assert await statuses(workstation, identifier("STUDY", StudyInstanceUID="")) == expected
+
+
 async def test_relational_queries_and_fuzzy_names_are_agreed_on(modality, workstation):
     await modality.store(a_study(series=2, PatientName="Doe^Jane"))
     asked = identifier("SERIES", PatientName="jane d", SeriesInstanceUID="")

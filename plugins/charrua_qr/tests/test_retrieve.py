@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 
 import asyncpg
 import orjson
@@ -18,40 +17,34 @@ from charrua_core.app import App, Start
 from charrua_core.archive.edit import edit
 from charrua_core.dicom import (
     UNCOMPRESSED,
-    Acceptor,
     Association,
-    CommandField,
-    Dispatcher,
-    Limits,
     Message,
     ProposedContext,
-    ServiceClass,
     associate,
 )
 from charrua_core.testing.devices import received_of
 from charrua_core.testing.objects import a_study, an_object
 from charrua_core.testing.shelf import json_of
-from charrua_core.types import SYSTEM, Level, Peer
+from charrua_core.types import SYSTEM, Level
 
 MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
 CANCELLED, UNKNOWN_DESTINATION, UNABLE, SOME_FAILED = 0xFE00, 0xA801, 0xA702, 0xB000
 
 
-@asynccontextmanager
-async def destination(archive, *statuses: int, aet: str = "DEST") -> AsyncIterator[Acceptor]:
-    """A peer that answers its C-STOREs with these statuses, in turn."""
-    left = list(statuses)
+@pytest.fixture
+def destination(listening):
+    """A function that has a peer DEST listen, which answers its C-STOREs with these statuses, in turn."""
 
-    async def take(association: Association, message: Message) -> None:
-        await message.drain()
-        await association.respond(message, left.pop(0) if left else 0x0000)
+    def destination(*statuses: int):
+        left = list(statuses)
 
-    service = ServiceClass("storage", lambda _: True, take, frozenset({CommandField.C_STORE}))
-    acceptor = Acceptor(Limits(), Dispatcher([service]))
-    await acceptor.start("127.0.0.1", 0)
-    await archive.add_peer(Peer(aet, "127.0.0.1", acceptor.port))
-    yield acceptor
-    await acceptor.stop(grace_s=0.1)
+        async def take(association: Association, message: Message) -> None:
+            await message.drain()
+            await association.respond(message, left.pop(0) if left else 0x0000)
+
+        return listening(take, "DEST")
+
+    return destination
 
 
 def data_sets(*objects: Dataset) -> set[bytes]:
@@ -116,22 +109,22 @@ async def test_unknown_peers_may_not_retrieve(modality, workstation):
     assert workstation.received == []
 
 
-async def test_what_the_destination_refuses_is_counted_and_named(archive, modality, workstation):
+async def test_what_the_destination_refuses_is_counted_and_named(modality, workstation, destination):
     study = a_study(images=4)
     await modality.store(study)
     uids = {"StudyInstanceUID": study[0].StudyInstanceUID}
-    async with destination(archive, 0x0000, 0xA700, 0xB007, 0xC000):
+    async with destination(0x0000, 0xA700, 0xB007, 0xC000):
         outcome = await workstation.move("STUDY", destination="DEST", **uids)
     assert (outcome.status, outcome.completed, outcome.failed, outcome.warning) == (SOME_FAILED, 1, 2, 1)
     assert set(outcome.failed_uids) == {study[1].SOPInstanceUID, study[3].SOPInstanceUID}
 
 
-async def test_a_move_takes_to_nobody_what_they_may_not_see(archive, modality, workstation):
+async def test_a_move_takes_to_nobody_what_they_may_not_see(archive, modality, workstation, destination):
     study = a_study(series=2)
     study[1].Modality = "MR"
     await modality.store(study)
     asked = {"level": "STUDY", "destination": "DEST", "StudyInstanceUID": study[0].StudyInstanceUID}
-    async with destination(archive) as there:
+    async with destination() as there:
         address = ("peer", "add", "DEST", "127.0.0.1", str(there.port))
         await archive.run(*address, "--see", "Modality=MR")
         assert (await workstation.move(**asked)).completed == 1
@@ -139,18 +132,18 @@ async def test_a_move_takes_to_nobody_what_they_may_not_see(archive, modality, w
         assert (await workstation.move(**asked)).status == UNKNOWN_DESTINATION
 
 
-async def test_an_object_taken_with_a_warning_ends_the_retrieval_with_one(archive, modality, workstation):
+async def test_an_object_taken_with_a_warning_ends_the_retrieval_with_one(modality, workstation, destination):
     image = an_object()
     await modality.store(image)
-    async with destination(archive, 0xB007):
+    async with destination(0xB007):
         outcome = await workstation.move("STUDY", destination="DEST", StudyInstanceUID=image.StudyInstanceUID)
     assert (outcome.status, outcome.completed, outcome.warning) == (SOME_FAILED, 0, 1)
 
 
-async def test_a_destination_that_is_not_there_fails_all(archive, modality, workstation):
+async def test_a_destination_that_is_not_there_fails_all(modality, workstation, destination):
     study = a_study(images=2)
     await modality.store(study)
-    async with destination(archive) as acceptor:
+    async with destination() as acceptor:
         await acceptor.stop(grace_s=0)
         outcome = await workstation.move("STUDY", destination="DEST", StudyInstanceUID=study[0].StudyInstanceUID)
     assert (outcome.status, outcome.completed, outcome.failed) == (UNABLE, 0, 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -13,19 +13,13 @@ from pynetdicom.dsutils import encode
 
 from charrua_core.dicom import (
     UNCOMPRESSED,
-    Acceptor,
     Association,
-    CommandField,
-    Dispatcher,
-    Limits,
     Message,
     ProposedContext,
-    ServiceClass,
     associate,
 )
 from charrua_core.sending.contexts import MOST_CONTEXTS, in_associations
 from charrua_core.testing.objects import a_study, an_object
-from charrua_core.types import Peer
 from charrua_qr.parts import BATCH
 from charrua_qr.suboperations import MOST_NAMED, Counts
 
@@ -48,15 +42,6 @@ class Sink:
         self.associations.add(association.id)
         await association.respond(message, 0x0000)
 
-    @asynccontextmanager
-    async def listening(self, archive):
-        service = ServiceClass("storage", lambda _: True, self.take, frozenset({CommandField.C_STORE}))
-        acceptor = Acceptor(Limits(), Dispatcher([service]))
-        await acceptor.start("127.0.0.1", 0)
-        await archive.add_peer(Peer("SINK", "127.0.0.1", acceptor.port))
-        yield self
-        await acceptor.stop(grace_s=0.1)
-
 
 async def responses_of(archive, study_uid: str) -> list[tuple[Any, bytes]]:
     asked = Dataset()
@@ -69,7 +54,9 @@ async def responses_of(archive, study_uid: str) -> list[tuple[Any, bytes]]:
         return [response async for response in responses]
 
 
-async def test_a_study_that_changes_while_it_is_sent_is_sent_as_it_was_asked_for(archive, modality, workstation):
+async def test_a_study_that_changes_while_it_is_sent_is_sent_as_it_was_asked_for(
+    archive, modality, workstation, listening
+):
     study = a_study(images=BATCH + 10)
     uid = study[0].StudyInstanceUID
     last = an_object(StudyInstanceUID=uid)
@@ -80,7 +67,8 @@ async def test_a_study_that_changes_while_it_is_sent_is_sent_as_it_was_asked_for
         await archive.run("archive", "delete", "series", last.SeriesInstanceUID)
         await asyncio.sleep(1.1)  # until it is time to tell how far it is
 
-    async with Sink(change).listening(archive) as sink:
+    sink = Sink(change)
+    async with listening(sink.take, "SINK"):
         *pending, (final, failed) = await responses_of(archive, uid)
     for told, _ in pending:
         done = told.number_of_completed_suboperations + told.number_of_failed_suboperations
@@ -92,12 +80,13 @@ async def test_a_study_that_changes_while_it_is_sent_is_sent_as_it_was_asked_for
     assert last.SOPInstanceUID.encode() in failed
 
 
-async def test_kinds_past_the_contexts_of_one_association_go_over_another(archive, modality, workstation):
+async def test_kinds_past_the_contexts_of_one_association_go_over_another(archive, modality, workstation, listening):
     uid, kinds = generate_uid(), [f"1.2.3.{number}" for number in range(70)]
     images = [an_object(StudyInstanceUID=uid, SOPClassUID=kind) for kind in kinds]
     images += [an_object(StudyInstanceUID=uid, SOPClassUID=kinds[0])]  # comes last, and goes with the first
     await modality.store(images)
-    async with Sink().listening(archive) as sink:
+    sink = Sink()
+    async with listening(sink.take, "SINK"):
         (final, _) = (await responses_of(archive, uid))[-1]
     assert (final.status, final.number_of_completed_suboperations) == (0x0000, 71)
     assert set(sink.uids) == {image.SOPInstanceUID for image in images}

@@ -189,7 +189,11 @@ class Accounts:
 
         Repeated failures of a name or an address make it wait, whichever provider refused. In the audit trail either way.
         """
-        keys = throttle.keys_of(str(credentials.get("name", "")) or "token", str(credentials.get("address", "")))
+        # PostgreSQL takes no NUL: such a name is nobody's, and fails as any other.
+        name = str(credentials.get("name", "")).replace("\0", "\N{REPLACEMENT CHARACTER}")
+        if name:
+            credentials = {**credentials, "name": name}
+        keys = throttle.keys_of(name or "token", str(credentials.get("address", "")))
         if credentials.get("scheme") != "password":
             return await self._answer(credentials, ask, keys)
         # One at a time: of a hundred guesses at once each would find that it need not wait.
@@ -197,7 +201,7 @@ class Accounts:
             return await self._answer(credentials, ask, keys)
 
     async def _answer(self, credentials: Mapping[str, Any], ask: Callable[..., Any], keys: tuple[str, ...]) -> Identity:
-        name, address = str(credentials.get("name", "")), str(credentials.get("address", ""))
+        name = str(credentials.get("name", ""))
         if await throttle.wait_until(self._db, keys):
             raise _refusal(Refuse("too many wrong passwords: wait a little", http_status=429))
         try:
@@ -208,11 +212,11 @@ class Accounts:
         if isinstance(verdict, Refuse):
             if verdict.http_status == WRONG.http_status:
                 await throttle.failed(self._db, keys, self._settings["authentication_delay"])
-            await self._note_log_in(name, address, verdict)
+            await self._note_log_in(name, credentials, verdict)
             raise _refusal(verdict)
         if credentials.get("scheme") == "password":
             await throttle.succeeded(self._db, keys)
-            await self._note_log_in(verdict.name, address, None)
+            await self._note_log_in(verdict.name, credentials, None)
         return verdict  # type: ignore[no-any-return]
 
     async def local(self, credentials: Mapping[str, Any]) -> Identity | Refuse | None:
@@ -252,8 +256,11 @@ class Accounts:
             found = (await connection.execute(query)).one_or_none()
         return WRONG if found is None or found.disabled else _as_identity(found)
 
-    async def _note_log_in(self, name: str, address: str, refused: Refuse | None) -> None:
-        origin = Origin("web", address=address, user=name)
+    async def _note_log_in(self, name: str, credentials: Mapping[str, Any], refused: Refuse | None) -> None:
+        aet = str(credentials.get("aet", ""))
+        origin = Origin(
+            "dimse" if aet else "web", calling_aet=aet, address=str(credentials.get("address", "")), user=name
+        )
         detail = {"reason": refused.reason} if refused else {}
         async with self._db.transaction() as tx:
             event = audit.Event.USER_AUTHENTICATION

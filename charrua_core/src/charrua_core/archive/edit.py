@@ -7,17 +7,17 @@ and EditInvalid.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import Column, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core import tables
 from charrua_core.archive import edit_targets, edit_values
 from charrua_core.archive.edit_make import invalid_unless, make
-from charrua_core.archive.edit_record import Overlay, Record
+from charrua_core.archive.edit_record import Overlay, Record, RecordKind
 from charrua_core.archive.effective import original_attributes
 from charrua_core.archive.levels import TAGS, tag_of
 from charrua_core.errors import EditInvalid
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from charrua_core.app import App
 
 Attributes = Mapping[str, Mapping[str, Any] | None]
+Targets = dict[str, Any]
+Found = tuple[Targets, Mapping[str, Any]]
+"""How a record names what it is about, and the attributes of that as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +61,10 @@ async def edit(
     """
     after = edit_values.checked(level, attributes)
 
-    async def plan(tx: AsyncConnection) -> Record:
-        targets, now = await _targets(tx, identity, level, uid, study_uid)
-        return Record.new(
-            "edit", identity.name, targets, before=_before(now, after), after={"attributes": after}, reason=reason
-        )
+    async def find(tx: AsyncConnection) -> Found:
+        return await _FIND[level](tx, identity, uid, study_uid)
 
-    return await make(app, identity, "edit", origin, plan)
+    return await _give(app, identity, "edit", after, find, reason, origin)
 
 
 async def assign_study(
@@ -73,15 +73,10 @@ async def assign_study(
     """Make it the study of another patient: all that it says of a patient is replaced."""
     after = _patient_attributes(patient)
 
-    async def plan(tx: AsyncConnection) -> Record:
-        [study] = await edit_targets.whole_studies(tx, identity, study_uid)
-        targets = {"level": str(Level.STUDY), "study_uids": [study_uid]}
-        before = _before(study["attributes"], after)
-        return Record.new(
-            "assign_study", identity.name, targets, before=before, after={"attributes": after}, reason=reason
-        )
+    async def find(tx: AsyncConnection) -> Found:
+        return await _study(tx, identity, study_uid, None)
 
-    return await make(app, identity, "edit", origin, plan)
+    return await _give(app, identity, "assign_study", after, find, reason, origin)
 
 
 async def assign_series(
@@ -96,7 +91,7 @@ async def assign_series(
 ) -> Record:
     """Move a series to another study that the archive has: its objects leave with that study's patient and study attributes."""
 
-    async def plan(tx: AsyncConnection) -> Record:
+    async def find(tx: AsyncConnection) -> tuple[Targets, str]:
         series, source = await edit_targets.one_series(tx, identity, series_uid, study_uid)
         invalid_unless(source["study_uid"] != to_study_uid, "the series is in that study already")
         await edit_targets.studies(tx, identity, to_study_uid)
@@ -105,11 +100,9 @@ async def assign_series(
             "study_uids": _distinct(source["study_uid"], to_study_uid, series["received_study_uid"]),
             "series": [[series["received_study_uid"], series_uid]],
         }
-        before = {"study_uid": source["study_uid"]}
-        after = {"study_uid": to_study_uid, "original": await original_attributes(tx, to_study_uid)}
-        return Record.new("assign_series", identity.name, targets, before=before, after=after, reason=reason)
+        return targets, source["study_uid"]
 
-    return await make(app, identity, "edit", origin, plan)
+    return await _move(app, identity, "assign_series", to_study_uid, find, reason, origin)
 
 
 async def merge_studies(
@@ -123,7 +116,7 @@ async def merge_studies(
 ) -> Record:
     """Move all series of one study into another; what still arrives for the first goes to the second."""
 
-    async def plan(tx: AsyncConnection) -> Record:
+    async def find(tx: AsyncConnection) -> tuple[Targets, str]:
         invalid_unless(from_study_uid != into_study_uid, "a study cannot be merged into itself")
         source, _ = await edit_targets.studies(tx, identity, from_study_uid, into_study_uid)
         await edit_targets.require_whole(tx, identity, from_study_uid)
@@ -135,11 +128,9 @@ async def merge_studies(
             "into": into_study_uid,
             "series": keys,
         }
-        before = {"study_uid": from_study_uid}
-        after = {"study_uid": into_study_uid, "original": await original_attributes(tx, into_study_uid)}
-        return Record.new("merge", identity.name, targets, before=before, after=after, reason=reason)
+        return targets, from_study_uid
 
-    return await make(app, identity, "edit", origin, plan)
+    return await _move(app, identity, "merge", into_study_uid, find, reason, origin)
 
 
 async def merge_patients(
@@ -155,26 +146,23 @@ async def merge_patients(
     after = _patient_attributes(into)
     patient_id, issuer = from_patient
 
-    async def plan(tx: AsyncConnection) -> Record:
+    async def find(tx: AsyncConnection) -> Found:
         invalid_unless(from_patient != (into.patient_id, into.issuer), "a patient cannot be merged into itself")
-        study = tables.study.c
-        of_patient = (study.patient_id == patient_id, study.issuer == issuer, study.deleted_by.is_(None))
-        uids = list(await tx.scalars(select(study.study_uid).where(*of_patient).order_by(study.study_uid)))
+        study_uid = tables.study.c.study_uid
+        uids = list(await tx.scalars(_of_patient(patient_id, issuer, study_uid).order_by(study_uid)))
         rows = await edit_targets.whole_studies(tx, identity, *uids)
         invalid_unless(rows, "this patient has no study here")
         targets = {"level": str(Level.PATIENT), "study_uids": uids, "patient_id": patient_id, "issuer": issuer}
-        before = _before(rows[0]["attributes"], after)
-        return Record.new("merge", identity.name, targets, before=before, after={"attributes": after}, reason=reason)
+        return targets, rows[0]["attributes"]
 
-    return await make(app, identity, "edit", origin, plan)
+    return await _give(app, identity, "merge", after, find, reason, origin)
 
 
 async def known_patient(app: App, patient_id: str, issuer: str = "") -> Patient:
     """What the newest study of a patient says of them; raises EditInvalid where the archive has none."""
     study = tables.study.c
     columns = (study.patient_name, study.patient_birth_date, study.patient_sex)
-    of_patient = (study.patient_id == patient_id, study.issuer == issuer, study.deleted_by.is_(None))
-    statement = select(*columns).where(*of_patient).order_by(study.first_received_at.desc()).limit(1)
+    statement = _of_patient(patient_id, issuer, *columns).order_by(study.first_received_at.desc()).limit(1)
     async with app.db.reading() as connection:
         row = (await connection.execute(statement)).first()
     if row is None:
@@ -182,26 +170,75 @@ async def known_patient(app: App, patient_id: str, issuer: str = "") -> Patient:
     return Patient(patient_id, issuer, *row)
 
 
-async def _targets(
-    tx: AsyncConnection, identity: Identity, level: Level, uid: str, study_uid: str | None
-) -> tuple[dict[str, Any], Mapping[str, Any]]:
-    """How the record names what is edited, and its attributes as they are."""
-    if level is Level.STUDY:
-        [study] = await edit_targets.whole_studies(tx, identity, uid)
-        return {"level": str(level), "study_uids": [uid]}, study["attributes"]
-    if level is Level.SERIES:
-        series, study = await edit_targets.one_series(tx, identity, uid, study_uid)
-        uids = _distinct(study["study_uid"], series["received_study_uid"])
-        key = [series["received_study_uid"], uid]
-        return {"level": str(level), "study_uids": uids, "series": [key]}, series["attributes"]
+def _of_patient(patient_id: str, issuer: str, *columns: Column[Any]) -> Select[Any]:
+    study = tables.study.c
+    return select(*columns).where(study.patient_id == patient_id, study.issuer == issuer, study.deleted_by.is_(None))
+
+
+async def _give(
+    app: App,
+    identity: Identity,
+    kind: RecordKind,
+    after: Overlay,
+    find: Callable[[AsyncConnection], Awaitable[Found]],
+    reason: str,
+    origin: Origin | None,
+) -> Record:
+    """Lay attributes over what is found."""
+
+    async def plan(tx: AsyncConnection) -> Record:
+        targets, now = await find(tx)
+        before = {tag: now.get(tag) for tag in after if tag in now or after[tag] is not None}
+        given = {"attributes": after}
+        return Record.new(kind, identity.name, targets, before={"attributes": before}, after=given, reason=reason)
+
+    return await make(app, identity, "edit", origin, plan)
+
+
+async def _move(
+    app: App,
+    identity: Identity,
+    kind: RecordKind,
+    to_study_uid: str,
+    find: Callable[[AsyncConnection], Awaitable[tuple[Targets, str]]],
+    reason: str,
+    origin: Origin | None,
+) -> Record:
+    """Move the series that are found, with the study that they are in, to another study."""
+
+    async def plan(tx: AsyncConnection) -> Record:
+        targets, from_study_uid = await find(tx)
+        before = {"study_uid": from_study_uid}
+        after = {"study_uid": to_study_uid, "original": await original_attributes(tx, to_study_uid)}
+        return Record.new(kind, identity.name, targets, before=before, after=after, reason=reason)
+
+    return await make(app, identity, "edit", origin, plan)
+
+
+async def _study(tx: AsyncConnection, identity: Identity, uid: str, _: str | None) -> Found:
+    [study] = await edit_targets.whole_studies(tx, identity, uid)
+    return {"level": str(Level.STUDY), "study_uids": [uid]}, study["attributes"]
+
+
+async def _series(tx: AsyncConnection, identity: Identity, uid: str, study_uid: str | None) -> Found:
+    series, study = await edit_targets.one_series(tx, identity, uid, study_uid)
+    uids = _distinct(study["study_uid"], series["received_study_uid"])
+    key = [series["received_study_uid"], uid]
+    return {"level": str(Level.SERIES), "study_uids": uids, "series": [key]}, series["attributes"]
+
+
+async def _image(tx: AsyncConnection, identity: Identity, uid: str, _: str | None) -> Found:
     row, series, study = await edit_targets.one_object(tx, identity, uid)
     uids = _distinct(study["study_uid"], series["received_study_uid"])
-    named = {"level": str(level), "study_uids": uids, "sop_instance_uid": uid, "arrivals": [row["arrival_id"].hex]}
-    return named, edit_targets.attributes_of_object(row)
+    named = {"study_uids": uids, "sop_instance_uid": uid, "arrivals": [row["arrival_id"].hex]}
+    return {"level": str(Level.IMAGE), **named}, edit_targets.attributes_of_object(row)
 
 
-def _before(now: Mapping[str, Any], after: Overlay) -> dict[str, Any]:
-    return {"attributes": {tag: now.get(tag) for tag in after if tag in now or after[tag] is not None}}
+_FIND: dict[Level, Callable[[AsyncConnection, Identity, str, str | None], Awaitable[Found]]] = {
+    Level.STUDY: _study,
+    Level.SERIES: _series,
+    Level.IMAGE: _image,
+}
 
 
 # What is said of the object rather than of the patient stays when a study is assigned to another one.

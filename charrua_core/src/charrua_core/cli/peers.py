@@ -33,6 +33,9 @@ def peer() -> None:
     metavar="KEYWORD=VALUE",
     help="What it sees alone, as Modality=CR (repeatable); all: no filter.",
 )
+@click.option(
+    "--certificate", help="SHA-256 fingerprint or subject that proves in TLS that it is this AE; any: its host does."
+)
 @with_app
 async def add(
     app: App,
@@ -43,16 +46,30 @@ async def add(
     timeout: int | None,
     may: str | None,
     see: tuple[str, ...],
+    certificate: str | None,
 ) -> None:
-    """Add a remote AE, or change the one of this AE title: what is not given stays as it is."""
+    """Add a remote AE, or change the one of this AE title: what is not given stays as it is.
+
+    What it may, it may from HOST alone (see verify_addresses); '*' lets it come from anywhere, and it is never called.
+    """
     peer = replace(app.peers.find(aet) or Peer(check_aet(aet), host, port), host=host, port=port)
     permissions = peer.permissions if may is None else frozenset(may.replace(",", " ").split())
     peer = replace(
         peer, tls_mode=tls or peer.tls_mode, timeout_s=float(timeout or peer.timeout_s), permissions=permissions
     )
+    if certificate is not None:
+        peer = replace(peer, certificate=_certificate(certificate))
     row_filter: dict[str, list[str]] | None = {} if see == ("all",) else row_filter_given(see)
     new = await app.peers.add(peer, by=operator(), row_filter=row_filter)
     click.echo(f"{'added' if new else 'changed'} {aet} at {host}:{port}")
+
+
+def _certificate(given: str) -> str:
+    """The certificate as a peer has it: a fingerprint also with colons, in capitals, and without `sha256:`."""
+    digits = given.lower().removeprefix("sha256:").replace(":", "")
+    if len(digits) == 64 and not set(digits) - set("0123456789abcdef"):
+        return f"sha256:{digits}"
+    return "" if given == "any" else given
 
 
 @peer.command("list")
@@ -60,10 +77,19 @@ async def add(
 async def list_peers(app: App) -> None:
     """List the remote AEs."""
     rows = [
-        (p.aet, p.host, p.port, p.tls_mode, f"{p.timeout_s:g} s", " ".join(sorted(p.permissions)), _sees(app, p))
+        (
+            p.aet,
+            p.host,
+            p.port,
+            p.tls_mode,
+            f"{p.timeout_s:g} s",
+            " ".join(sorted(p.permissions)),
+            _sees(app, p),
+            p.certificate,
+        )
         for p in app.peers.all()
     ]
-    table(rows, "AE TITLE", "HOST", "PORT", "TLS", "TIMEOUT", "MAY", "SEES")
+    table(rows, "AE TITLE", "HOST", "PORT", "TLS", "TIMEOUT", "MAY", "SEES", "CERTIFICATE")
 
 
 def _sees(app: App, peer: Peer) -> str:

@@ -57,9 +57,18 @@ class AssociationRequest:
     tls: bool = False
     peer_certificate: Mapping[str, Any] | None = None
     """As `ssl.SSLSocket.getpeercert` gives it; None without TLS, or if the peer sent none."""
+    certificate_names: frozenset[str] = frozenset()
+    """By what its owner may be known."""
 
 
-Admit = Callable[[AssociationRequest], Awaitable[Rejection | Identity | None]]
+@dataclass(frozen=True, slots=True)
+class UserConfirmed:
+    """An identity that was proven by the request's user identity, which the answer confirms (PS3.7 D.3.3.7.2)."""
+
+    identity: Identity
+
+
+Admit = Callable[[AssociationRequest], Awaitable[Rejection | Identity | UserConfirmed | None]]
 OnEnd = Callable[[Association, AssociationStats], None]
 
 
@@ -82,7 +91,7 @@ class Acceptor:
         admit: Admit = _admit_all,
         tls: ssl.SSLContext | None = None,
         on_end: OnEnd | None = None,
-        known: Callable[[AssociationRequest], bool] | None = None,
+        known: Callable[[AssociationRequest, Identity | None], bool] | None = None,
     ) -> None:
         self.limits = limits
         self.dispatcher = dispatcher
@@ -181,12 +190,12 @@ class Acceptor:
         """The connection waits no more: it is an association, or gone."""
         self._waiting.leave(association.cut)
 
-    def rejection_for_lack_of_room(self, request: AssociationRequest) -> Rejection | None:
+    def rejection_for_lack_of_room(self, request: AssociationRequest, identity: Identity | None) -> Rejection | None:
         """Whether the limit of associations is reached for this request."""
         room = self.limits.max_associations - len(self.established)
         if room > self.limits.reserved_associations:
             return None
-        return None if room > 0 and self.known is not None and self.known(request) else LOCAL_LIMIT_EXCEEDED
+        return None if room > 0 and self.known is not None and self.known(request, identity) else LOCAL_LIMIT_EXCEEDED
 
     def ended(self, association: Accepted) -> None:
         """The connection of an association is gone."""
@@ -259,9 +268,11 @@ class Accepted(Association):
         asked = self._request(request)
         try:
             verdict = _malformed(request) or await self._acceptor.admit(asked)
+            if isinstance(verdict, UserConfirmed):
+                self.user_confirmed, verdict = True, verdict.identity
             if isinstance(verdict, Identity):
                 self.identity, verdict = verdict, None
-            rejection = verdict or self._acceptor.rejection_for_lack_of_room(asked)
+            rejection = verdict or self._acceptor.rejection_for_lack_of_room(asked, self.identity)
             if rejection is not None:
                 self._reject(rejection)
             else:
@@ -289,6 +300,7 @@ class Accepted(Association):
             request.user.implementation_version,
             self.tls is not None,
             (self.tls.peer_certificate or None) if self.tls else None,
+            self.tls.certificate_names if self.tls else frozenset(),
         )
 
     def _reject(self, rejection: Rejection) -> None:

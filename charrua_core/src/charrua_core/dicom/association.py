@@ -13,6 +13,7 @@ from charrua_core.dicom.fragments import COMMAND, Segment, framed, segments_size
 from charrua_core.dicom.limits import Limits
 from charrua_core.dicom.message import Message, PresentationContext
 from charrua_core.dicom.pdu import UserIdentity
+from charrua_core.dicom.tls import certificate_names
 from charrua_core.errors import AssociationAborted, CharruaError, DimseTimeout
 from charrua_core.types import Identity
 
@@ -34,6 +35,8 @@ class TlsInfo:
     version: str
     cipher: str
     peer_certificate: dict[str, Any] = field(default_factory=dict)
+    certificate_names: frozenset[str] = frozenset()
+    """By what the peer may be known that showed this certificate, and was checked; as `Peer.certificate` has it."""
 
 
 class Association(Exchange):
@@ -55,6 +58,7 @@ class Association(Exchange):
         self.peer_implementation_uid = ""
         self.peer_implementation_version = ""
         self.user_identity: UserIdentity | None = None
+        self.user_confirmed = False
         self.identity: Identity | None = None
         """Who asks, as `admit` has found; None where it did not say."""
         self.extended: dict[str, bytes] = {}
@@ -73,7 +77,9 @@ class Association(Exchange):
         self.address = (transport.get_extra_info("peername") or ("", 0))[:2]
         if (ssl_object := transport.get_extra_info("ssl_object")) is not None:
             cipher = ssl_object.cipher()
-            self.tls = TlsInfo(ssl_object.version() or "", cipher[0] if cipher else "", ssl_object.getpeercert() or {})
+            shown = ssl_object.getpeercert() or {}
+            names = certificate_names(shown, ssl_object.getpeercert(True)) if shown else frozenset()
+            self.tls = TlsInfo(ssl_object.version() or "", cipher[0] if cipher else "", shown, names)
 
     # Presentation contexts
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
+from charrua_core.addresses import ANYWHERE
 from charrua_core.dicom.association import VERIFICATION, Association
 from charrua_core.dicom.certificates import peer_tls_context
 from charrua_core.dicom.dispatch import UNCOMPRESSED
@@ -42,7 +43,12 @@ def limits_of(settings: Settings) -> Limits:
 async def associate_as(
     settings: Settings, peer: Peer, contexts: Sequence[ProposedContext]
 ) -> AbstractAsyncContextManager[Association]:
-    """Give an association with a peer, by this archive's AE title, limits and certificate: `async with await …`."""
+    """Give an association with a peer, by this archive's AE title, limits and certificate: `async with await …`.
+
+    Raises PeerUnreachable for a peer without an address.
+    """
+    if peer.host == ANYWHERE:
+        raise PeerUnreachable(f"{peer.aet} is known without an address: charrua peer add {peer.aet} HOST PORT")
     tls = await peer_tls_context(settings, peer)
     return associate(peer, contexts, calling_aet=settings["dicom_aet"], limits=limits_of(settings), tls=tls)
 

@@ -83,7 +83,8 @@ def _policies(limits: Limits) -> Iterable[str]:
         f"- Implementation version name: `{IMPLEMENTATION_VERSION_NAME}`",
         "- Asynchronous operations: none (window 1, 1); a request is answered before the next one is read, C-CANCEL apart",
         "- Transfer syntax chosen: the first that the requestor offers and the service takes",
-        "- SCP/SCU role selection: for the storage SOP classes of C-GET; user identity negotiation: ignored",
+        "- SCP/SCU role selection: for the storage SOP classes of C-GET; user identity negotiation: "
+        "name and passcode, by the setting `dicom_user_identity`; else ignored",
         "",
         *_table(("Limit", "Value"), rows),
     )

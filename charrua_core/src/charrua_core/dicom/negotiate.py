@@ -63,10 +63,13 @@ def acceptance(request: AssociateRQ, dispatcher: Dispatcher, association: Associ
     """The A-ASSOCIATE-AC; `association.accepted` and `.extended` are set."""
     results, association.accepted = negotiate_as_acceptor(request, dispatcher, association)
     association.extended = dict(_extended(request.user.extended, dispatcher))
+    asked = request.user.identity
+    confirmed = association.user_confirmed and asked is not None and asked.response_requested
     user = UserInformation(
         max_pdu,
         roles=_role_answers(request, association.accepted.values()),
         extended=association.extended,
+        identity_response=b"" if confirmed else None,
         async_window=None if request.user.async_window is None else (1, 1),
     )
     return AssociateAC(request.calling_aet, request.called_aet, tuple(results), user)

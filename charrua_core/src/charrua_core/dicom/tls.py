@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import ssl
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 TlsMode = Literal["off", "encrypt", "request", "require"]
 """Of a server: no TLS; no peer certificate asked for; checked if given; demanded and checked."""
@@ -66,3 +68,25 @@ def _profile(context: ssl.SSLContext) -> ssl.SSLContext:
     context.set_ciphers(CIPHERS)
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     return context
+
+
+_SHORT = {
+    "commonName": "CN",
+    "organizationName": "O",
+    "organizationalUnitName": "OU",
+    "localityName": "L",
+    "stateOrProvinceName": "ST",
+    "countryName": "C",
+}
+
+
+def certificate_names(shown: Mapping[str, Any], der: bytes | None) -> frozenset[str]:
+    """By what the owner of a certificate, as `ssl.SSLSocket.getpeercert` gives it, may be known: fingerprint and subject."""
+    parts = [part for several in shown.get("subject", ()) for part in several]
+    subject = ",".join(f"{_SHORT.get(kind, kind)}={_escaped(value)}" for kind, value in parts)
+    return frozenset({subject, f"sha256:{hashlib.sha256(der or b'').hexdigest()}"} - {""})
+
+
+def _escaped(value: str) -> str:
+    """The value with what ends one written otherwise (RFC 4514 2.4): no name reads like two."""
+    return value.replace("\\", "\\\\").replace(",", "\\,")

@@ -14,7 +14,10 @@ from charrua_core.dicom import (
     Rejection,
     ServiceClass,
 )
+from charrua_core.dicom.acceptor import UserConfirmed
 from charrua_core.dicom.certificates import tls_context
+from charrua_core.dicom.user_identity import user_of
+from charrua_core.errors import NotPermitted
 from charrua_core.peers import Rejection as Refusal
 from charrua_core.services.service import Service
 from charrua_core.services.sockets import Sockets, bind
@@ -74,15 +77,21 @@ class DicomListener(Service):
         """How many associations are established."""
         return sum(len(acceptor.established) for acceptor in self._acceptors)
 
-    async def _admit(self, request: AssociationRequest) -> Rejection | Identity:
-        verdict = await self._app.admit(request.calling_aet, request.called_aet, request.address[0])
+    async def _admit(self, request: AssociationRequest) -> Rejection | Identity | UserConfirmed:
+        asked = (request.calling_aet, request.called_aet, request.address[0])
+        verdict: Refusal | Identity | UserConfirmed = await self._app.admit(*asked, request.certificate_names)
+        try:
+            if isinstance(verdict, Identity):
+                verdict = await user_of(self._app, request, verdict)
+        except NotPermitted as error:
+            verdict = await self._app.peers.reject(*asked, str(error))
         if isinstance(verdict, Refusal):
             return Rejection(verdict.result, verdict.source, verdict.reason)
         log.info("association", extra={"peer": request.calling_aet, "address": request.address[0]})
         return verdict
 
-    def _is_known(self, request: AssociationRequest) -> bool:
-        return self._app.peers.find(request.calling_aet) is not None
+    def _is_known(self, _request: AssociationRequest, identity: Identity | None) -> bool:
+        return identity is not None and "unknown" not in identity.roles
 
     def _ended(self, association: Association, stats: AssociationStats) -> None:
         told = {"peer": association.calling_aet, "messages": stats.messages, "end": stats.end}

@@ -125,8 +125,9 @@ _AE = [
     Setting(
         "verify_addresses",
         bool,
-        False,
-        help="A known AE must also come from the address under which it is known.",
+        True,
+        help="A known AE must come from the host at which it is known; from elsewhere it is taken for an unknown one. A peer "
+        "whose host is `*` may come from anywhere.",
         since="0.1",
         effect="now",
     ),
@@ -150,6 +151,24 @@ _TLS = [
         help="TLS of the DICOM listener: off; encrypt, without looking at the peer's certificate; request, which checks a "
         "certificate if the peer has one; require, which takes only peers with a valid one.",
         since="0.1",
+    ),
+    Setting(
+        "dicom_user_identity",
+        str,
+        "off",
+        choices=("off", "optional", "required"),
+        help="The user that an association names with a passcode: off ignores it; optional gives it what the account may and "
+        "sees; required takes no association without.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "dicom_user_identity_without_tls",
+        bool,
+        False,
+        help="Also take passcodes over connections that are not encrypted, where anybody on the way can read them.",
+        since="0.1",
+        effect="now",
     ),
     Setting(
         "dicom_tls_port",

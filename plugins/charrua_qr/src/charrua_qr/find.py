@@ -131,8 +131,8 @@ class _Answer:
         self._app.audit.later(
             Event.QUERY,
             "E",
-            association.calling_aet,
-            origin_of(association),
+            self._app.identity_of(association).name,
+            origin_of(self._app, association),
             succeeded=status in (SUCCESS, CANCELLED),
             level=str(query.level) if query else "",
             keys=sorted(query.keys) if query else [],

@@ -21,8 +21,8 @@ def begin(app: App, association: Association, destination: str, selection: Selec
     app.audit.later(
         Event.BEGIN_TRANSFERRING,
         "E",
-        association.calling_aet,
-        origin_of(association),
+        app.identity_of(association).name,
+        origin_of(app, association),
         study_uids=selection.study_uids,
         destination=destination,
         objects=selection.total,
@@ -36,8 +36,8 @@ def end(
     app.audit.later(
         Event.INSTANCES_TRANSFERRED,
         "R",
-        association.calling_aet,
-        origin_of(association),
+        app.identity_of(association).name,
+        origin_of(app, association),
         succeeded=status == SUCCESS,
         study_uids=selection.study_uids,
         destination=destination,
@@ -52,8 +52,8 @@ def refused(app: App, association: Association, message: Message, error: Charrua
     app.audit.later(
         Event.INSTANCES_TRANSFERRED,
         "R",
-        association.calling_aet,
-        origin_of(association),
+        app.identity_of(association).name,
+        origin_of(app, association),
         succeeded=False,
         destination=message.command.move_destination or association.calling_aet,
         refused=type(error).__name__,
@@ -61,7 +61,8 @@ def refused(app: App, association: Association, message: Message, error: Charrua
     )
 
 
-def origin_of(association: Association) -> Origin:
-    """Give where the requests of an association come from."""
-    address = association.address[0]
-    return Origin("dimse", association.calling_aet, association.called_aet, address, association.id)
+def origin_of(app: App, association: Association) -> Origin:
+    """Give where the requests of an association come from, with the user who has logged in on it."""
+    identity, address = app.identity_of(association), association.address[0]
+    user = identity.name if identity.kind == "user" else ""
+    return Origin("dimse", association.calling_aet, association.called_aet, address, association.id, user)

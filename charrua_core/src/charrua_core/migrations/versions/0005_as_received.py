@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0004_as_received"
-down_revision = "0003_store_objects"
+revision = "0005_as_received"
+down_revision = "0004_peer_certificate"
 branch_labels = None
 depends_on = None
 
