@@ -17,6 +17,7 @@ from charrua_core.db import Database
 from charrua_core.dicom.configured import limits_of
 from charrua_core.errors import PluginFailed
 from charrua_core.hooks import Hooks
+from charrua_core.imaging.cache import ImageCache
 from charrua_core.imaging.codecs import Codec, Codecs
 from charrua_core.imaging.workers import Imaging
 from charrua_core.jobs import Jobs
@@ -84,6 +85,8 @@ class App:
         self.jobs = Jobs(self.db)
         self.imaging = Imaging(self.settings, codecs_of(self.hooks))
         parts.push_async_callback(self.imaging.close)
+        self.image_cache = ImageCache(self.settings)
+        parts.push_async_callback(self.image_cache.close)
         if self.roles:
             await self._follow_changes()
 

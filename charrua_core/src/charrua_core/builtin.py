@@ -24,10 +24,10 @@ def settings() -> Sequence[Setting]:
     """Declare core's own settings."""
     from charrua_core import db, sending, storage
     from charrua_core.archive import search
-    from charrua_core.imaging import archiving, workers
+    from charrua_core.imaging import archiving, cache, workers
     from charrua_core.settings.core import SETTINGS
 
-    rooms = (db, storage, search, workers, archiving, sending)
+    rooms = (db, storage, search, workers, cache, archiving, sending)
     return [*SETTINGS, *(setting for room in rooms for setting in room.SETTINGS)]
 
 

@@ -201,6 +201,19 @@ class ImagingFailed(CharruaError):
     """Imaging failed at something that is no fault of the frame."""
 
 
+class FrameNotFound(CharruaError):
+    """The object has no frame of this number."""
+
+    dimse_status = 0xA900
+    http_status = 404
+
+
+class RenderingInvalid(CharruaError):
+    """The object cannot be rendered as was asked."""
+
+    http_status = 400
+
+
 class NotProven(CharruaError):
     """The transcoded object is not surely the one that was received."""
 

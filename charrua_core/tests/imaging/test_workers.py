@@ -16,8 +16,12 @@ import pytest
 
 from charrua_core import errors
 from charrua_core.imaging import PixelFormat, workers
+from charrua_core.imaging.attributes import Attributes
 from charrua_core.imaging.codecs import decode_frame
+from charrua_core.imaging.places import FramePlace
 from charrua_core.imaging.poison import REMEMBERED_S, Poison, frame_key
+from charrua_core.imaging.render import RenderRequest
+from charrua_core.imaging.render.work import Work
 from charrua_core.imaging.workers import Imaging
 from charrua_core.testing.waiting import until
 from charrua_core.types import FileRange
@@ -195,6 +199,14 @@ def test_a_frame_is_known_by_its_bytes_and_syntax_whatever_else_is_asked() -> No
     different = [("f", (b"frame", other, 1)), ("f", (b"other", one, 1)), ("g", (b"frame", one, 1)), ("f", (one, 1))]
     assert frame_key("f", (b"frame", one, 1)) not in {frame_key(*call) for call in different}
     assert frame_key("f", (FileRange("a", 0, 9),)) != frame_key("f", (FileRange("a", 9, 9),))
+
+
+def test_a_frame_is_known_by_its_range_also_within_what_a_rendering_is_told() -> None:
+    def asked(offset: int, quality: int) -> tuple[Work]:
+        place, layout = FramePlace(FileRange("a", offset, 9)), PixelFormat(EXPLICIT, 2, 2)
+        return (Work("1.2", layout, [1], [place], [Attributes({})], RenderRequest(quality=quality), 100.0),)
+
+    assert frame_key("f", asked(0, 50)) == frame_key("f", asked(0, 90)) != frame_key("f", asked(9, 50))
 
 
 # -- many callers --------------------------------------------------------------------------------------------------------

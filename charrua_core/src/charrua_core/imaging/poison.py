@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from blake3 import blake3
@@ -41,6 +42,9 @@ def _bulk(value: Any) -> Iterator[bytes]:
     elif isinstance(value, tuple | list):
         for one in value:
             yield from _bulk(one)
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from _bulk(getattr(value, field.name))
 
 
 class Poison:
