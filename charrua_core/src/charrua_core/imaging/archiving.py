@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -175,7 +175,7 @@ class _Archiving:
             await prove(
                 self._app.imaging, self._old, self._row["transfer_syntax_uid"], new, self._wanted, FRAME_TIMEOUT_S
             )
-            await self._take_over(spool, filed)
+            await _to_its_end(self._take_over(spool, filed))
         finally:
             await asyncio.to_thread(spool.unlink, missing_ok=True)
         return int(self._row["size_bytes"] - filed.size_bytes)
@@ -235,6 +235,16 @@ class _Archiving:
             raise
         if not taken:
             await self._volume.remove(path)
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Do what leaves a file behind where it is broken off; a caller that is cancelled waits for it."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _write(path: Path, segments: Sequence[bytes | FileRange]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from charrua_core.imaging.codecs import EncodeOptions, decode_frame, encode_frame
 from charrua_core.imaging.codecs.syntaxes import DEFLATED_FRAMES, EXPLICIT_BIG_ENDIAN, NATIVE, RLE
 from charrua_core.imaging.pixels import Decoded, PixelFormat
+from charrua_core.imaging.places import FramePlace
 
 _WORDS = NATIVE | {RLE, DEFLATED_FRAMES}
 
@@ -23,11 +24,13 @@ class TranscodedFrame:
     photometric_interpretation: str
 
 
-def transcode_frame(data: bytes, pixels: PixelFormat, wanted: str, options: EncodeOptions) -> TranscodedFrame:
+def transcode_frame(
+    frame: FramePlace | bytes, pixels: PixelFormat, wanted: str, options: EncodeOptions
+) -> TranscodedFrame:
     """Decode a frame and encode it; raises as both do."""
     if keeps_words(pixels.transfer_syntax_uid, wanted):
         pixels = replace(pixels, bits_stored=pixels.bits_allocated, high_bit=pixels.bits_allocated - 1)
-    decoded = decode_frame(data, pixels)
+    decoded = decode_frame(_bytes(frame), pixels)
     photometric = decoded.photometric_interpretation
     now = as_decoded(pixels, photometric)
     return TranscodedFrame(encode_frame(decoded.pixels, now, wanted, options), photometric)
@@ -45,17 +48,24 @@ def as_decoded(pixels: PixelFormat, photometric: str) -> PixelFormat:
     )
 
 
-def same_frame(data: bytes, pixels: PixelFormat, other: bytes, other_pixels: PixelFormat) -> str:
+def same_frame(
+    frame: FramePlace | bytes, pixels: PixelFormat, other: FramePlace | bytes, other_pixels: PixelFormat
+) -> str:
     """Say what differs between a frame and what it was transcoded to; empty where nothing does.
 
     A native frame differs also where it holds something in bits that are no part of its pixels.
     """
+    data = _bytes(frame)
     if pixels.transfer_syntax_uid in NATIVE and not _unused_bits_are_plain(data, pixels):
         return "bits outside of Bits Stored are in use"
-    one, two = decode_frame(data, pixels), decode_frame(other, other_pixels)
+    one, two = decode_frame(data, pixels), decode_frame(_bytes(other), other_pixels)
     if one.photometric_interpretation != two.photometric_interpretation:
         return "the colours are others"
     return "" if _equal(one, two) else "the pixels are others"
+
+
+def _bytes(frame: FramePlace | bytes) -> bytes:
+    return frame.read() if isinstance(frame, FramePlace) else frame
 
 
 def _equal(one: Decoded, two: Decoded) -> bool:

@@ -71,8 +71,7 @@ async def _compare_frames(imaging: Imaging, one: Subject, other: Subject, timeou
     other.check_frames()
 
     async def differs(index: int) -> str:
-        data = await asyncio.to_thread(lambda: (one.frame(index), other.frame(index)))
-        arguments = (data[0], one.format, data[1], other.format)
+        arguments = (one.frame(index), one.format, other.frame(index), other.format)
         return await imaging.run(same_frame, *arguments, timeout_s=timeout_s)
 
     number = 0

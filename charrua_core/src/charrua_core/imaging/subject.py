@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from struct import unpack_from
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,7 +16,9 @@ from charrua_core.archive.recode import NATIVE, swapped
 from charrua_core.archive.source import SegmentSource
 from charrua_core.archive.survey import Place, inflated, survey
 from charrua_core.errors import ImageInvalid
+from charrua_core.imaging.frames import found_offsets
 from charrua_core.imaging.pixels import PixelFormat, native_frame
+from charrua_core.imaging.places import FramePlace
 from charrua_core.types import DicomJson, FileRange
 
 PIXEL_DATA, FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA = 0x7FE00010, 0x7FE00008, 0x7FE00009
@@ -27,6 +28,10 @@ _PIXELS = frozenset({PIXEL_DATA, FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA})
 _SIGNATURES = frozenset({0x4FFE0001, 0xFFFAFFFA})
 _ENCAPSULATED = b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff"
 _EXPLICIT_BIG_ENDIAN = "1.2.840.10008.1.2.2"
+
+
+Frame = FramePlace | bytes
+"""Where a frame lies for a worker to read it, or its bytes."""
 
 
 class Subject:
@@ -111,9 +116,12 @@ class Subject:
     @cached_property
     def _frames(self) -> list[tuple[int, int]]:
         """Offset and length of each encapsulated frame's items."""
-        if self._survey.frame_offsets is None:
-            raise ImageInvalid("the fragments of the frames cannot be told apart")
-        return list(frame_ranges(self._survey.frame_offsets))
+        offsets = self._survey.frame_offsets
+        if offsets is None:
+            place, start = self.pixel_place, self._survey.pixel_data_offset
+            assert place is not None and start is not None  # noqa: S101  they are encapsulated
+            offsets = found_offsets(self.source, start, place.end - start, self.format.number_of_frames)
+        return list(frame_ranges(offsets))
 
     def check_frames(self) -> None:
         """Raise ImageInvalid where there are not as many frames as the object says."""
@@ -125,25 +133,22 @@ class Subject:
         if found < number:
             raise ImageInvalid(f"the object has {found} frames and says {number}")
 
-    def frame(self, index: int) -> bytes:
-        """Give the bytes of a frame, counted from 0, as `decode_frame` takes them."""
+    def frame(self, index: int) -> Frame:
+        """Give a frame, counted from 0: its place where its bytes lie in a file."""
         if self.is_encapsulated:
-            return b"".join(self._fragments(*self._frames[index]))
-        place = native_frame(self.format, index)
+            offset, length = self._frames[index]
+            return self._placed(offset, length, in_items=True)
+        native, bits = native_frame(self.format, index), self.format.native_bits
         assert self._survey.pixel_data_offset is not None  # noqa: S101  check_frames has seen it
-        data = self.source.read(self._survey.pixel_data_offset + place.offset, place.length)
-        if place.skipped_bits:
-            whole = int.from_bytes(data, "little") >> place.skipped_bits
-            data = whole.to_bytes(len(data), "little")[: -(-self.format.native_bits // 8)]
-        return data
+        packed = bits if bits % 8 or native.skipped_bits else 0
+        start = self._survey.pixel_data_offset + native.offset
+        return self._placed(start, native.length, skipped_bits=native.skipped_bits, bits=packed)
 
-    def _fragments(self, offset: int, length: int) -> Iterator[bytes]:
-        items = self.source.read(offset, length)
-        at = 0
-        while at + 8 <= len(items):
-            (size,) = unpack_from("<L", items, at + 4)
-            yield items[at + 8 : at + 8 + size]
-            at += 8 + size
+    def _placed(self, start: int, length: int, **how: Any) -> Frame:
+        pieces = self.source.cut(start, start + length)
+        if len(pieces) == 1 and isinstance(pieces[0], FileRange):
+            return FramePlace(pieces[0], **how)
+        return FramePlace(FileRange("", start, length), **how).of(self.source.read(start, length))
 
     def native_value(self, big_endian: bool) -> Iterator[bytes | FileRange]:
         """Give the value of native pixels as segments, in the byte order that is wanted."""

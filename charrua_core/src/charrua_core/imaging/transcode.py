@@ -165,8 +165,7 @@ class _Transcoding:
         return derivation(self._subject, self._wanted, self._options, before / sum(lengths))
 
     async def _frame(self, index: int) -> TranscodedFrame:
-        data = await asyncio.to_thread(self._subject.frame, index)
-        arguments = (data, self._subject.format, self._wanted, self._options)
+        arguments = (self._subject.frame(index), self._subject.format, self._wanted, self._options)
         return await self._imaging.run(transcode_frame, *arguments, timeout_s=self._timeout_s)
 
 
