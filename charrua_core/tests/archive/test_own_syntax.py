@@ -158,10 +158,6 @@ async def test_the_same_object_again_is_a_duplicate_as_it_came_and_as_it_is_now(
     assert len(await archive.intake.rows("instance")) == 2
 
 
-async def nothing(_archive, _images):
-    pass
-
-
 async def discarded(archive, _images):
     await archive.discard()
 
@@ -172,7 +168,7 @@ async def deleted_and_sent_again(archive, images):
     await archive.apply()
 
 
-@pytest.mark.parametrize("then", [nothing, discarded, deleted_and_sent_again])
+@pytest.mark.parametrize("then", [discarded, deleted_and_sent_again])
 async def test_the_index_built_from_the_files_alone_is_the_same(own_syntax, then):
     archive = await own_syntax("jpeg-ls lossless")
     images = a_study(images=2)
