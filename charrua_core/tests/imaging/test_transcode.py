@@ -338,6 +338,16 @@ def test_frames_beyond_four_gigabytes_get_the_extended_offset_table():
     assert body == FileRange("frames", 0, 1 << 32)
 
 
+async def test_frames_of_single_bits_that_begin_within_a_byte_go_through_a_compression(desk):
+    bits = numpy.random.default_rng(3).integers(0, 2, 7 * 5 * 3, numpy.uint8)
+    packed = numpy.packbits(bits, bitorder="little").tobytes()
+    shape = {"Rows": 5, "Columns": 3, "NumberOfFrames": 7}
+    image = an_image(BitsAllocated=1, BitsStored=1, HighBit=0, PixelData=packed, **shape)
+    compressed = await desk.transcode(desk.stored(image), syntaxes.DEFLATED_FRAMES)
+    await desk.prove(desk.stored(image), compressed)
+    assert (await desk.transcode(compressed, EXPLICIT)).read().PixelData[: len(packed)] == packed
+
+
 @pytest.mark.parametrize("bits", [5, 8, 13, 16, 27])
 def test_frames_of_single_bits_are_joined_without_padding(bits):
     frames = [numpy.random.default_rng(n).integers(0, 2, bits, numpy.uint8) for n in range(7)]
