@@ -1,6 +1,6 @@
 """Damaged code streams at speed, through the real pool of worker processes and every decoder.
 
-`python -m benchmarks.fuzz_codecs [--count 50000] [--seconds 600] [--seed 1] [--workers 2] [--timeout 1.0]`: frames of every
+`python -m benchmarks.fuzz_codecs [--count 50000] [--seconds 600] [--seed 1] [--workers 2] [--timeout 10]`: frames of every
 transfer syntax, made by core's own encoders and, where `CHARRUA_TEST_DATA` has them, taken from real files, are cut, flipped,
 swapped, lengthened and given lying headers, then decoded. Beside them, well-behaved frames are decoded and timed. Prints a
 line for each decoder and one for all; the exit status is 1 if a call failed with anything but an error of the imaging family,
@@ -227,7 +227,7 @@ def main() -> int:
     arguments.add_argument("--seconds", type=float, default=600.0, help="time at most")
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--workers", type=int, default=2, help="processes of the pool")
-    arguments.add_argument("--timeout", type=float, default=1.0, help="seconds that a frame may take")
+    arguments.add_argument("--timeout", type=float, default=10.0, help="seconds that a frame may take")
     options = arguments.parse_args()
     logging.getLogger("charrua_core").setLevel(logging.CRITICAL)  # what dies is counted
     print(f"seed {options.seed}")
