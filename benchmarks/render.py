@@ -18,13 +18,14 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import uvloop
 
-from benchmarks import templates
+from benchmarks import processes, templates
 from benchmarks.contestants import OrthancNoDelay
 from benchmarks.isolation import free_port, isolate
 from benchmarks.objects import Numbered
@@ -37,6 +38,14 @@ from charrua_core.types import SYSTEM, Level, Origin
 SLICES, FRAMES = 40, 500
 PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 Shot = Callable[[int], Awaitable[bytes]]
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to a picture, and the processes that take part in it."""
+
+    shot: Shot
+    processes: Callable[[], list[int]]
 
 
 class OrthancWeb(OrthancNoDelay):
@@ -94,7 +103,7 @@ def made(number: int, frames: int = 1) -> tuple[str, str, bytes]:
 
 
 @asynccontextmanager
-async def charrua(folder: Path, objects: Sequence[tuple[str, str, bytes]]) -> AsyncIterator[dict[str, Shot]]:
+async def charrua(folder: Path, objects: Sequence[tuple[str, str, bytes]]) -> AsyncIterator[dict[str, Way]]:
     """Our calls by what they are called in the table."""
     environment = {"CHARRUA_DATA_DIR": str(folder), "CHARRUA_IMAGE_CACHE_BYTES": "0"}
     async with App.opened(Start({**os.environ, **environment}, (), ())) as app:
@@ -105,7 +114,22 @@ async def charrua(folder: Path, objects: Sequence[tuple[str, str, bytes]]) -> As
         query = Query(Level.IMAGE, relational=True)
         records = {record.sop_instance_uid: record async for record in instances(app, query, SYSTEM)}
         ordered = [records[uid] for _, uid, _ in objects]
-        yield {"charrua": lambda number: _rendered(app, ordered, number)}
+        yield {"charrua": Way(lambda number: _rendered(app, ordered, number), lambda: _ours(folder))}
+
+
+def _ours(folder: Path) -> list[int]:
+    """This process, the database, and imaging's workers; not Orthanc, which is a child, too."""
+    own = os.getpid()
+    children = [int(pid) for pid in Path(f"/proc/self/task/{own}/children").read_text().split()]
+    workers = [pid for pid in children if b"charrua_core.imaging.worker" in _command(pid)]
+    return [own, *workers, *processes.family(-1, folder)]
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 async def _rendered(app: App, records: Sequence[InstanceRecord], number: int) -> bytes:
@@ -115,7 +139,7 @@ async def _rendered(app: App, records: Sequence[InstanceRecord], number: int) ->
 
 
 @asynccontextmanager
-async def orthanc(folder: Path, objects: Sequence[tuple[str, str, bytes]]) -> AsyncIterator[dict[str, Shot]]:
+async def orthanc(folder: Path, objects: Sequence[tuple[str, str, bytes]]) -> AsyncIterator[dict[str, Way]]:
     """Orthanc's answers by the interface that gave them."""
     server = OrthancWeb(folder)
     await asyncio.to_thread(server.start)
@@ -143,8 +167,8 @@ async def orthanc(folder: Path, objects: Sequence[tuple[str, str, bytes]]) -> As
         rest = [f"/instances/{id_}" for id_ in ids]
         web = [await asyncio.to_thread(_web_path, connections[0], id_) for id_ in ids]
         yield {
-            "orthanc REST": lambda number: shot(_path(rest, number, 0)),
-            "orthanc DICOMweb": lambda number: shot(_path(web, number, 1)),
+            "orthanc REST": Way(lambda number: shot(_path(rest, number, 0)), server.pids),
+            "orthanc DICOMweb": Way(lambda number: shot(_path(web, number, 1)), server.pids),
         }
     finally:
         await asyncio.to_thread(server.stop)
@@ -177,14 +201,18 @@ def _web_path(connection: http.client.HTTPConnection, id_: str) -> str:
     return "/dicom-web/studies/{}/series/{}/instances/{}".format(*uids)
 
 
-async def measure(results: Results, name: str, shot: Shot, *, cold: bool) -> None:
+async def measure(results: Results, name: str, way: Way, *, cold: bool) -> None:
     """All figures of one turn."""
+    shot = way.shot
     await shot(0)  # a process that must be started, a connection that must be made
     if cold:
         results.add("first frame of 500, first time: ms", name, await _ms(shot, SLICES))
-    slices = [await _ms(shot, number) for number in range(SLICES)]
+    before = processes.usage(way.processes()).whole_cpu_ms
+    slices = [await _ms(shot, number) for _ in range(5) for number in range(SLICES)]
+    used = processes.usage(way.processes()).whole_cpu_ms - before
     results.add("a CT slice: p50 ms", name, statistics.median(slices))
-    frames = [await _ms(shot, SLICES + number) for number in range(1, FRAMES, 100)]
+    results.add("a CT slice: CPU ms", name, used / len(slices))
+    frames = [await _ms(shot, SLICES + number) for number in range(1, FRAMES, 150)]
     results.add("another frame of 500: p50 ms", name, statistics.median(frames))
     start = time.perf_counter()
     await asyncio.gather(*(_in_turn(shot, range(first, SLICES, 2)) for first in (0, 1)))
@@ -212,8 +240,8 @@ async def run(repeats: int) -> Results:
             orthanc(Path(folder, "orthanc"), objects) as theirs,
         ):
             for turn in range(repeats):
-                for name, shot in {**ours, **theirs}.items():
-                    await measure(results, name, shot, cold=turn == 0)
+                for name, way in {**ours, **theirs}.items():
+                    await measure(results, name, way, cold=turn == 0)
     return results
 
 

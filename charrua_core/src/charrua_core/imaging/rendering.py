@@ -102,7 +102,7 @@ async def prepared(
         attributes=await _attributes(image, numbers),
         request=request,
         frame_time_ms=frame_time_ms(image.attributes),
-        state=await with_bulk(state, state.attributes.elements) if state else None,
+        state=(await with_bulk(state, [state.attributes.elements]))[0] if state else None,
         is_video=is_video,
     )
 
@@ -110,5 +110,5 @@ async def prepared(
 async def _attributes(image: StoredImage, numbers: Sequence[int]) -> list[Attributes]:
     """Those of each frame; where nothing is told by frame, one set for all."""
     if "PerFrameFunctionalGroupsSequence" not in image.attributes:
-        return [await with_bulk(image, described(image.attributes, 1))] * len(numbers)
-    return [await with_bulk(image, described(image.attributes, number)) for number in numbers]
+        return await with_bulk(image, [described(image.attributes, 1)]) * len(numbers)
+    return await with_bulk(image, [described(image.attributes, number) for number in numbers])

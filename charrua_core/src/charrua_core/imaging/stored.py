@@ -68,9 +68,9 @@ async def stored_image(app: App, record: InstanceRecord) -> StoredImage:
     read, StorageFailed when its volume is gone.
     """
     row = await _row(app, record)
-    found = _object(app, record, row)
     # Edits touch nothing of how pixels are laid out, and coercions should not.
     header = unpack_json(row["header"])
+    found = _object(app, record, row, header)
     offset, length = _pixels(header, row)
     return StoredImage(
         **{field.name: getattr(found, field.name) for field in fields(found)},
@@ -83,11 +83,12 @@ async def stored_image(app: App, record: InstanceRecord) -> StoredImage:
 
 async def stored_object(app: App, record: InstanceRecord) -> StoredObject:
     """Give any stored object. Raises StudyNotFound when it was removed meanwhile, StorageFailed when its volume is gone."""
-    return _object(app, record, await _row(app, record))
+    row = await _row(app, record)
+    return _object(app, record, row, unpack_json(row["header"]))
 
 
-def _object(app: App, record: InstanceRecord, row: Row) -> StoredObject:
-    header, over = unpack_json(row["header"]), _over(row)
+def _object(app: App, record: InstanceRecord, row: Row, header: DicomJson) -> StoredObject:
+    over = _over(row)
     return StoredObject(
         sop_instance_uid=record.sop_instance_uid,
         path=app.volumes.by_id(record.volume_id).path(record.path),

@@ -5,7 +5,7 @@ Runs in the server: it keeps what goes to a worker small, and says which values 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from charrua_core.archive.elements import EXPLICIT_VR_BIG_ENDIAN
@@ -64,18 +64,22 @@ def _kept(elements: Elements) -> dict[str, Mapping[str, Any]]:
     return {tag: element for tag, element in elements.items() if tag in _SHOWN or tag[:2] == "60"}
 
 
-async def with_bulk(image: StoredObject, elements: Elements) -> Attributes:
-    """Give the attributes with the values that the index left in the file; raises as `read_ranges` does."""
-    left = list(bulk_elements(elements))
+async def with_bulk(image: StoredObject, several: Sequence[Elements]) -> list[Attributes]:
+    """Give attributes of the object with the values that the index left in its file, each of which is read once.
+
+    Raises as `read_ranges` does, and ImageInvalid where they are too large.
+    """
+    left = [element for elements in several for element in bulk_elements(elements)]
     if not left:
-        return Attributes(elements)
+        return [Attributes(elements) for elements in several]
     ranges = {element["BulkDataURI"]: bulk_range(element["BulkDataURI"]) for element in left}
     if sum(length for _, length in ranges.values()) > _MOST_BULK_BYTES:
         raise ImageInvalid("the tables, overlays and profiles of the object are too large to be shown")
     read = dict(zip(ranges, await read_ranges(image, list(ranges.values())), strict=True))
     if image.transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN:
-        read |= {one["BulkDataURI"]: _swapped(read[one["BulkDataURI"]]) for one in left if one["vr"] in _WORDS}
-    return Attributes(with_bytes(elements, read))
+        words = {element["BulkDataURI"] for element in left if element["vr"] in _WORDS}
+        read |= {uri: _swapped(read[uri]) for uri in words}
+    return [Attributes(with_bytes(elements, read)) for elements in several]
 
 
 def _swapped(words: bytes) -> bytes:

@@ -31,7 +31,7 @@ def draw_annotations(canvas: Canvas, presentation: Presentation, geometry: Geome
 def ink_of(layer: Attributes) -> Ink:
     """Give the colour that a layer recommends, else its shade of grey, else white."""
     lab = layer.numbers("GraphicLayerRecommendedDisplayCIELabValue")
-    if len(lab) == 3:
+    if len(lab) == 3 and all(0 <= part <= 0xFFFF for part in lab):
         return _of_lab(lab[0] / 65535 * 100, lab[1] / 257 - 128, lab[2] / 257 - 128)
     grey = layer.number("GraphicLayerRecommendedDisplayGrayscaleValue")
     return WHITE if grey is None else (min(max(grey, 0), 65535) / 65535,) * 3

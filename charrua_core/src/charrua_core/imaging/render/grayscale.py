@@ -104,10 +104,12 @@ def _by_table(pixels: Pixels, levels: _Levels) -> Grey:
     least, greatest = int(pixels.min()), int(pixels.max())
     if greatest - least >= _LARGEST_TABLE:
         return levels(pixels.astype(np.float64))
-    table = levels(np.arange(least, greatest + 1, dtype=np.float64))
-    if least == 0 and pixels.dtype.kind == "u":
-        return table[pixels]
-    return table[pixels.astype(np.int64) - least]
+    if pixels.dtype.kind == "u" and greatest < _LARGEST_TABLE:
+        least, indices = 0, pixels
+    else:
+        indices = np.subtract(pixels, least, dtype=np.intp, casting="unsafe")
+    # `take` is more than twice as fast as indexing.
+    return np.take(levels(np.arange(least, greatest + 1, dtype=np.float64)), indices)
 
 
 def padding_of(pixels: Pixels, layout: PixelFormat, attributes: Attributes) -> NDArray[np.bool_] | None:

@@ -69,7 +69,7 @@ def _in_pixels(attributes: Attributes, group: int, layout: PixelFormat, stored: 
     position = attributes.number(f"{group:04X}0102")
     words = _words(layout, stored)
     used = range(layout.high_bit + 1 - layout.bits_stored, layout.high_bit + 1)
-    if words is None or not position or int(position) in used or position >= layout.bits_allocated:
+    if words is None or not position or not 0 < position < layout.bits_allocated or int(position) in used:
         return None
     mask: Mask = (words.reshape(layout.rows, layout.columns) >> int(position) & 1).astype(bool)
     return mask

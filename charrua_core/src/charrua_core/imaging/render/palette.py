@@ -30,7 +30,7 @@ def coloured(pixels: NDArray[Any], palette: tuple[Lut, Lut, Lut]) -> Colour:
         raise ImageInvalid("pixels that name colours have more than 16 bits")
     domain = np.arange(least, greatest + 1, dtype=np.float64)
     colours = np.stack([_in_bytes(lut)[lut.indices(domain)] for lut in palette], axis=-1)
-    return colours[pixels.astype(np.int64) - least]
+    return np.take(colours, pixels.astype(np.intp) - least, axis=0)
 
 
 def supplemented(pixels: NDArray[Any], grey: NDArray[np.uint8], attributes: Attributes, signed: bool) -> Colour | None:
@@ -121,5 +121,5 @@ def pseudo_coloured(grey: NDArray[Any], state: Attributes) -> Colour:
         raise ImageInvalid("the presentation state lacks its palette")
     span = np.linspace(0, 1, np.iinfo(grey.dtype).max + 1)
     colours = [_in_bytes(lut)[np.rint(span * (len(lut.entries) - 1)).astype(np.int64)] for lut in palette]
-    seen: Colour = np.stack(colours, axis=-1)[grey]
+    seen: Colour = np.take(np.stack(colours, axis=-1), grey, axis=0)
     return seen

@@ -16,7 +16,7 @@ Mask = NDArray[np.bool_]
 def shuttered(attributes: Attributes, shape: tuple[int, int]) -> Mask | None:
     """Give which pixels of (rows, columns) lie outside of the shutters; None where all are shown."""
     opened = np.ones(shape, bool)
-    shapes = set(attributes.values("ShutterShape"))
+    shapes = set(map(str, attributes.values("ShutterShape")))
     for name, opening in (("RECTANGULAR", _rectangle), ("CIRCULAR", _circle), ("POLYGONAL", _polygon)):
         for mask in opening(attributes, shape) if name in shapes else ():
             opened &= mask
@@ -41,7 +41,7 @@ def _circle(attributes: Attributes, shape: tuple[int, int]) -> Iterator[Mask]:
     center, radius = attributes.numbers("CenterOfCircularShutter"), attributes.number("RadiusOfCircularShutter")
     if len(center) == 2 and radius is not None:
         rows, columns = np.ogrid[1 : shape[0] + 1, 1 : shape[1] + 1]
-        yield (rows - center[0]) ** 2 + (columns - center[1]) ** 2 <= radius**2
+        yield np.hypot(rows - center[0], columns - center[1]) <= radius
 
 
 def _polygon(attributes: Attributes, shape: tuple[int, int]) -> Iterator[Mask]:
