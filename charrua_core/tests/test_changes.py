@@ -93,21 +93,12 @@ async def test_a_change_that_was_not_announced_is_found_by_looking(
     await until(lambda: told.numbers == [1, 2])
 
 
-async def until_followed(db: Database) -> None:
-    """Wait until a follower is known."""
-    for _ in range(1000):
-        if await changes.follower_states(db):
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("nobody follows")
-
-
 async def test_one_who_follows_from_now_begins_with_the_next_change_and_goes_on_there(
     follow: Follow, happen: Happen, db: Database
 ) -> None:
     await happen(1)
     told = follow(from_now=True)
-    await until_followed(db)
+    await until(partial(changes.follower_states, db))
     await happen(2)
     await until(lambda: told.numbers == [2])
     await told.stop()
@@ -233,8 +224,7 @@ async def test_the_tries_of_a_failing_change_count_over_a_restart(follow: Follow
     await happen(1, 2)
 
     async def failed_twice() -> bool:
-        [state] = await changes.follower_states(db)
-        return state.failures == 2
+        return [state.failures for state in await changes.follower_states(db)] == [2]
 
     await until(failed_twice)
     await told.stop()
