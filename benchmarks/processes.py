@@ -26,7 +26,7 @@ class Usage:
     database_peak_mib: float
 
     @property
-    def whole_cpu_ms(self) -> float:
+    def wholecpu_ms(self) -> float:
         """Processor time of server and database together."""
         return self.cpu_ms + self.database_cpu_ms
 
@@ -58,14 +58,20 @@ def family(root: int, data_dir: Path) -> list[int]:
     Ended ones that their parent has not yet waited for are among them, so that their processor time is counted.
     The last finds an embedded PostgreSQL, which leaves the family and is adopted by process 1.
     """
+    found = {pid for pid in _pids() if pid == root or _works_below(pid, data_dir)} - {os.getpid()}
+    return _with_descendants(found)
+
+
+def own_cpu_ms() -> float:
+    """Processor milliseconds that this process and all below it, ended ones too, have used."""
+    return sum(map(_cpu_ms, _with_descendants({os.getpid()})))
+
+
+def _with_descendants(found: set[int]) -> list[int]:
     parents = {pid: int(fields[1]) for pid in _pids() if (fields := _stat(pid))}
-    found = {pid for pid in parents if pid == root or _works_below(pid, data_dir)} - {os.getpid()}
-    grown = True
-    while grown:
-        children = {pid for pid, parent in parents.items() if parent in found and pid not in found}
-        grown = bool(children)
+    while children := {pid for pid, parent in parents.items() if parent in found and pid not in found}:
         found |= children
-    return sorted(found)
+    return sorted(found & parents.keys())
 
 
 def _is_postgres(pid: int) -> bool:

@@ -93,6 +93,20 @@ async def test_a_change_that_was_not_announced_is_found_by_looking(
     await until(lambda: told.numbers == [1, 2])
 
 
+async def test_one_who_follows_from_now_begins_with_the_next_change_and_goes_on_there(
+    follow: Follow, happen: Happen, db: Database
+) -> None:
+    await happen(1)
+    told = follow(from_now=True)
+    await until(partial(changes.follower_states, db))
+    await happen(2)
+    await until(lambda: told.numbers == [2])
+    await told.stop()
+    await happen(3)
+    again = follow(from_now=True)
+    await until(lambda: again.numbers == [3])
+
+
 async def test_what_is_rolled_back_is_not_told(follow: Follow, happen: Happen, db: Database) -> None:
     told = follow()
     with suppress(ZeroDivisionError):
@@ -234,8 +248,7 @@ async def test_the_tries_of_a_failing_change_count_over_a_restart(follow: Follow
     await happen(1, 2)
 
     async def failed_twice() -> bool:
-        [state] = await changes.follower_states(db)
-        return state.failures == 2
+        return [state.failures for state in await changes.follower_states(db)] == [2]
 
     await until(failed_twice)
     await told.stop()

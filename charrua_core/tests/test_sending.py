@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from pydicom.uid import ImplicitVRLittleEndian, RLELossless
 
 from charrua_core import sending
 from charrua_core.archive import edit
@@ -128,6 +129,18 @@ async def test_what_the_peer_did_not_take_is_all_that_is_sent_the_next_time(app,
     assert left.payload["objects"] == [[refuse.pop(), 1]]
     await run(app, left)
     assert len(station.received) == 4
+
+
+async def test_what_the_peer_takes_only_uncompressed_is_sent_so(app, station):
+    [image] = a_study(images=1)
+    pixels = image.PixelData
+    image.compress(RLELossless, generate_instance_uid=False)
+    station.takes = [ImplicitVRLittleEndian]
+    job = (await routed(app, await store(app, [image])))["send WORKSTATION"]
+    await run(app, job)
+    [came] = station.received
+    assert (came.transfer_syntax_uid, came.sop_instance_uid) == (ImplicitVRLittleEndian, image.SOPInstanceUID)
+    assert came.attributes.PixelData == pixels
 
 
 async def test_a_peer_without_room_ends_the_association_and_keeps_the_rest_for_later(app, station):

@@ -24,11 +24,11 @@ def settings() -> Sequence[Setting]:
     """Declare core's own settings."""
     from charrua_core import db, sending, storage
     from charrua_core.archive import search
-    from charrua_core.imaging import cache, workers
+    from charrua_core.imaging import archiving, cache, workers
     from charrua_core.settings.core import SETTINGS
 
-    imaging = [*workers.SETTINGS, *cache.SETTINGS]
-    return [*SETTINGS, *db.SETTINGS, *storage.SETTINGS, *search.SETTINGS, *imaging, *sending.SETTINGS]
+    rooms = (db, storage, search, workers, cache, archiving, sending)
+    return [*SETTINGS, *(setting for room in rooms for setting in room.SETTINGS)]
 
 
 @hookimpl
@@ -47,11 +47,13 @@ def services(app: App) -> Sequence[Service]:
 
 @hookimpl
 def job_types(app: App) -> Sequence[JobType]:
-    """Give core's own jobs: sending, and removing what was deleted."""
+    """Give core's own jobs: sending, transcoding, and removing what was deleted or replaced."""
     from charrua_core.archive.remove import purge_job
+    from charrua_core.archive.replace_file import discard_job
+    from charrua_core.imaging.archiving import transcode_job
     from charrua_core.sending import send_job
 
-    return [send_job(app), purge_job(app)]
+    return [send_job(app), purge_job(app), transcode_job(app), discard_job(app)]
 
 
 @hookimpl

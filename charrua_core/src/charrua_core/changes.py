@@ -102,14 +102,19 @@ class Follower:
         kinds: Collection[str] = ("object",),
         batch: int = 200,
         retry_after: Sequence[float] = RETRY_S,
+        from_now: bool = False,
     ) -> None:
-        """Follow under this name; changes of other kinds are passed by, one that fails is set aside after the retries."""
+        """Follow under this name; changes of other kinds are passed by, one that fails is set aside after the retries.
+
+        `from_now` has one who follows for the first time begin with what happens from then on.
+        """
         self.name = name
         self._db = db
         self._deliver = deliver
         self._kinds = frozenset(kinds)
         self._batch = batch
         self._retry_after = tuple(retry_after)
+        self._from_now = from_now
         self._wake = asyncio.Event()
         self._cursor = self._saved = (0, 0)
         self._saved_at = 0.0
@@ -183,7 +188,7 @@ class Follower:
     # -- the cursor ------------------------------------------------------------------------------------------------------
     async def _load(self) -> None:
         async with self._db.driver() as connection:
-            row = await connection.fetchrow(_LOAD, self.name)
+            row = await connection.fetchrow(_LOAD, self.name, self._from_now)
         self._cursor = self._saved = (row["xid"], row["seq"])
         self._failures = row["failures"]
         if row["pause_s"] > 0:
@@ -285,7 +290,9 @@ ORDER BY xid, seq LIMIT $3
 """
 
 _LOAD = """
-INSERT INTO core.follower AS known (name) VALUES ($1) ON CONFLICT (name) DO UPDATE SET name = known.name
+INSERT INTO core.follower AS known (name, xid)
+VALUES ($1, CASE WHEN $2 THEN pg_snapshot_xmin(pg_current_snapshot()) ELSE '0'::xid8 END)
+ON CONFLICT (name) DO UPDATE SET name = known.name
 RETURNING xid, seq, failures,
     CASE WHEN failures > 0 THEN extract(epoch FROM next_try_at - now())::float ELSE 0 END AS pause_s
 """

@@ -231,3 +231,9 @@ class RenderingInvalid(CharruaError):
     """The object cannot be rendered as was asked."""
 
     http_status = 400
+
+
+class NotProven(CharruaError):
+    """The transcoded object is not surely the one that was received."""
+
+    http_status = 409

@@ -204,6 +204,10 @@ instance = Table(
     Column("origin", JSONB, nullable=False, server_default="{}"),
     Column("overlay", JSONB(none_as_null=True)),
     Column("deleted_by", UUID),
+    # Of an object that the archive has transcoded: how its data set came, so that it is known when it comes again.
+    Column("received_syntax_uid", C),
+    Column("received_digest", LargeBinary),
+    _moment("transcoded_at", nullable=True),
     UniqueConstraint("sop_instance_uid", "version"),
     Index("instance_current", "sop_instance_uid", unique=True, postgresql_where=text("current AND deleted_by IS NULL")),
     Index("instance_by_series", "series_id"),

@@ -61,6 +61,16 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class AsReceived:
+    """How an object's data set came, where the archive has put it into a transfer syntax of its own since."""
+
+    transfer_syntax_uid: str
+    dataset_digest: bytes
+    """BLAKE3."""
+    transcoded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """One object's arrival: kept in its file, so that the index can be built from the files alone."""
 
@@ -68,6 +78,8 @@ class Arrival:
     """32 hex digits that sort by time (UUID version 7)."""
     received_at: datetime
     origin: Origin
+    as_received: AsReceived | None = None
+    """None where the data set is in the file as it came."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pydicom
 import pytest
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels import pixel_array
 
-from charrua_core.archive.header import scan, unpack_json
+from charrua_core.archive.header import scan
 from charrua_core.errors import CharruaError, FrameUndecodable, HeaderDamaged, ImageInvalid
 from charrua_core.imaging import Decoded, PixelFormat, native_frame
 from charrua_core.imaging.codecs import LOSSY, NATIVE, decode_frame
@@ -138,6 +139,6 @@ def test_the_index_says_of_an_image_what_the_object_says() -> None:
             header = scan(received_of(DATA / name).data_set, uid)
         except HeaderDamaged:  # not admitted to the archive
             continue
-        if PixelFormat.from_json(unpack_json(header.json), uid) != PixelFormat.from_dataset(dataset, uid):
+        if PixelFormat.from_json(orjson.loads(header.json), uid) != PixelFormat.from_dataset(dataset, uid):
             different.append(name)
     assert different == []

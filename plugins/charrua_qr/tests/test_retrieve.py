@@ -176,7 +176,7 @@ async def test_native_objects_leave_in_the_native_syntax_that_is_taken(modality,
         assert (came.attributes.Rows, came.attributes.PatientName) == (8, image.PatientName)
 
 
-async def test_a_compressed_object_is_not_sent_where_it_is_not_taken(modality, workstation):
+async def test_a_compressed_object_that_cannot_be_decoded_is_not_sent_where_it_is_not_taken(modality, workstation):
     image = an_object(transfer_syntax=JPEGBaseline8Bit, PixelData=encapsulate([b"\xff\xd8\xff\xd9"]))
     image["PixelData"].is_undefined_length = True
     assert await modality.store(image) == [0x0000]

@@ -18,8 +18,8 @@ from charrua_core.dicom import (
     ProposedContext,
     associate,
 )
+from charrua_core.sending.contexts import MOST_CONTEXTS, in_associations
 from charrua_core.testing.objects import a_study, an_object
-from charrua_qr.contexts import MOST_CONTEXTS, in_associations
 from charrua_qr.parts import BATCH
 from charrua_qr.suboperations import MOST_NAMED, Counts
 

@@ -22,6 +22,7 @@ from charrua_core.archive import journal
 from charrua_core.archive.journal import Damaged
 from charrua_core.archive.part10 import read_file_meta
 from charrua_core.archive.regenerate_files import digests
+from charrua_core.archive.replace_file import to_be_discarded
 from charrua_core.errors import HeaderDamaged, StorageFailed
 from charrua_core.tables import edit, instance
 
@@ -172,6 +173,7 @@ async def _strays_in(db: Database, volume: Volume, paths: Sequence[str]) -> list
     left = set(paths) - await _indexed(db, volume, by_name)
     by_content = await asyncio.to_thread(_uids_in, volume.root, sorted(left))
     left -= await _indexed(db, volume, by_content)
+    left -= await to_be_discarded(db, volume.id, left)
     return [Finding("stray", volume.id, path, "no object of the index") for path in sorted(left)]
 
 

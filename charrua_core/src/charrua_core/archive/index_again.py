@@ -32,7 +32,8 @@ _STUDIES = text("""
     WHERE i.sop_instance_uid = :instance
 """)
 _VERSIONS = text("""
-    SELECT i.version, i.arrival_id, i.dataset_digest, i.transfer_syntax_uid, i.deleted_by IS NULL AS live, t.study_uid
+    SELECT i.version, i.arrival_id, i.dataset_digest, i.transfer_syntax_uid, i.received_digest, i.received_syntax_uid,
+        i.deleted_by IS NULL AS live, t.study_uid
     FROM core.instance i JOIN core.series s ON s.id = i.series_id JOIN core.study t ON t.id = s.study_id
     WHERE i.sop_instance_uid = :instance ORDER BY i.version
 """)
@@ -105,10 +106,11 @@ class _Again:
         return await self._insert(tx, versions, live)
 
     def _is_same(self, version: Any) -> bool:
-        """The same bytes in the same encoding."""
-        return bool(
-            version["dataset_digest"] == self._filed.dataset_digest
-            and version["transfer_syntax_uid"] == self._filed.transfer_syntax_uid
+        """The same bytes in the same encoding, as they came or as the archive has transcoded them since."""
+        this = (self._filed.dataset_digest, self._filed.transfer_syntax_uid)
+        return this in (
+            (version["dataset_digest"], version["transfer_syntax_uid"]),
+            (version["received_digest"], version["received_syntax_uid"]),
         )
 
     async def _insert(self, tx: AsyncConnection, versions: Sequence[Any], live: Sequence[Any]) -> AgainOutcome:

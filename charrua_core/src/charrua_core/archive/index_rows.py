@@ -70,6 +70,18 @@ def instance_row(filed: Filed) -> dict[str, Any]:
         "origin": origin_json(arrival.origin),
         "overlay": filed.overlay,
         "change": _change(filed),
+        **_as_received(filed.arrival),
+    }
+
+
+def _as_received(arrival: Arrival) -> dict[str, Any]:
+    given = arrival.as_received
+    if given is None:
+        return {}
+    return {
+        "received_syntax_uid": given.transfer_syntax_uid,
+        "received_digest": given.dataset_digest.hex(),
+        "transcoded_at": given.transcoded_at,
     }
 
 

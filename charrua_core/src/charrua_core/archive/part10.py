@@ -17,7 +17,13 @@ from time import time_ns
 import orjson
 
 from charrua_core.errors import HeaderDamaged
-from charrua_core.types import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Arrival, Origin
+from charrua_core.types import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+    Arrival,
+    AsReceived,
+    Origin,
+)
 
 PRIVATE_INFORMATION_CREATOR = IMPLEMENTATION_CLASS_UID + ".1"
 """(0002,0100) of files whose private information is our arrival record, version 1."""
@@ -46,6 +52,7 @@ _SHORT_VRS = frozenset(
 )
 _MOST_ELEMENTS = 64
 _LONGEST_META = 1 << 16
+_ORIGIN_VALUES = 6
 _HEAD = b"\0" * 128 + b"DICM\x02\0\0\0UL\x04\0"
 _VERSION = b"\x02\0\x01\0OB\0\0\x02\0\0\0\0\x01"
 _SHORT = Struct("<HH2sH").pack
@@ -75,7 +82,8 @@ def new_arrival_id() -> str:
 def file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str, arrival: Arrival) -> bytes:
     """Give preamble, prefix and file meta group for an object that arrived, with the record of its arrival in it."""
     origin = arrival.origin
-    record = orjson.dumps([arrival.arrival_id, _moment(arrival.received_at), *_origin_values(origin)])
+    values = (arrival.arrival_id, _moment(arrival.received_at), *_origin_values(origin))
+    record = orjson.dumps([*values, *_as_received_values(arrival.as_received)])
     padded = record + b" " * (len(record) & 1)
     body = (
         _identity(sop_class_uid)
@@ -96,6 +104,13 @@ def _origin_values(origin: Origin) -> tuple[str, ...]:
         origin.association_id,
         origin.user,
     )
+
+
+def _as_received_values(given: AsReceived | None) -> tuple[str, ...]:
+    """What follows in the record of an object that the archive has transcoded."""
+    if given is None:
+        return ()
+    return given.transfer_syntax_uid, given.dataset_digest.hex(), _moment(given.transcoded_at)
 
 
 def _moment(moment: datetime) -> str:
@@ -188,11 +203,15 @@ def _arrival(values: dict[int, bytes]) -> Arrival | None:
     if _uid(values.get(0x0100, b"")) != PRIVATE_INFORMATION_CREATOR:
         return None
     try:
-        arrival_id, received_at, *origin = orjson.loads(values.get(0x0102, b"").rstrip(b"\0 "))
-        moment = datetime.fromisoformat(received_at)
+        arrival_id, received_at, *told = orjson.loads(values.get(0x0102, b"").rstrip(b"\0 "))
+        origin, as_received = Origin(*told[:_ORIGIN_VALUES]), _as_received(*told[_ORIGIN_VALUES:])
+        return Arrival(arrival_id, datetime.fromisoformat(received_at), origin, as_received)
     except (ValueError, TypeError) as error:
         raise HeaderDamaged("the record of the arrival in (0002,0102) is damaged") from error
-    return Arrival(arrival_id, moment, Origin(*origin))
+
+
+def _as_received(uid: str = "", digest: str = "", transcoded_at: str = "") -> AsReceived | None:
+    return AsReceived(uid, bytes.fromhex(digest), datetime.fromisoformat(transcoded_at)) if uid else None
 
 
 def guess_transfer_syntax(head: bytes) -> str:

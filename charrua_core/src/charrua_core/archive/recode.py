@@ -1,4 +1,4 @@
-"""A data set in another native transfer syntax: implicit or explicit VR, byte order; the pixels stay what they are.
+"""A data set in another layout: implicit or explicit VR, byte order; nothing but native pixels, which stay what they are.
 
 PS3.5 A.1, A.2, A.3, A.5. Sequences are written with undefined lengths, group lengths are left out. Long values of a file
 that need no swapping stay ranges of it, so that memory does not grow with the object.
@@ -10,6 +10,7 @@ import mmap
 import struct
 from array import array
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from charrua_core.archive.charsets import DEFAULT
@@ -33,7 +34,7 @@ EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1", "1.2.840
 NATIVE = frozenset({EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN, "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"})
 """Transfer syntaxes out of which data sets are recoded."""
 TARGETS = (EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN)
-"""Those into which they are."""
+"""Those into which they are where a peer takes nothing else."""
 
 _WORDS = {2: "AT OW SS US", 4: "FL OF OL SL UL", 8: "FD OD OV SV UV"}
 _WORD_SIZE = {vr: size for size, vrs in _WORDS.items() for vr in vrs.split()}
@@ -41,7 +42,6 @@ _CODES = {2: "H", 4: "I", 8: "Q"}
 _LONGEST_COPY = 1 << 16
 _DEEPEST = 64
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-_LITTLE_ITEM = struct.Struct("<HHL")
 
 
 class _Head(NamedTuple):
@@ -53,9 +53,10 @@ class _Head(NamedTuple):
 
 
 def recode(segments: Sequence[bytes | FileRange], stored: str, wanted: str) -> list[bytes | FileRange]:
-    """Give the data set of the segments in the transfer syntax that is wanted, one of `TARGETS`. Blocking.
+    """Give the data set of the segments in the layout of the transfer syntax that is wanted. Blocking.
 
-    Raises HeaderDamaged for a data set that cannot be walked, StorageFailed where its file cannot be read.
+    One that is deflated is inflated; none becomes deflated here. Raises HeaderDamaged for a data set that cannot be walked,
+    StorageFailed where its file cannot be read.
     """
     if len(segments) == 1 and isinstance(segments[0], FileRange) and stored not in DEFLATED:
         return _of_file(segments[0], stored, wanted)
@@ -94,6 +95,7 @@ class _Recoding:
 
     def __init__(self, data: bytes | memoryview, source: Layout, target: Layout, file: FileRange | None) -> None:
         self._data, self._source, self._target, self._file = data, source, target, file
+        self._delimiter = partial(struct.pack, target.endian + "HHL", 0xFFFE)
         self._done: list[bytes | FileRange] = []
         self._current = bytearray()
 
@@ -136,8 +138,8 @@ class _Recoding:
             return context
         end = head.value + head.length
         self._current += encode_head(f"{head.tag:08X}", head.vr, head.length, self._target)
-        if layout.endian == ">":
-            self._current += _swapped(bytes(self._data[head.value : end]), _WORD_SIZE.get(head.vr, 1))
+        if layout.endian != self._target.endian:
+            self._current += swapped(self._data[head.value : end], head.vr)
         elif self._file is not None and head.length > _LONGEST_COPY:
             self._done += [bytes(self._current), FileRange(self._file.path, head.value, head.length)]
             self._current = bytearray()
@@ -157,7 +159,7 @@ class _Recoding:
             raise HeaderDamaged("a sequence is longer than what holds it")
         self._current += encode_head(f"{head.tag:08X}", "SQ", UNDEFINED, self._target)
         at = self._items(head.value, end, inside, context, depth)
-        self._current += _LITTLE_ITEM.pack(0xFFFE, 0xE0DD, 0)
+        self._current += self._delimiter(0xE0DD, 0)
         return at
 
     def _items(self, at: int, end: int, layout: Layout, context: Context, depth: int) -> int:
@@ -168,18 +170,20 @@ class _Recoding:
                 return at
             if (group << 16 | element) != _ITEM:
                 raise HeaderDamaged("something stands between the items of a sequence")
-            self._current += _LITTLE_ITEM.pack(0xFFFE, 0xE000, UNDEFINED)
+            self._current += self._delimiter(0xE000, UNDEFINED)
             limit = end if length == UNDEFINED else at + length
             if limit > end:
                 raise HeaderDamaged("an item is longer than its sequence")
             at = self._elements(at, limit, layout, context.inside(layout), depth + 1)
-            self._current += _LITTLE_ITEM.pack(0xFFFE, 0xE00D, 0)
+            self._current += self._delimiter(0xE00D, 0)
         return at
 
 
-def _swapped(value: bytes, size: int) -> bytes:
+def swapped(value: bytes | memoryview, vr: str) -> bytes:
+    """Give the words of a value of this VR in the other byte order."""
+    size = _WORD_SIZE.get(vr, 1)
     if size == 1 or len(value) % size:
-        return value
-    words = array(_CODES[size], value)
+        return bytes(value)
+    words = array(_CODES[size], bytes(value))
     words.byteswap()
     return words.tobytes()

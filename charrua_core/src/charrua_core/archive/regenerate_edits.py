@@ -125,9 +125,14 @@ async def _keep_rows(tx: AsyncConnection, records: Sequence[Record]) -> None:
 async def _drop_copies(tx: AsyncConnection) -> list[str]:
     """Take files out again that are no version but a copy: the same bytes as another one that was there when they came.
 
-    A store that a crash ended leaves such a file, and the sender stores the object again.
+    A store that a crash ended leaves such a file, and the sender stores the object again. What an object was before the
+    archive transcoded it is a copy, too; the file that was made last counts.
     """
-    key = (instance.c.sop_instance_uid, instance.c.dataset_digest, instance.c.transfer_syntax_uid)
+    key = (
+        instance.c.sop_instance_uid,
+        func.coalesce(instance.c.received_digest, instance.c.dataset_digest).label("digest"),
+        func.coalesce(instance.c.received_syntax_uid, instance.c.transfer_syntax_uid).label("syntax"),
+    )
     several = select(*key).group_by(*key).having(func.count() > 1).subquery()
     columns = (
         instance.c.id,
@@ -138,9 +143,16 @@ async def _drop_copies(tx: AsyncConnection) -> list[str]:
     )
     statement = (
         select(*key, *columns)
-        .join(several, and_(*(column == several.c[column.name] for column in key)))
+        .join(several, and_(*(column == one for column, one in zip(key, several.c, strict=True))))
         .join(series, series.c.id == instance.c.series_id)
-        .order_by(*key, instance.c.received_at, instance.c.arrival_id, func.length(instance.c.path), instance.c.path)
+        .order_by(
+            *key,
+            instance.c.received_at,
+            instance.c.arrival_id,
+            instance.c.transcoded_at.desc().nulls_last(),
+            func.length(instance.c.path),
+            instance.c.path,
+        )
     )
     copies = []
     for _, versions in groupby((await tx.execute(statement)).all(), key=lambda row: row[: len(key)]):

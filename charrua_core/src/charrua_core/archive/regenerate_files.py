@@ -114,20 +114,21 @@ _INSTANCES = """
         series_id, sop_instance_uid, version, current, sop_class_uid, transfer_syntax_uid, instance_number, "rows",
         "columns", bits_allocated, number_of_frames, content_date, content_time, volume_id, path, size_bytes,
         dataset_offset, meta_digest, dataset_digest, header, pixel_data_offset, frame_offsets, unparsed, arrival_id,
-        received_at, origin
+        received_at, origin, received_syntax_uid, received_digest, transcoded_at
     )
     SELECT s.id, o.sop_instance_uid, numbered.version, numbered.version = 1, o.sop_class_uid, o.transfer_syntax_uid,
         o.instance_number, o."rows", o."columns", o.bits_allocated, o.number_of_frames, o.content_date, o.content_time,
         o.volume_id, o.path, o.size_bytes, o.dataset_offset, decode(o.meta_digest, 'hex'),
         decode(o.dataset_digest, 'hex'), ($2::bytea[])[o.n + 1], o.pixel_data_offset, ($3::bytea[])[o.n + 1],
-        o.unparsed, o.arrival_id, o.received_at, o.origin
+        o.unparsed, o.arrival_id, o.received_at, o.origin, o.received_syntax_uid, decode(o.received_digest, 'hex'),
+        o.transcoded_at
     FROM jsonb_to_recordset($1::text::jsonb) AS o(
         n integer, nth integer, study_uid text COLLATE "C", series_uid text COLLATE "C",
         sop_instance_uid text COLLATE "C", sop_class_uid text, transfer_syntax_uid text, instance_number text,
         "rows" integer, "columns" integer, bits_allocated smallint, number_of_frames integer, content_date text,
         content_time text, volume_id smallint, path text, size_bytes bigint, dataset_offset integer, meta_digest text,
         dataset_digest text, pixel_data_offset bigint, unparsed boolean, arrival_id uuid, received_at timestamptz,
-        origin jsonb
+        origin jsonb, received_syntax_uid text, received_digest text, transcoded_at timestamptz
     )
     JOIN core.series s ON s.received_study_uid = o.study_uid AND s.series_uid = o.series_uid
     CROSS JOIN LATERAL (

@@ -134,7 +134,7 @@ async def _deleted(app: App, edit_id: str, after: int) -> Sequence[RowMapping]:
 async def _remove_file(app: App, row: RowMapping) -> bool:
     try:
         volume = app.volumes.by_id(row["volume_id"])
-        if await asyncio.to_thread(_is_still, volume.path(row["path"]), row["arrival_id"]):
+        if await asyncio.to_thread(is_still, volume.path(row["path"]), row["arrival_id"]):
             await volume.remove(row["path"])
     except StorageFailed as error:
         log.error("a deleted file stays", extra={"action": "purge", "object": row["sop_instance_uid"]}, exc_info=error)
@@ -142,7 +142,7 @@ async def _remove_file(app: App, row: RowMapping) -> bool:
     return True
 
 
-def _is_still(path: Path, arrival_id: UUID) -> bool:
+def is_still(path: Path, arrival_id: UUID) -> bool:
     """Whether no other object got the place: one that came after a purge had removed the file, and then was broken off."""
     try:
         arrival = read_file_meta(path).arrival

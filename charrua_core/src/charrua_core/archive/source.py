@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import zlib
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
 from time import perf_counter, thread_time
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
-from charrua_core.errors import HeaderDamaged
+from charrua_core.errors import HeaderDamaged, StorageFailed
+from charrua_core.types import FileRange
 
 _CHUNK = 1 << 18
 
@@ -93,6 +98,77 @@ class BufferSource:
         return position <= len(self._view)
 
     skip_to = reaches
+
+
+class SegmentSource:
+    """A data set of pieces, some in memory and some in files, as an edited object is. `close` it, or use it in a block."""
+
+    inflated = False
+
+    def __init__(self, segments: Sequence[bytes | FileRange]) -> None:
+        self._segments = list(segments)
+        lengths = [len(one) if isinstance(one, bytes) else one.length for one in segments]
+        self._starts = [0, *accumulate(lengths)]
+        self._open: dict[str | os.PathLike[str], int] = {}
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Close the files."""
+        self.close()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the data set."""
+        return self._starts[-1]
+
+    def read(self, position: int, length: int) -> bytes:
+        """Give the bytes from the position; fewer only where the data set ends. Raises StorageFailed."""
+        return b"".join([self._bytes(piece) for piece in self.cut(position, position + length)])
+
+    def cut(self, start: int, end: int) -> list[bytes | FileRange]:
+        """Give what lies from `start` to `end` as segments, reading nothing."""
+        pieces: list[bytes | FileRange] = []
+        for number in range(max(0, bisect_right(self._starts, start) - 1), len(self._segments)):
+            begin = self._starts[number]
+            if begin >= end:
+                break
+            first, last = max(start, begin) - begin, min(end, self._starts[number + 1]) - begin
+            if last > first:
+                segment = self._segments[number]
+                piece = segment[first:last] if isinstance(segment, bytes) else _part(segment, first, last)
+                pieces.append(piece)
+        return pieces
+
+    def reaches(self, position: int) -> bool:
+        """Whether the data set has so many bytes."""
+        return position <= self.size
+
+    skip_to = reaches
+
+    def close(self) -> None:
+        """Close the files."""
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+    def _bytes(self, piece: bytes | FileRange) -> bytes:
+        if isinstance(piece, bytes):
+            return piece
+        try:
+            if piece.path not in self._open:
+                self._open[piece.path] = os.open(piece.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            data = os.pread(self._open[piece.path], piece.length, piece.offset)
+        except OSError as error:
+            raise StorageFailed("a file cannot be read") from error
+        if len(data) < piece.length:
+            raise StorageFailed("a file is shorter than it was")
+        return data
+
+
+def _part(whole: FileRange, start: int, end: int) -> FileRange:
+    return FileRange(whole.path, whole.offset + start, end - start)
 
 
 class InflatedSource:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from charrua_core import changes, tables
 from charrua_core.archive.check import Finding
@@ -95,10 +95,11 @@ async def _take_in(app: App, found: Found) -> None:
 
 
 async def _has(app: App, found: Found) -> bool:
-    """Whether the index has an object of this UID with the same bytes."""
+    """Whether the index has an object of this UID with the same bytes, as they came or as they were transcoded."""
+    digest = bytes.fromhex(found.row.get("received_digest", found.row["dataset_digest"]))
     same = (
         instance.c.sop_instance_uid == found.row["sop_instance_uid"],
-        instance.c.dataset_digest == bytes.fromhex(found.row["dataset_digest"]),
+        func.coalesce(instance.c.received_digest, instance.c.dataset_digest) == digest,
         instance.c.deleted_by.is_(None),
     )
     async with app.db.reading() as connection:

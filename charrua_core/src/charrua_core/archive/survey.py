@@ -36,10 +36,16 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The elements of a data set in their order."""
+    """The elements of a data set in their order. Offsets count in the data set."""
 
     places: list[Place]
     specific_character_set: str
+    pixel_data_offset: int | None
+    """Where the value of Pixel Data, Float or Double Float Pixel Data begins."""
+    pixel_data_length: int | None
+    """Its bytes; None where it is encapsulated, or there is none."""
+    frame_offsets: bytes | None
+    """As of `header.Header`."""
     _source: Source
     _contexts: dict[int, Context]
 
@@ -123,7 +129,9 @@ def survey(source: Source, layout: Layout) -> Survey:
     walk.run()
     if walk.unparsed:
         raise HeaderDamaged("the data set is too complex to be written anew")
-    return Survey(walk.places, walk.facts.get("00080005", ""), source, walk.contexts)
+    charset = walk.facts.get("00080005", "")
+    pixels = (walk.pixel_data_offset, walk.pixel_data_length, walk.frame_offsets())
+    return Survey(walk.places, charset, *pixels, source, walk.contexts)
 
 
 def inflated(source: Source) -> bytes:

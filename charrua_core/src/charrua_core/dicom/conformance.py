@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from charrua_core.archive.charsets import CODECS
-from charrua_core.archive.recode import NATIVE, TARGETS
+from charrua_core.archive.recode import TARGETS
 from charrua_core.audit import Event
 from charrua_core.dicom.command import CommandField
 from charrua_core.dicom.dispatch import ServiceClass
@@ -131,8 +131,10 @@ def _sending() -> Iterable[str]:
     return (
         "## Storage as SCU",
         "",
-        "Objects are sent in the transfer syntax in which they came. "
-        f"Those in {_listed(NATIVE)} are also offered in {_listed(TARGETS)}, byte for byte the same values.",
+        "Objects are sent in the transfer syntax in which they are stored where the peer takes it. Else they are brought into "
+        f"{_listed(TARGETS)}, or, on an association that has neither for them, into a lossless compression, with the same "
+        "pixel values. Video is sent as it is stored only. With the setting `send_lossy`, a peer that takes nothing else is "
+        "offered lossy compressions; what is sent then is a derived image with a SOP Instance UID of its own.",
         "A retrieval counts a C-STORE status of 0000 as completed, Bxxx, 0001, 0107 and 0116 as a warning, others as failed.",
         "Routing and sending try again later what a peer did not take, and end the association at A7xx (out of resources).",
     )

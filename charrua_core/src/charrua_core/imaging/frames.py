@@ -138,16 +138,24 @@ def _frame_offsets(image: StoredImage) -> bytes:
     if image.frame_offsets is not None:
         return image.frame_offsets
     with _opened(image) as source:
-        fragments = list(_fragments(source, image))
+        return found_offsets(source, image.pixels_offset, image.pixels_length, image.number_of_frames)
+
+
+def found_offsets(source: _Source, offset: int, length: int, number_of_frames: int) -> bytes:
+    """Give a table as the index has it, of pixel data at this place, by looking at how fragments begin.
+
+    Raises FrameUndecodable where they cannot be told apart so.
+    """
+    fragments = list(_fragments(source, offset, length))
     starts = [start for start, head in fragments[:-1] if head.startswith(_BEGINNINGS)]
-    if len(starts) != image.number_of_frames or starts[0] != fragments[0][0]:
+    if len(starts) != number_of_frames or starts[0] != fragments[0][0]:
         raise FrameUndecodable("the fragments of the pixel data cannot be told apart by frame")
     return b"".join(offset.to_bytes(8, "little") for offset in [*starts, fragments[-1][0]])
 
 
-def _fragments(source: _Source, image: StoredImage) -> Iterator[tuple[int, bytes]]:
+def _fragments(source: _Source, offset: int, length: int) -> Iterator[tuple[int, bytes]]:
     """Where each fragment's item begins and the fragment's first bytes, without the Basic Offset Table; the end at last."""
-    at, end = image.pixels_offset, image.pixels_offset + image.pixels_length
+    at, end = offset, offset + length
     for number in range(_MOST_FRAGMENTS):
         head = source.read(at, 16)
         if at >= end or head[:4] != ITEM:
@@ -161,6 +169,6 @@ def _fragments(source: _Source, image: StoredImage) -> Iterator[tuple[int, bytes
 
 def _read_stream(image: StoredImage) -> bytes:
     with _opened(image) as source:
-        ends = [start for start, _ in _fragments(source, image)]
+        ends = [start for start, _ in _fragments(source, image.pixels_offset, image.pixels_length)]
         pieces = [_exactly(source, start, end - start) for start, end in pairwise(ends)]
     return b"".join(map(joined, pieces))

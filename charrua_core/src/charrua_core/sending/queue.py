@@ -9,17 +9,16 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core import audit
 from charrua_core.archive.edit_targets import studies
 from charrua_core.errors import NotPermitted, SettingInvalid
+from charrua_core.jobs.gathering import gather
 from charrua_core.settings import Setting
 from charrua_core.types import Identity, Origin, Route, RowFilter, StoredObject
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 KIND = "send"
 FOLLOWER = "core.routes"
-OBJECTS_IN_JOB = 200
 
 SETTINGS = (
     Setting(
@@ -37,6 +35,15 @@ SETTINGS = (
         ("1h", "24h", "2d", "7d"),
         help="When a sending that failed is tried again, counted from the first try.",
         since="0.1",
+    ),
+    Setting(
+        "send_lossy",
+        bool,
+        False,
+        help="A peer that takes nothing else may have objects lossily compressed: they are other objects then, with SOP "
+        "Instance UIDs of their own.",
+        since="0.1",
+        effect="now",
     ),
 )
 
@@ -132,33 +139,7 @@ def _distinct(routes: Sequence[Route], stored: StoredObject) -> list[Route]:
 
 
 async def _enqueue(app: App, tx: AsyncConnection, to: Route, stored: StoredObject, *, again: bool) -> None:
-    this = [stored.sop_instance_uid, stored.version]
-    about = {"lane": lane_of(to.destination), "this": orjson.dumps([this]).decode()}
-    if again and await tx.scalar(_KNOWN, about):
-        return
-    gathers = {**about, "priority": to.priority, "most": OBJECTS_IN_JOB}
-    if not to.delay_s and (await tx.execute(_GATHER, gathers)).rowcount:
-        return
-    run_at = app.jobs.clock.now() + timedelta(seconds=to.delay_s)
-    payload: Mapping[str, Any] = {
-        "batch": secrets.token_hex(16),
-        "destination": to.destination,
-        "objects": [this],
-    }
-    await app.jobs.enqueue(KIND, payload, lane=lane_of(to.destination), priority=to.priority, run_at=run_at, tx=tx)
-
-
-_KNOWN = text("""
-    SELECT EXISTS (SELECT FROM core.job WHERE kind = 'send' AND lane = :lane
-        AND (payload -> 'objects' @> CAST(:this AS jsonb) OR payload -> 'sent' @> CAST(:this AS jsonb)))
-""")
-# The newest job that waits for its first try; one that a worker is just taking is left alone.
-_GATHER = text("""
-    UPDATE core.job SET payload = jsonb_set(payload, '{objects}', (payload -> 'objects') || CAST(:this AS jsonb))
-    WHERE id = (
-        SELECT id FROM core.job
-        WHERE kind = 'send' AND lane = :lane AND state = 'due' AND attempts = 0 AND run_at <= now()
-            AND priority = :priority AND payload ? 'objects' AND jsonb_array_length(payload -> 'objects') < :most
-        ORDER BY id DESC LIMIT 1 FOR UPDATE SKIP LOCKED
-    )
-""")
+    item = [stored.sop_instance_uid, stored.version]
+    payload = {"batch": secrets.token_hex(16), "destination": to.destination}
+    lane = lane_of(to.destination)
+    await gather(app.jobs, tx, KIND, item, payload, lane=lane, priority=to.priority, delay_s=to.delay_s, again=again)

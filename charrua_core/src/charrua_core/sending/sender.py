@@ -10,23 +10,27 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from sqlalchemy import text
 
-from charrua_core import audit
+from charrua_core import audit, errors
 from charrua_core.archive.levels import SOP_INSTANCE_UID, STUDY_INSTANCE_UID
 from charrua_core.archive.outgoing import Opener
 from charrua_core.archive.search import InstanceRecord, OneOf, Query, instances
 from charrua_core.dicom import Association, ContextNotAccepted, ProposedContext
 from charrua_core.dicom.configured import associate_as
-from charrua_core.errors import CharruaError, HeaderDamaged, StorageFailed, StudyNotFound
+from charrua_core.errors import CharruaError, StudyNotFound
+from charrua_core.imaging.transcode import PIXEL_FAILURES
 from charrua_core.jobs import JobType
+from charrua_core.sending.contexts import carried, in_associations
 from charrua_core.sending.queue import KIND, identity_kept, retries_s
 from charrua_core.types import SYSTEM, Level, Origin, Peer
 
 if TYPE_CHECKING:
     from charrua_core.app import App
 
-MOST_CONTEXTS = 128  # PS3.8 9.3.2: identifiers are odd numbers up to 255
 MARKED_EVERY = 25
 _OUT_OF_RESOURCES = 0xA7  # the first byte of statuses that pass with time (PS3.4 B.2.3)
+
+_ITS_OWN = (ContextNotAccepted, errors.HeaderDamaged, errors.StorageFailed, *PIXEL_FAILURES)
+"""What keeps one object from being sent, and no other."""
 
 log = logging.getLogger(__name__)
 
@@ -67,8 +71,10 @@ async def send(app: App, payload: Mapping[str, Any]) -> None:
     for gone in {uid for uid, _ in batch.waiting} - {record.sop_instance_uid for record in records}:
         batch.taken(gone)
     try:
-        for together in _by_contexts(records):
-            await _send_together(app, peer, together, batch)
+        kinds = [(record.sop_class_uid, record.transfer_syntax_uid) for record in records]
+        for together, contexts in in_associations(kinds, lossy=app.settings["send_lossy"]):
+            part = [record for record, kind in zip(records, kinds, strict=True) if kind in together]
+            await _send_together(app, peer, part, contexts, batch)
     finally:
         await _mark(app, batch)
     if batch.refused:
@@ -92,23 +98,9 @@ async def _records(app: App, batch: _Batch) -> list[InstanceRecord]:
     return [record async for record in instances(app, query, SYSTEM)]
 
 
-def _by_contexts(records: Sequence[InstanceRecord]) -> list[list[InstanceRecord]]:
-    """The objects, so many together as one association has presentation contexts for."""
-    groups: list[list[InstanceRecord]] = []
-    contexts: set[tuple[str, str]] = set()
-    for record in records:
-        context = (record.sop_class_uid, record.transfer_syntax_uid)
-        if not groups or len(contexts | {context}) > MOST_CONTEXTS:
-            groups.append([])
-            contexts = set()
-        contexts.add(context)
-        groups[-1].append(record)
-    return groups
-
-
-async def _send_together(app: App, peer: Peer, records: Sequence[InstanceRecord], batch: _Batch) -> None:
-    pairs = dict.fromkeys((record.sop_class_uid, record.transfer_syntax_uid) for record in records)
-    proposed = [ProposedContext(sop_class, (syntax,)) for sop_class, syntax in pairs]
+async def _send_together(
+    app: App, peer: Peer, records: Sequence[InstanceRecord], proposed: Sequence[ProposedContext], batch: _Batch
+) -> None:
     studies = sorted({record.study_uid for record in records})
     try:
         async with await associate_as(app.settings, peer, proposed) as association:
@@ -130,10 +122,10 @@ async def _send_each(
     opener = Opener(app)
     for record in records:
         try:
-            status = await _store(association, opener, record)
+            status = await _store(app, association, opener, record)
         except StudyNotFound:  # removed while we were sending
             status = 0x0000
-        except (ContextNotAccepted, HeaderDamaged, StorageFailed) as error:
+        except _ITS_OWN as error:
             yield record, str(error)
             continue
         if status >> 8 == _OUT_OF_RESOURCES:
@@ -141,11 +133,12 @@ async def _send_each(
         yield record, "" if status == 0 or status >> 12 == 0xB else f"status {status:04X}H"
 
 
-async def _store(association: Association, opener: Opener, record: InstanceRecord) -> int:
-    context = (record.sop_class_uid, record.transfer_syntax_uid)
-    association.context_for(*context)
+async def _store(app: App, association: Association, opener: Opener, record: InstanceRecord) -> int:
     outgoing = await opener.open(record)
-    response = await association.store(context, record.sop_class_uid, record.sop_instance_uid, outgoing.segments)
+    async with carried(app, association, outgoing) as (context, leaving):
+        response = await association.store(
+            context.id, leaving.sop_class_uid, leaving.sop_instance_uid, leaving.segments
+        )
     return response.status or 0
 
 

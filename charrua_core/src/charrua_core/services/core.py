@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrua_core import sending
 from charrua_core.changes import Change, Follower
+from charrua_core.imaging import archiving
 from charrua_core.implementation import Implementation
 from charrua_core.jobs import JobType, Worker
 from charrua_core.services.listener import DicomListener
@@ -27,12 +28,20 @@ def core_services(app: App) -> Sequence[Service]:
 
 
 def followers(app: App) -> list[Service]:
-    """One follower for each plugin that implements `on_object_stored`: a slow one delays only itself; one for all routes."""
+    """One follower for each plugin that implements `on_object_stored`: a slow one delays only itself; one for all routes.
+
+    And one for the archive's own transfer syntax, where it has one: that begins with what is stored from then on.
+    """
     delivers = {one.plugin: _tell(app, one) for one in app.hooks.implementations("on_object_stored")}
-    if sending.FOLLOWER in follower_names(app):
-        delivers[sending.FOLLOWER] = _route(app)
+    names = follower_names(app)
+    if sending.FOLLOWER in names:
+        delivers[sending.FOLLOWER] = _plan(app, sending.route)
+    if archiving.FOLLOWER in names:
+        delivers[archiving.FOLLOWER] = _plan(app, archiving.plan)
     return [
-        Background(f"follower {name}", "followers", Follower(app.db, name, deliver).run)
+        Background(
+            f"follower {name}", "followers", Follower(app.db, name, deliver, from_now=name == archiving.FOLLOWER).run
+        )
         for name, deliver in delivers.items()
     ]
 
@@ -40,7 +49,9 @@ def followers(app: App) -> list[Service]:
 def follower_names(app: App) -> list[str]:
     """Name the followers of the change feed."""
     routes = [sending.FOLLOWER] if app.hooks.implementations("route_destination") else []
-    return [one.plugin for one in app.hooks.implementations("on_object_stored")] + routes
+    own_syntax = app.settings["archive_transfer_syntax"] != archiving.AS_RECEIVED
+    transcoding = [archiving.FOLLOWER] if own_syntax else []
+    return [one.plugin for one in app.hooks.implementations("on_object_stored")] + routes + transcoding
 
 
 def _tell(app: App, one: Implementation) -> Deliver:
@@ -50,11 +61,11 @@ def _tell(app: App, one: Implementation) -> Deliver:
     return deliver
 
 
-def _route(app: App) -> Deliver:
+def _plan(app: App, plan: Callable[..., Awaitable[None]]) -> Deliver:
     began = datetime.now(UTC)
 
     async def deliver(change: Change) -> None:
-        await sending.route(app, stored_object(change.payload), again=change.again or change.at < began)
+        await plan(app, stored_object(change.payload), again=change.again or change.at < began)
 
     return deliver
 

@@ -6,7 +6,9 @@ import hashlib
 from dataclasses import fields
 from pathlib import Path
 
-from charrua_core.archive.header import Header, scan, unpack_json
+import orjson
+
+from charrua_core.archive.header import Header, scan
 from charrua_core.archive.part10 import FileMeta, read_file_meta
 from charrua_core.errors import ImageInvalid
 from charrua_core.imaging.attributes import Attributes
@@ -18,12 +20,12 @@ def as_stored(path: Path) -> StoredImage:
     """Give the image of a Part 10 file, no edits over it; raises what the archive raises for one that it refuses."""
     meta, header = _scanned(path)
     found = as_stored_object(path)
-    pixels = pixel_data_range(unpack_json(header.json))
+    pixels = pixel_data_range(orjson.loads(header.json))
     if pixels is None:
         raise ImageInvalid("the object has no pixels")
     return StoredImage(
         **{field.name: getattr(found, field.name) for field in fields(found)},
-        pixel_format=PixelFormat.from_json(unpack_json(header.json), meta.transfer_syntax_uid),
+        pixel_format=PixelFormat.from_json(orjson.loads(header.json), meta.transfer_syntax_uid),
         pixels_offset=pixels[0],
         pixels_length=pixels[1],
         frame_offsets=header.frame_offsets,
@@ -39,7 +41,7 @@ def as_stored_object(path: Path) -> StoredObject:
         transfer_syntax_uid=meta.transfer_syntax_uid,
         dataset_offset=meta.dataset_offset,
         size_bytes=path.stat().st_size,
-        attributes=Attributes(unpack_json(header.json)),
+        attributes=Attributes(orjson.loads(header.json)),
         state=hashlib.blake2b(bytes(path), digest_size=16).digest(),
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from charrua_core.archive.search import InstanceRecord, Run, records
 from charrua_core.dicom import ProposedContext
-from charrua_qr.contexts import in_associations
+from charrua_core.sending import in_associations
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -50,7 +50,7 @@ def in_parts(app: App, runs: Sequence[Run]) -> list[Part]:
     """Give the objects of the runs in parts."""
     kinds = [(run.sop_class_uid, run.transfer_syntax_uid) for run in runs]
     parts = []
-    for together, contexts in in_associations(kinds):
+    for together, contexts in in_associations(kinds, lossy=app.settings["send_lossy"]):
         ids = array("q")
         for run, kind in zip(runs, kinds, strict=True):
             if kind in together:

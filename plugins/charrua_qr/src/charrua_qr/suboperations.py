@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Iterable, Sequence
@@ -11,12 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from charrua_core.archive.identifier import encode_identifier
 from charrua_core.archive.outgoing import Opener
-from charrua_core.archive.recode import recode
 from charrua_core.archive.search import InstanceRecord, sop_instance_uids
 from charrua_core.dicom import Association, Message
 from charrua_core.errors import CharruaError
-from charrua_core.types import FileRange
-from charrua_qr.contexts import context_for
+from charrua_core.sending import carried
 from charrua_qr.models import CANCELLED, PENDING, SOME_FAILED, SUCCESS, UNABLE_TO_SEND
 from charrua_qr.parts import Part
 
@@ -124,19 +121,15 @@ class Suboperations:
 
     async def _store(self, record: InstanceRecord, to: Association, originator: tuple[str, int] | None) -> int:
         outgoing = await self._opener.open(record)
-        context = context_for(to, outgoing)
-        segments: list[bytes | FileRange] = outgoing.segments
-        if context.transfer_syntax != outgoing.transfer_syntax_uid:
-            stored = outgoing.transfer_syntax_uid
-            segments = await asyncio.to_thread(recode, segments, stored, context.transfer_syntax)
-        response = await to.store(
-            context.id,
-            outgoing.sop_class_uid,
-            outgoing.sop_instance_uid,
-            segments,
-            move_originator=originator,
-            priority=self._message.command.priority or 0,
-        )
+        async with carried(self._app, to, outgoing) as (context, leaving):
+            response = await to.store(
+                context.id,
+                leaving.sop_class_uid,
+                leaving.sop_instance_uid,
+                leaving.segments,
+                move_originator=originator,
+                priority=self._message.command.priority or 0,
+            )
         status = response.status or SUCCESS
         if status != SUCCESS:
             _log_failure(record, to, f"status {status:04X}")
