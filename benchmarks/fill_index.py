@@ -18,8 +18,8 @@ from typing import Any
 import asyncpg
 import orjson
 
-from charrua_core.archive.header import pack_json
-from charrua_core.archive.levels import column_values
+from charrua_core.archive.datasets.header import pack_json
+from charrua_core.archive.index.levels import column_values
 from charrua_core.types import Level
 
 ROOT = "1.2.826.0.1.3680043.10.1"

@@ -24,8 +24,8 @@ import numpy
 
 from benchmarks.processes import own_cpu_ms
 from benchmarks.results import Results, figures_table
-from charrua_core.archive.part10 import file_meta, read_file_meta
-from charrua_core.archive.source import SegmentSource
+from charrua_core.archive.datasets.part10 import file_meta, read_file_meta
+from charrua_core.archive.datasets.source import SegmentSource
 from charrua_core.imaging.codecs import DECODERS, ENCODERS, Codecs, syntaxes
 from charrua_core.imaging.transcode import transcoded
 from charrua_core.imaging.workers import Imaging

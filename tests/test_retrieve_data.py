@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from charrua_core.archive.part10 import read_file_meta
+from charrua_core.archive.datasets.part10 import read_file_meta
 from charrua_core.dicom import ProposedContext, associate
 from charrua_core.testing.devices import Received, received_of
 from charrua_core.testing.outside import DATA, dcmtk, program, with_data, with_dcmtk

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from blake3 import blake3
 
-from charrua_core.archive.part10 import read_file_meta
+from charrua_core.archive.datasets.part10 import read_file_meta
 from charrua_core.dicom import ContextNotAccepted, ProposedContext, associate
 from charrua_core.errors import HeaderDamaged
 from charrua_core.testing.outside import DATA, dcmtk, with_data, with_dcmtk

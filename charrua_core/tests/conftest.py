@@ -10,7 +10,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from charrua_core.app import App
-from charrua_core.archive.ingest import Spool, Stored
+from charrua_core.archive.ingest.ingest import Spool, Stored
 from charrua_core.testing.devices import received_of
 from charrua_core.types import Origin
 

@@ -171,7 +171,7 @@ async def test_an_index_that_is_half_built_is_not_served(failing_start: Start, m
     async def under_way(_db: Any) -> bool:
         return True
 
-    monkeypatch.setattr("charrua_core.archive.regenerate.under_way", under_way)
+    monkeypatch.setattr("charrua_core.archive.regenerate.regenerate.under_way", under_way)
     assert "charrua archive regenerate" in await failing_start()
 
 

@@ -8,8 +8,8 @@ import pytest
 from pydicom.uid import ImplicitVRLittleEndian, RLELossless
 
 from charrua_core import sending
-from charrua_core.archive import edit
-from charrua_core.archive.edit_values import from_keywords
+from charrua_core.archive.edit import edit
+from charrua_core.archive.edit.values import from_keywords
 from charrua_core.errors import NotPermitted, PeerUnknown, PeerUnreachable, SettingInvalid, StudyNotFound
 from charrua_core.sending import SendFailed
 from charrua_core.sending.queue import retries_s

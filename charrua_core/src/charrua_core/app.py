@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrua_core import audit, logs, peers
 from charrua_core.accounts import Accounts
-from charrua_core.archive.ingest import Ingest
+from charrua_core.archive.ingest.ingest import Ingest
 from charrua_core.audit import AuditTrail
 from charrua_core.db import Database
 from charrua_core.dicom.configured import limits_of

@@ -48,8 +48,8 @@ def services(app: App) -> Sequence[Service]:
 @hookimpl
 def job_types(app: App) -> Sequence[JobType]:
     """Give core's own jobs: sending, transcoding, and removing what was deleted or replaced."""
+    from charrua_core.archive.index.replace_file import discard_job
     from charrua_core.archive.remove import purge_job
-    from charrua_core.archive.replace_file import discard_job
     from charrua_core.imaging.archiving import transcode_job
     from charrua_core.sending import send_job
 

@@ -1,7 +1,7 @@
 """The tables of schema `core`, as SQLAlchemy Core knows them; the migrations make them.
 
 UIDs and codes are `COLLATE "C"`: compared by byte, whatever the locale of the database. Names end in `_key` where they
-hold the folded form that searches match (`charrua_core.archive.names`).
+hold the folded form that searches match (`charrua_core.archive.index.names`).
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ class Candidate:
     origin: Origin
     transfer_syntax_uid: str
     header: Any
-    """`charrua_core.archive.header.Header`: what its data set says."""
+    """`charrua_core.archive.datasets.header.Header`: what its data set says."""
     study: StudyIdentity | None
     """The study that it would join, None for the first object of a study."""
 

@@ -8,9 +8,11 @@ from contextlib import suppress
 
 import pytest
 
-from charrua_core.archive import regenerate, remove, strays
-from charrua_core.archive.check import check
-from charrua_core.archive.regenerate import RegenerationRuns
+from charrua_core.archive import remove
+from charrua_core.archive.check import strays
+from charrua_core.archive.check.check import check
+from charrua_core.archive.regenerate import regenerate
+from charrua_core.archive.regenerate.regenerate import RegenerationRuns
 from charrua_core.testing.objects import a_study, an_object, part10
 from charrua_core.types import SYSTEM, Level
 

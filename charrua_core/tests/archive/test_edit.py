@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from charrua_core.archive import edit, edit_undo
-from charrua_core.archive.edit_values import from_keywords
+from charrua_core.archive.edit import edit
+from charrua_core.archive.edit import undo as edit_undo
+from charrua_core.archive.edit.values import from_keywords
 from charrua_core.errors import EditInvalid, NotPermitted, StudyNotFound
 from charrua_core.testing.objects import a_study, an_object
 from charrua_core.types import SYSTEM, Identity, Level, RowFilter

@@ -9,9 +9,11 @@ import pytest
 import pytest_asyncio
 
 from charrua_core.app import App
-from charrua_core.archive import edit, edit_undo, remove
-from charrua_core.archive.edit_record import Record
-from charrua_core.archive.edit_values import from_keywords
+from charrua_core.archive import remove
+from charrua_core.archive.edit import edit
+from charrua_core.archive.edit import undo as edit_undo
+from charrua_core.archive.edit.record import Record
+from charrua_core.archive.edit.values import from_keywords
 from charrua_core.errors import CharruaError, NotPermitted, StudyNotFound
 from charrua_core.testing.objects import a_study
 from charrua_core.types import SYSTEM, Identity, Level, RowFilter

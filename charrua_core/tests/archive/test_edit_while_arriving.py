@@ -9,10 +9,13 @@ from contextlib import suppress
 
 import pytest
 
-from charrua_core.archive import edit, edit_undo, regenerate, remove
-from charrua_core.archive.check import check
-from charrua_core.archive.dump import dump
-from charrua_core.archive.edit_values import from_keywords
+from charrua_core.archive import remove
+from charrua_core.archive.check.check import check
+from charrua_core.archive.edit import edit
+from charrua_core.archive.edit import undo as edit_undo
+from charrua_core.archive.edit.values import from_keywords
+from charrua_core.archive.index.dump import dump
+from charrua_core.archive.regenerate import regenerate
 from charrua_core.errors import EditInvalid, StorageFailed, StudyNotFound
 from charrua_core.testing.objects import a_study
 from charrua_core.types import SYSTEM, Level

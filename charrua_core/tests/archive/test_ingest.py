@@ -9,8 +9,8 @@ import pytest
 from blake3 import blake3
 from pydicom.uid import generate_uid
 
-from charrua_core.archive.header import unpack_json
-from charrua_core.archive.part10 import read_file_meta
+from charrua_core.archive.datasets.header import unpack_json
+from charrua_core.archive.datasets.part10 import read_file_meta
 from charrua_core.errors import DatasetMismatch, HeaderDamaged, ObjectRefused, StorageFailed, StorageFull
 from charrua_core.testing.devices import received_of
 from charrua_core.testing.objects import a_study, an_object

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from pydicom.uid import ImplicitVRLittleEndian, generate_uid
 
-from charrua_core.archive.header import unpack_json
+from charrua_core.archive.datasets.header import unpack_json
 from charrua_core.errors import ObjectRefused
 from charrua_core.testing.objects import a_study, an_object
 

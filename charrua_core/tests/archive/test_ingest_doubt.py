@@ -9,12 +9,15 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from charrua_core.archive import edit, index_patience, index_store, remove
-from charrua_core.archive.dump import dump
-from charrua_core.archive.edit_values import from_keywords
-from charrua_core.archive.index_patience import doubted_transaction, patiently
-from charrua_core.archive.index_store import Index
-from charrua_core.archive.regenerate import regenerate
+from charrua_core.archive import remove
+from charrua_core.archive.edit import edit
+from charrua_core.archive.edit.values import from_keywords
+from charrua_core.archive.index import patience as index_patience
+from charrua_core.archive.index import store as index_store
+from charrua_core.archive.index.dump import dump
+from charrua_core.archive.index.patience import doubted_transaction, patiently
+from charrua_core.archive.index.store import Index
+from charrua_core.archive.regenerate.regenerate import regenerate
 from charrua_core.errors import CommitUnknown, DatabaseUnavailable
 from charrua_core.testing.devices import received_of
 from charrua_core.testing.objects import a_study, an_object

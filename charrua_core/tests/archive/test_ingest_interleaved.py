@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
-from charrua_core.archive import edit, journal, remove
-from charrua_core.archive.effective import refresh
-from charrua_core.archive.index_studies import KnownStudy
+from charrua_core.archive import remove
+from charrua_core.archive.edit import edit, journal
+from charrua_core.archive.edit.effective import refresh
+from charrua_core.archive.index.studies import KnownStudy
 from charrua_core.errors import CharruaError
 from charrua_core.testing.objects import a_study
 from charrua_core.types import SYSTEM, Level, StudyIdentity

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from charrua_core.archive import index_store, ingest_object
-from charrua_core.archive.index_store import Index
+from charrua_core.archive.index import store as index_store
+from charrua_core.archive.index.store import Index
+from charrua_core.archive.ingest import storing as ingest_object
 from charrua_core.errors import DatabaseUnavailable, StorageFailed
 from charrua_core.testing.objects import a_study, an_object
 from charrua_core.testing.waiting import until

@@ -9,10 +9,11 @@ import sys
 import pytest
 
 from charrua_core import faults
-from charrua_core.archive import edit, edit_undo, journal
-from charrua_core.archive.edit_record import Record
-from charrua_core.archive.edit_values import from_keywords
-from charrua_core.archive.journal import Aborted, Damaged, JournalAhead
+from charrua_core.archive.edit import edit, journal
+from charrua_core.archive.edit import undo as edit_undo
+from charrua_core.archive.edit.journal import Aborted, Damaged, JournalAhead
+from charrua_core.archive.edit.record import Record
+from charrua_core.archive.edit.values import from_keywords
 from charrua_core.errors import StorageFailed
 from charrua_core.storage.volume import MARKER
 from charrua_core.testing.objects import an_object
@@ -123,7 +124,7 @@ async def test_a_torn_line_is_told_and_costs_no_other(intake):
 
 WRITER = """
 import asyncio, sys, types, pathlib
-from charrua_core.archive import journal
+from charrua_core.archive.edit import journal
 volume = types.SimpleNamespace(root=pathlib.Path(sys.argv[1]))
 for one in range(50):
     record = journal.Record.new("edit", "writer", {"study_uids": ["1.2"] * 200})

@@ -9,11 +9,12 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ColorPaletteStorage, JPEG2000Lossless
 from pynetdicom.dsutils import decode
 
-from charrua_core.archive import edit, edit_undo
-from charrua_core.archive.dump import dump
-from charrua_core.archive.edit_values import from_keywords
+from charrua_core.archive.edit import edit
+from charrua_core.archive.edit import undo as edit_undo
+from charrua_core.archive.edit.values import from_keywords
+from charrua_core.archive.index.dump import dump
 from charrua_core.archive.outgoing import Opener
-from charrua_core.archive.regenerate import regenerate
+from charrua_core.archive.regenerate.regenerate import regenerate
 from charrua_core.archive.search import OneOf, Query, instances
 from charrua_core.testing.devices import received_of
 from charrua_core.testing.objects import a_study, an_object

@@ -11,12 +11,14 @@ from pydicom import dcmread
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 
-from charrua_core.archive import regenerate, remove, strays
-from charrua_core.archive.check import check
-from charrua_core.archive.dump import dump
+from charrua_core.archive import remove
+from charrua_core.archive.check import strays
+from charrua_core.archive.check.check import check
+from charrua_core.archive.datasets.part10 import read_file_meta
+from charrua_core.archive.index.dump import dump
+from charrua_core.archive.index.replace_file import discard
 from charrua_core.archive.outgoing import open_object
-from charrua_core.archive.part10 import read_file_meta
-from charrua_core.archive.replace_file import discard
+from charrua_core.archive.regenerate import regenerate
 from charrua_core.archive.search import Query, instances
 from charrua_core.errors import CommitUnknown, StorageFailed
 from charrua_core.imaging import archiving

@@ -9,10 +9,13 @@ from itertools import chain
 
 import pytest
 
-from charrua_core.archive import edit, edit_undo, effective, regenerate, remove
-from charrua_core.archive.dump import dump
-from charrua_core.archive.edit_values import from_keywords
-from charrua_core.archive.regenerate import RegenerationRuns
+from charrua_core.archive import remove
+from charrua_core.archive.edit import edit, effective
+from charrua_core.archive.edit import undo as edit_undo
+from charrua_core.archive.edit.values import from_keywords
+from charrua_core.archive.index.dump import dump
+from charrua_core.archive.regenerate import regenerate
+from charrua_core.archive.regenerate.regenerate import RegenerationRuns
 from charrua_core.errors import StorageFailed
 from charrua_core.testing.objects import a_study, an_object, part10
 from charrua_core.types import SYSTEM, Level

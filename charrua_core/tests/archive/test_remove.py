@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from charrua_core.archive import edit_undo, remove
+from charrua_core.archive import remove
+from charrua_core.archive.edit import undo as edit_undo
 from charrua_core.errors import EditInvalid, NotPermitted, StorageFailed, StudyNotFound
 from charrua_core.testing.objects import a_study
 from charrua_core.types import SYSTEM, Identity, Level

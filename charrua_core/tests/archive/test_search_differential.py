@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from charrua_core.app import App
-from charrua_core.archive.names import name_key, text_key
+from charrua_core.archive.index.names import name_key, text_key
 from charrua_core.archive.search import Between, Match, NoValue, OneOf, Query, pages, search
 from charrua_core.testing.shelf import Shelf
 from charrua_core.types import SYSTEM, Level

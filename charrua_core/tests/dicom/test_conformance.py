@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from pynetdicom import sop_class
 
-from charrua_core.archive.derived import WITHOUT_PATIENT
+from charrua_core.archive.datasets.derived import WITHOUT_PATIENT
 from charrua_core.dicom import Limits
 from charrua_core.dicom.conformance import conformance_statement
 from charrua_core.dicom.storage_classes import STORAGE_SOP_CLASSES, name_of

@@ -17,8 +17,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from charrua_core.archive import edit
-from charrua_core.archive.edit_values import from_keywords
+from charrua_core.archive.edit import edit
+from charrua_core.archive.edit.values import from_keywords
 from charrua_core.archive.search import Query, instances
 from charrua_core.errors import FrameNotFound, FrameUndecodable, ImageInvalid
 from charrua_core.imaging.frames import read_frame, read_frames, read_stream

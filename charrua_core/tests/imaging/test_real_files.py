@@ -20,7 +20,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels import pixel_array
 
-from charrua_core.archive.header import scan
+from charrua_core.archive.datasets.header import scan
 from charrua_core.errors import CharruaError, FrameUndecodable, HeaderDamaged, ImageInvalid
 from charrua_core.imaging import Decoded, PixelFormat, native_frame
 from charrua_core.imaging.codecs import LOSSY, NATIVE, decode_frame

@@ -20,8 +20,8 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 
-from charrua_core.archive.part10 import file_meta, read_file_meta
-from charrua_core.archive.source import SegmentSource
+from charrua_core.archive.datasets.part10 import file_meta, read_file_meta
+from charrua_core.archive.datasets.source import SegmentSource
 from charrua_core.errors import CodecUnavailable, ImageInvalid, NotProven
 from charrua_core.imaging.codecs import syntaxes
 from charrua_core.imaging.codecs.encoded import EncodeOptions

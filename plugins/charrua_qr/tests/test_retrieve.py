@@ -14,7 +14,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from pynetdicom.dsutils import encode
 
 from charrua_core.app import App, Start
-from charrua_core.archive.edit import edit
+from charrua_core.archive.edit.edit import edit
 from charrua_core.dicom import (
     UNCOMPRESSED,
     Association,

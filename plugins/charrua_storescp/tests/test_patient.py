@@ -10,7 +10,7 @@ import orjson
 import pytest
 from pydicom.uid import generate_uid
 
-from charrua_core.archive.ingest import Ingest
+from charrua_core.archive.ingest.ingest import Ingest
 from charrua_core.errors import ObjectRefused
 from charrua_core.testing.devices import received_of
 from charrua_core.testing.objects import a_study, an_object

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from charrua_core.archive.edit_record import Overlay
-from charrua_core.archive.effective import in_force, laid_over
-from charrua_core.archive.overlay import Modification, apply_overlay
+from charrua_core.archive.datasets.overlay import Modification, apply_overlay
+from charrua_core.archive.edit.effective import in_force, laid_over
+from charrua_core.archive.edit.record import Overlay
 from charrua_core.errors import StudyNotFound
 from charrua_core.tables import series, study
 from charrua_core.types import FileRange

@@ -15,11 +15,12 @@ from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core import tables
-from charrua_core.archive import edit_record, edit_targets
-from charrua_core.archive.edit_make import invalid_unless, make, patiently
-from charrua_core.archive.edit_record import Record
-from charrua_core.archive.effective import in_force, lock, refresh
-from charrua_core.archive.part10 import read_file_meta
+from charrua_core.archive.datasets.part10 import read_file_meta
+from charrua_core.archive.edit import record as edit_record
+from charrua_core.archive.edit import targets as edit_targets
+from charrua_core.archive.edit.effective import in_force, lock, refresh
+from charrua_core.archive.edit.make import invalid_unless, make, patiently
+from charrua_core.archive.edit.record import Record
 from charrua_core.errors import HeaderDamaged, StorageFailed
 from charrua_core.jobs import JobType
 from charrua_core.types import SYSTEM, Identity, Level, Origin

@@ -13,9 +13,9 @@ from charrua_core.cli.running import operator, start_of, table, with_app
 from charrua_core.types import Identity, Level, Origin
 
 if TYPE_CHECKING:
-    from charrua_core.archive.check import Check
-    from charrua_core.archive.edit_record import Record
-    from charrua_core.archive.regenerate import Regeneration
+    from charrua_core.archive.check.check import Check
+    from charrua_core.archive.edit.record import Record
+    from charrua_core.archive.regenerate.regenerate import Regeneration
 
 _LEVEL = click.Choice(["study", "series", "image"])
 _reason = click.option("--reason", default="", help="Why, for the history of the study.")
@@ -51,7 +51,8 @@ async def edit_(
 
     Values stand between backslashes, the groups of a person's name between equals signs.
     """
-    from charrua_core.archive import edit, edit_values
+    from charrua_core.archive.edit import edit
+    from charrua_core.archive.edit import values as edit_values
 
     identity, origin = _operator()
     values = edit_values.from_keywords(dict(_assignment(one) for one in attributes))
@@ -71,7 +72,7 @@ async def assign_study(
     app: App, study_uid: str, patient_id: str, issuer: str, name: str, birth_date: str, sex: str, reason: str
 ) -> None:
     """Make a study that of another patient."""
-    from charrua_core.archive import edit
+    from charrua_core.archive.edit import edit
 
     identity, origin = _operator()
     patient = edit.Patient(patient_id, issuer, name, birth_date, sex)
@@ -86,7 +87,7 @@ async def assign_study(
 @with_app
 async def assign_series(app: App, series_uid: str, to_study_uid: str, study_uid: str | None, reason: str) -> None:
     """Move a series to another study."""
-    from charrua_core.archive import edit
+    from charrua_core.archive.edit import edit
 
     identity, origin = _operator()
     _tell(
@@ -103,7 +104,7 @@ async def assign_series(app: App, series_uid: str, to_study_uid: str, study_uid:
 @with_app
 async def merge_studies(app: App, from_study_uid: str, into_study_uid: str, reason: str) -> None:
     """Move all series of one study into another, and those that are still to come."""
-    from charrua_core.archive import edit
+    from charrua_core.archive.edit import edit
 
     identity, origin = _operator()
     _tell(await edit.merge_studies(app, identity, from_study_uid, into_study_uid, reason=reason, origin=origin))
@@ -120,7 +121,7 @@ async def merge_patients(
     app: App, from_patient_id: str, into_patient_id: str, from_issuer: str, into_issuer: str, reason: str
 ) -> None:
     """Make all studies of one patient those of another one who has studies here."""
-    from charrua_core.archive import edit
+    from charrua_core.archive.edit import edit
 
     identity, origin = _operator()
     into = await edit.known_patient(app, into_patient_id, into_issuer)
@@ -148,7 +149,7 @@ async def delete(app: App, level: str, uid: str, study_uid: str | None, reason: 
 @with_app
 async def undo(app: App, edit_id: str, reason: str) -> None:
     """Take an edit, a merge or a deletion back."""
-    from charrua_core.archive import edit_undo
+    from charrua_core.archive.edit import undo as edit_undo
 
     identity, origin = _operator()
     _tell(await edit_undo.undo(app, identity, edit_id, reason=reason, origin=origin))
@@ -159,7 +160,7 @@ async def undo(app: App, edit_id: str, reason: str) -> None:
 @with_app
 async def history(app: App, study_uid: str) -> None:
     """List what was done to a study."""
-    from charrua_core.archive import edit_undo
+    from charrua_core.archive.edit import undo as edit_undo
 
     records = await edit_undo.history(app, _operator()[0], study_uid)
     rows = [
@@ -193,7 +194,7 @@ async def send(app: App, study_uid: str, aet: str) -> None:
 @with_app
 async def dump(app: App) -> None:
     """Print the index, the same for the same archive, as JSON lines."""
-    from charrua_core.archive.dump import dump as lines
+    from charrua_core.archive.index.dump import dump as lines
 
     async for line in lines(app.db):
         sys.stdout.buffer.write(line)
@@ -225,7 +226,7 @@ def regenerate(force: bool, volumes: tuple[Path, ...]) -> None:
 
 @with_app
 async def _regenerate(app: App, volumes: tuple[Path, ...]) -> None:
-    from charrua_core.archive import regenerate as room
+    from charrua_core.archive.regenerate import regenerate as room
 
     for root in volumes:
         await app.volumes.know(root.absolute())
@@ -254,8 +255,8 @@ def _rate(done: Regeneration) -> str:
 @with_app
 async def check(app: App, quick: bool, remove_strays: bool, adopt_strays: bool, grace: float) -> None:
     """Compare index and volumes: missing, damaged and stray files. Status 1 if there is anything that is not put right."""
-    from charrua_core.archive import check as room
-    from charrua_core.archive import strays
+    from charrua_core.archive.check import check as room
+    from charrua_core.archive.check import strays
 
     bar = _Line()
     done = await room.check(app, quick=quick, grace_s=grace, progress=lambda so_far: bar.show(_progress(so_far)))

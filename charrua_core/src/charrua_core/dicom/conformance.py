@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from charrua_core.archive.charsets import CODECS
-from charrua_core.archive.recode import TARGETS
+from charrua_core.archive.datasets.charsets import CODECS
+from charrua_core.archive.datasets.recode import TARGETS
 from charrua_core.audit import Event
 from charrua_core.dicom.command import CommandField
 from charrua_core.dicom.dispatch import ServiceClass

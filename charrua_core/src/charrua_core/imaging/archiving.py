@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import RowMapping, select
 
 from charrua_core import errors
-from charrua_core.archive.header import scan
-from charrua_core.archive.index_rows import Filed
-from charrua_core.archive.part10 import file_meta, read_file_meta
-from charrua_core.archive.regenerate_files import digests
-from charrua_core.archive.replace_file import replace_file
-from charrua_core.archive.source import SegmentSource
+from charrua_core.archive.datasets.header import scan
+from charrua_core.archive.datasets.part10 import file_meta, read_file_meta
+from charrua_core.archive.datasets.source import SegmentSource
+from charrua_core.archive.index.replace_file import replace_file
+from charrua_core.archive.index.rows import Filed
+from charrua_core.archive.regenerate.files import digests
 from charrua_core.imaging.codecs import syntaxes
 from charrua_core.imaging.proof import prove
 from charrua_core.imaging.transcode import PIXEL_FAILURES, transcoded

@@ -5,7 +5,7 @@ Uncompressed before compressed anew: every receiver reads it, and it costs a dec
 
 from __future__ import annotations
 
-from charrua_core.archive.recode import TARGETS
+from charrua_core.archive.datasets.recode import TARGETS
 from charrua_core.imaging.codecs import syntaxes
 from charrua_core.imaging.transcode import VIDEO
 

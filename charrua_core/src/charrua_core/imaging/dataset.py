@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from charrua_core.archive.charsets import DEFAULT
-from charrua_core.archive.elements import DEFLATED, layout_of
-from charrua_core.archive.encoder import Unencodable, encode_dataset, encode_head
-from charrua_core.archive.recode import EXPLICIT_LITTLE_ENDIAN, NATIVE, recode
+from charrua_core.archive.datasets.charsets import DEFAULT
+from charrua_core.archive.datasets.elements import DEFLATED, layout_of
+from charrua_core.archive.datasets.encoder import Unencodable, encode_dataset, encode_head
+from charrua_core.archive.datasets.recode import EXPLICIT_LITTLE_ENDIAN, NATIVE, recode
 from charrua_core.errors import FrameTooLarge, ImageInvalid
 from charrua_core.imaging.pixels import PixelFormat
 from charrua_core.imaging.subject import OFFSET_TABLES, Subject

@@ -10,8 +10,8 @@ from struct import pack
 from types import TracebackType
 from typing import Self
 
-from charrua_core.archive.elements import EXPLICIT_LITTLE, UNDEFINED
-from charrua_core.archive.encoder import encode_head
+from charrua_core.archive.datasets.elements import EXPLICIT_LITTLE, UNDEFINED
+from charrua_core.archive.datasets.encoder import encode_head
 from charrua_core.errors import FrameTooLarge
 from charrua_core.storage.placing import failure
 from charrua_core.types import FileRange

@@ -10,8 +10,8 @@ from itertools import pairwise
 from struct import unpack_from
 from typing import TYPE_CHECKING, Protocol
 
-from charrua_core.archive.elements import DEFLATED
-from charrua_core.archive.source import BudgetSpent, Clock, FileSource, InflatedSource
+from charrua_core.archive.datasets.elements import DEFLATED
+from charrua_core.archive.datasets.source import BudgetSpent, Clock, FileSource, InflatedSource
 from charrua_core.errors import FrameNotFound, FrameUndecodable, HeaderDamaged, StorageFailed
 from charrua_core.imaging.pixels import MOST_FRAME_BYTES, native_frame
 from charrua_core.imaging.places import ITEM, FramePlace, checked, joined

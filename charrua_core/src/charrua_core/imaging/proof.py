@@ -6,7 +6,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
-from charrua_core.archive.source import SegmentSource
+from charrua_core.archive.datasets.source import SegmentSource
 from charrua_core.errors import NotProven
 from charrua_core.imaging.dataset import Segments, around_pixels
 from charrua_core.imaging.frame_work import same_frame

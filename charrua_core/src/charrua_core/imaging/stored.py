@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from charrua_core.archive.edit_record import Overlay
-from charrua_core.archive.effective import laid, laid_over
-from charrua_core.archive.header import unpack_json
+from charrua_core.archive.datasets.header import unpack_json
+from charrua_core.archive.edit.effective import laid, laid_over
+from charrua_core.archive.edit.record import Overlay
 from charrua_core.errors import ImageInvalid, StudyNotFound
 from charrua_core.imaging.attributes import Attributes
 from charrua_core.imaging.codecs import NATIVE
@@ -147,7 +147,7 @@ def pixel_data_range(header: DicomJson) -> tuple[int, int] | None:
 
 
 def bulk_range(uri: str) -> tuple[int, int]:
-    """Give the offset and length that a BulkDataURI of the index tells (`archive.jsonmodel.bulk_json`)."""
+    """Give the offset and length that a BulkDataURI of the index tells (`archive.datasets.jsonmodel.bulk_json`)."""
     start, _, length = uri.rpartition("&length=")
     return int(start.rpartition("=")[2]), int(length)
 

@@ -9,12 +9,12 @@ from typing import Any, Self
 
 import orjson
 
-from charrua_core.archive.charsets import CharacterSet, character_set
-from charrua_core.archive.elements import DEFLATED, layout_of
-from charrua_core.archive.header import frame_ranges
-from charrua_core.archive.recode import NATIVE, swapped
-from charrua_core.archive.source import SegmentSource
-from charrua_core.archive.survey import Place, inflated, survey
+from charrua_core.archive.check.survey import Place, inflated, survey
+from charrua_core.archive.datasets.charsets import CharacterSet, character_set
+from charrua_core.archive.datasets.elements import DEFLATED, layout_of
+from charrua_core.archive.datasets.header import frame_ranges
+from charrua_core.archive.datasets.recode import NATIVE, swapped
+from charrua_core.archive.datasets.source import SegmentSource
 from charrua_core.errors import ImageInvalid
 from charrua_core.imaging.frames import found_offsets
 from charrua_core.imaging.pixels import PixelFormat, native_frame

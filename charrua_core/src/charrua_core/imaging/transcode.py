@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from charrua_core import errors
-from charrua_core.archive.recode import NATIVE
-from charrua_core.archive.source import SegmentSource
+from charrua_core.archive.datasets.recode import NATIVE
+from charrua_core.archive.datasets.source import SegmentSource
 from charrua_core.errors import CodecUnavailable, ImageInvalid
 from charrua_core.imaging.codecs.encoded import EncodeOptions, encoded_format
 from charrua_core.imaging.codecs.syntaxes import DEFLATED_EXPLICIT, EXPLICIT_BIG_ENDIAN, LOSSY
@@ -28,7 +28,7 @@ from charrua_core.imaging.subject import PIXEL_DATA, Subject
 from charrua_core.types import FileRange
 
 if TYPE_CHECKING:
-    from charrua_core.archive.survey import Place
+    from charrua_core.archive.check.survey import Place
     from charrua_core.imaging.workers import Imaging
 
 PIXEL_FAILURES = (

@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from charrua_core.archive.datasets.recode import TARGETS
 from charrua_core.archive.outgoing import Outgoing
-from charrua_core.archive.recode import TARGETS
 from charrua_core.dicom import Association, ContextNotAccepted, PresentationContext, ProposedContext
 from charrua_core.errors import CodecUnavailable
 from charrua_core.imaging.choice import LOSSY, choices

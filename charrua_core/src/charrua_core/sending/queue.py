@@ -16,7 +16,7 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core import audit
-from charrua_core.archive.edit_targets import studies
+from charrua_core.archive.edit.targets import studies
 from charrua_core.errors import NotPermitted, SettingInvalid
 from charrua_core.jobs.gathering import gather
 from charrua_core.settings import Setting

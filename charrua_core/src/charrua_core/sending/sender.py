@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import text
 
 from charrua_core import audit, errors
-from charrua_core.archive.levels import SOP_INSTANCE_UID, STUDY_INSTANCE_UID
+from charrua_core.archive.index.levels import SOP_INSTANCE_UID, STUDY_INSTANCE_UID
 from charrua_core.archive.outgoing import Opener
 from charrua_core.archive.search import InstanceRecord, OneOf, Query, instances
 from charrua_core.dicom import Association, ContextNotAccepted, ProposedContext

@@ -7,7 +7,8 @@ import os
 from contextlib import AsyncExitStack
 
 from charrua_core.app import App
-from charrua_core.archive import journal, regenerate
+from charrua_core.archive.edit import journal
+from charrua_core.archive.regenerate import regenerate
 from charrua_core.audit import Event
 from charrua_core.errors import CharruaError, SettingInvalid
 from charrua_core.services import breaches

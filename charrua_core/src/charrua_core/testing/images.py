@@ -8,8 +8,8 @@ from pathlib import Path
 
 import orjson
 
-from charrua_core.archive.header import Header, scan
-from charrua_core.archive.part10 import FileMeta, read_file_meta
+from charrua_core.archive.datasets.header import Header, scan
+from charrua_core.archive.datasets.part10 import FileMeta, read_file_meta
 from charrua_core.errors import ImageInvalid
 from charrua_core.imaging.attributes import Attributes
 from charrua_core.imaging.pixels import PixelFormat

@@ -10,8 +10,8 @@ from typing import Any
 import asyncpg
 import orjson
 
-from charrua_core.archive.header import pack_json
-from charrua_core.archive.levels import attributes_at, column_values, tag_of
+from charrua_core.archive.datasets.header import pack_json
+from charrua_core.archive.index.levels import attributes_at, column_values, tag_of
 from charrua_core.types import DicomJson, Level
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.charset import convert_encodings, decode_bytes
 
-from charrua_core.archive.charsets import DEFAULT, LATIN_1, UTF_8, character_set, choose, encode_text
+from charrua_core.archive.datasets.charsets import DEFAULT, LATIN_1, UTF_8, character_set, choose, encode_text
 
 TERMS = [
     "", "ISO_IR 6", "ISO_IR 13", "ISO_IR 100", "ISO_IR 101", "ISO_IR 109", "ISO_IR 110", "ISO_IR 126", "ISO_IR 127",

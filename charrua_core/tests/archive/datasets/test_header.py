@@ -14,8 +14,8 @@ import orjson
 import pydicom
 import pytest
 
-from charrua_core.archive.header import Header, Memo, frame_ranges, scan
-from charrua_core.archive.part10 import read_file_meta
+from charrua_core.archive.datasets.header import Header, Memo, frame_ranges, scan
+from charrua_core.archive.datasets.part10 import read_file_meta
 from charrua_core.errors import HeaderDamaged
 from charrua_core.testing.outside import DATA
 

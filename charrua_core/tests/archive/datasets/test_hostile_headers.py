@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
-from charrua_core.archive.header import Budgets, Memo, scan
-from charrua_core.archive.part10 import read_file_meta
+from charrua_core.archive.datasets.header import Budgets, Memo, scan
+from charrua_core.archive.datasets.part10 import read_file_meta
 from charrua_core.errors import HeaderDamaged
 from charrua_core.testing.objects import an_object, part10
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pynetdicom.dsutils import decode, encode
 
-from charrua_core.archive.identifier import decode_identifier, encode_identifier
+from charrua_core.archive.datasets.identifier import decode_identifier, encode_identifier
 from charrua_core.errors import HeaderDamaged
 
 IMPLICIT, EXPLICIT, BIG, DEFLATED = (

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrua_core.archive.names import name_key, text_key
+from charrua_core.archive.index.names import name_key, text_key
 
 
 @pytest.mark.parametrize(

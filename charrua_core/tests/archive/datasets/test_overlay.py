@@ -14,9 +14,9 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from charrua_core.archive.header import scan
-from charrua_core.archive.overlay import Modification, Overlay, apply_overlay, apply_overlay_json
-from charrua_core.archive.part10 import read_file_meta
+from charrua_core.archive.datasets.header import scan
+from charrua_core.archive.datasets.overlay import Modification, Overlay, apply_overlay, apply_overlay_json
+from charrua_core.archive.datasets.part10 import read_file_meta
 from charrua_core.errors import EditInvalid, HeaderDamaged
 from charrua_core.testing.outside import DATA
 from charrua_core.types import FileRange

@@ -13,7 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrua_core.archive.part10 import FileMeta, file_meta, guess_transfer_syntax, new_arrival_id, read_file_meta
+from charrua_core.archive.datasets.part10 import (
+    FileMeta,
+    file_meta,
+    guess_transfer_syntax,
+    new_arrival_id,
+    read_file_meta,
+)
 from charrua_core.errors import HeaderDamaged
 from charrua_core.types import IMPLEMENTATION_CLASS_UID, Arrival, Origin
 

@@ -7,8 +7,8 @@ import orjson
 import pytest
 from pydicom.dataset import Dataset
 
-from charrua_core.archive.header import scan
-from charrua_core.archive.part10 import read_file_meta
+from charrua_core.archive.datasets.header import scan
+from charrua_core.archive.datasets.part10 import read_file_meta
 from charrua_core.imaging.documents import StoredFile
 from charrua_core.testing.objects import part10
 from charrua_core.testing.outside import DATA

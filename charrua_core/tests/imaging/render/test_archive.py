@@ -12,8 +12,9 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage, JPEGBaseline8Bit
 
-from charrua_core.archive import edit, remove
-from charrua_core.archive.edit_values import from_keywords
+from charrua_core.archive import remove
+from charrua_core.archive.edit import edit
+from charrua_core.archive.edit.values import from_keywords
 from charrua_core.archive.search import OneOf, Query, instances
 from charrua_core.errors import (
     FrameNotFound,

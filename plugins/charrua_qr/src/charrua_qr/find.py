@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from charrua_core.archive.identifier import decode_identifier, encode_identifier
+from charrua_core.archive.datasets.identifier import decode_identifier, encode_identifier
 from charrua_core.archive.search import Found, Query, read_query, search, unsupported
 from charrua_core.audit import Event
 from charrua_core.dicom import Association, CommandField, Message, ServiceClass

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from charrua_core.archive.identifier import decode_identifier
+from charrua_core.archive.datasets.identifier import decode_identifier
 from charrua_core.archive.search import OneOf, Query, Run, read_query, runs
 from charrua_core.archive.search.columns import UNIQUE_KEYS
 from charrua_core.archive.search.patterns import has_wildcard

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from charrua_core.archive.identifier import encode_identifier
+from charrua_core.archive.datasets.identifier import encode_identifier
 from charrua_core.archive.outgoing import Opener
 from charrua_core.archive.search import InstanceRecord, sop_instance_uids
 from charrua_core.dicom import Association, Message

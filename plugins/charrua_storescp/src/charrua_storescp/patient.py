@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from charrua_core.archive.names import name_key
+from charrua_core.archive.index.names import name_key
 from charrua_core.types import Candidate, Coercion, DicomJson, Refuse
 from charrua_storescp.choices import REFUSE, STAMP
 

@@ -16,7 +16,7 @@ from charrua_storescp.classes import chosen_syntax, takes_sop_class
 
 if TYPE_CHECKING:
     from charrua_core.app import App
-    from charrua_core.archive.ingest import Stored
+    from charrua_core.archive.ingest.ingest import Stored
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 from sqlalchemy import RowMapping
 
-from charrua_core.archive.effective import laid, laid_over
-from charrua_core.archive.header import unpack_json
-from charrua_core.archive.levels import attributes_at, level_of
+from charrua_core.archive.datasets.header import unpack_json
+from charrua_core.archive.edit.effective import laid, laid_over
+from charrua_core.archive.index.levels import attributes_at, level_of
 from charrua_core.archive.search import columns
 from charrua_core.archive.search.columns import COMPUTED, LEVELS_DOWN
 from charrua_core.archive.search.model import Query

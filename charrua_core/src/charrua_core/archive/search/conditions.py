@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, any_, bindparam, cast, func, literal, or_
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from charrua_core.archive.names import name_key, text_key
+from charrua_core.archive.index.names import name_key, text_key
 from charrua_core.archive.search import dates, patterns
 from charrua_core.archive.search.columns import HELD, Held, Kind
 from charrua_core.archive.search.matching import GROUP, decimal

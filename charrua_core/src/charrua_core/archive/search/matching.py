@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from charrua_core.archive.names import name_key, text_key
+from charrua_core.archive.index.names import name_key, text_key
 from charrua_core.archive.search import dates, patterns
 from charrua_core.archive.search.model import AnyItem, Between, Match, NoValue, OneOf
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from charrua_core.archive.levels import level_of
+from charrua_core.archive.index.levels import level_of
 from charrua_core.archive.search.answers import supported
 from charrua_core.archive.search.columns import (
     COMPUTED,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, FromClause, and_, exists, select
 
-from charrua_core.archive.levels import tag_of
-from charrua_core.archive.names import name_key, text_key
+from charrua_core.archive.index.levels import tag_of
+from charrua_core.archive.index.names import name_key, text_key
 from charrua_core.archive.search.columns import HELD, MODALITIES_IN_STUDY, MODALITY, Held, Kind
 from charrua_core.archive.search.conditions import Clause, matches
 from charrua_core.errors import NotPermitted

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from struct import unpack
 from typing import Any
 
-from charrua_core.archive.charsets import character_set
-from charrua_core.archive.elements import layout_of
-from charrua_core.archive.jsonmodel import PLAIN_VRS, in_little_endian
-from charrua_core.archive.source import BudgetSpent, Clock, FileSource, InflatedSource
+from charrua_core.archive.datasets.charsets import character_set
+from charrua_core.archive.datasets.elements import layout_of
+from charrua_core.archive.datasets.jsonmodel import PLAIN_VRS, in_little_endian
+from charrua_core.archive.datasets.source import BudgetSpent, Clock, FileSource, InflatedSource
 from charrua_core.errors import DocumentTooLarge, DocumentUnreadable
 from charrua_core.types import FileRange
 
@@ -81,7 +81,7 @@ def bulk_range(element: dict[str, Any], stored: StoredFile | None) -> FileRange 
 
 
 def _place(element: dict[str, Any]) -> tuple[bool, int, int] | None:
-    """Whether in the inflated data set, offset and length, as `archive.jsonmodel.bulk_json` writes them."""
+    """Whether in the inflated data set, offset and length, as `archive.datasets.jsonmodel.bulk_json` writes them."""
     uri = element.get("BulkDataURI")
     if uri is None:
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from charrua_core.archive.elements import EXPLICIT_VR_BIG_ENDIAN
+from charrua_core.archive.datasets.elements import EXPLICIT_VR_BIG_ENDIAN
 from charrua_core.errors import ImageInvalid
 from charrua_core.imaging.attributes import Attributes, Elements, bulk_elements, with_bytes
 from charrua_core.imaging.frames import read_ranges

@@ -23,7 +23,7 @@ DO $$ BEGIN
 END $$
 """
 
-# A header comes deflated (`archive.header.pack_json`), and stays in its row as long as that fits into a page.
+# A header comes deflated (`archive.datasets.header.pack_json`), and stays in its row as long as that fits into a page.
 HEADERS = """
 ALTER TABLE core.instance ALTER COLUMN header SET STORAGE EXTERNAL, SET (toast_tuple_target = 8160)
 """

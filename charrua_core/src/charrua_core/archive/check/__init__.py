@@ -1,0 +1,1 @@
+"""Index and volumes held against each other."""

@@ -1,0 +1,1 @@
+"""The rows of the index: what they say of objects, and how they are written."""

@@ -1,0 +1,1 @@
+"""Objects on their way in: spooled, judged, placed and indexed together."""

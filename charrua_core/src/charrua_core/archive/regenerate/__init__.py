@@ -1,0 +1,1 @@
+"""The index built anew from the volumes alone."""
