@@ -20,6 +20,7 @@ from charrua_core.errors import DatabaseUnavailable, PluginFailed
 from charrua_core.hooks import Hooks
 from charrua_core.imaging.cache import ImageCache
 from charrua_core.imaging.codecs import Codec, Codecs
+from charrua_core.imaging.headers import ParsedHeaders
 from charrua_core.imaging.workers import Imaging
 from charrua_core.jobs import Jobs
 from charrua_core.peers import Peers
@@ -91,6 +92,7 @@ class App:
         self.jobs = Jobs(self.db)
         self.imaging = Imaging(self.settings, codecs_of(self.hooks))
         parts.push_async_callback(self.imaging.close)
+        self.headers = ParsedHeaders()
         self.image_cache = ImageCache(self.settings)
         parts.push_async_callback(self.image_cache.close)
         if self.roles:

@@ -85,9 +85,7 @@ class WorkerProcess:
         return reply
 
     async def _exchange(self, parts: list[wire.Part]) -> Any:
-        self._writer.write(wire.head_of(parts))
-        for part in parts:
-            self._writer.write(part)
+        self._writer.writelines([wire.head_of(parts), *parts])  # at once, so that the process wakes once
         await self._writer.drain()
         return wire.unpack_plain(await _receive(self._reader, self._most_bytes))
 

@@ -10,20 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from charrua_core.archive.datasets.header import unpack_json
 from charrua_core.archive.edit.effective import laid, laid_over
 from charrua_core.archive.edit.record import Overlay
-from charrua_core.errors import ImageInvalid, StudyNotFound
+from charrua_core.errors import StudyNotFound
 from charrua_core.imaging.attributes import Attributes
 from charrua_core.imaging.codecs import NATIVE
+from charrua_core.imaging.headers import ParsedHeader
 from charrua_core.imaging.pixels import PixelFormat
-from charrua_core.types import DicomJson
 
 if TYPE_CHECKING:
     from charrua_core.app import App
     from charrua_core.archive.search import InstanceRecord
-
-_PIXELS = ("7FE00010", "7FE00008", "7FE00009")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +64,28 @@ async def stored_image(app: App, record: InstanceRecord) -> StoredImage:
     Raises StudyNotFound when it was removed meanwhile, ImageInvalid when it is no image, or its header was too large to be
     read, StorageFailed when its volume is gone.
     """
-    row = await _row(app, record)
-    # Edits touch nothing of how pixels are laid out, and coercions should not.
-    header = unpack_json(row["header"])
+    row, header = await _row(app, record)
     found = _object(app, record, row, header)
-    offset, length = _pixels(header, row)
+    offset, length = header.pixels
     return StoredImage(
-        **{field.name: getattr(found, field.name) for field in fields(found)},
-        pixel_format=PixelFormat.from_json(header, record.transfer_syntax_uid),
+        **{name: getattr(found, name) for name in _OF_OBJECTS},
+        pixel_format=header.pixel_format,
         pixels_offset=offset,
         pixels_length=length,
-        frame_offsets=row["frame_offsets"],
+        frame_offsets=header.frame_offsets,
     )
 
 
 async def stored_object(app: App, record: InstanceRecord) -> StoredObject:
     """Give any stored object. Raises StudyNotFound when it was removed meanwhile, StorageFailed when its volume is gone."""
-    row = await _row(app, record)
-    return _object(app, record, row, unpack_json(row["header"]))
+    row, header = await _row(app, record)
+    return _object(app, record, row, header)
 
 
-def _object(app: App, record: InstanceRecord, row: Row, header: DicomJson) -> StoredObject:
+_OF_OBJECTS = tuple(field.name for field in fields(StoredObject))
+
+
+def _object(app: App, record: InstanceRecord, row: Row, header: ParsedHeader) -> StoredObject:
     over = _over(row)
     return StoredObject(
         sop_instance_uid=record.sop_instance_uid,
@@ -95,17 +93,23 @@ def _object(app: App, record: InstanceRecord, row: Row, header: DicomJson) -> St
         transfer_syntax_uid=record.transfer_syntax_uid,
         dataset_offset=record.dataset_offset,
         size_bytes=record.size_bytes,
-        attributes=Attributes(laid(over, header) if over else header),
+        attributes=Attributes(laid(over, header.json) if over else header.json),
         state=_state(row, over),
     )
 
 
-async def _row(app: App, record: InstanceRecord) -> Row:
-    async with app.db.driver(reading=True) as connection:
-        row = await connection.fetchrow(_ROW, record.instance_id)
+async def _row(app: App, record: InstanceRecord) -> tuple[Row, ParsedHeader]:
+    """The row with the edits over the object, and the header, which the index gives where no such version is kept."""
+    header = app.headers.get(record.instance_id)
+    # Connections for reading plan each query anew, which here takes longer than the query.
+    async with app.db.driver() as connection:
+        row = await connection.fetchrow(_ROW, record.instance_id, header.version if header else "")
     if row is None:
         raise StudyNotFound
-    return {**row, **{name: orjson.loads(row[name]) for name in _JSON if row[name] is not None}}
+    if header is None or header.version != row["version"]:
+        header = ParsedHeader.of(row)
+        app.headers.keep(record.instance_id, header)
+    return {**row, **{name: orjson.loads(row[name]) for name in _JSON if row[name] is not None}}, header
 
 
 def _over(row: Row) -> Overlay:
@@ -120,36 +124,16 @@ Row = Mapping[str, Any]
 _JSON = ("study_attributes", "study_overlay", "series_overlay", "instance_overlay")
 # By the driver itself: every picture begins with it.
 _ROW = """
-    SELECT i.header, i.pixel_data_offset, i.frame_offsets, i.unparsed, i.arrival_id, i.overlay AS instance_overlay,
-        e.received_study_uid, e.overlay AS series_overlay,
-        s.study_uid, s.attributes AS study_attributes, s.overlay AS study_overlay
+    SELECT v.version, i.arrival_id, i.overlay AS instance_overlay,
+        CASE WHEN v.version <> $2 THEN i.header END AS header,
+        CASE WHEN v.version <> $2 THEN i.frame_offsets END AS frame_offsets,
+        i.pixel_data_offset, i.unparsed, i.transfer_syntax_uid,
+        e.received_study_uid, e.overlay AS series_overlay, s.study_uid, s.overlay AS study_overlay,
+        CASE WHEN e.received_study_uid <> s.study_uid THEN s.attributes END AS study_attributes
     FROM core.instance i JOIN core.series e ON e.id = i.series_id JOIN core.study s ON s.id = e.study_id
+        CROSS JOIN LATERAL (SELECT i.arrival_id::text || i.xmin::text AS version) v
     WHERE i.id = $1 AND i.deleted_by IS NULL
 """
-
-
-def _pixels(header: DicomJson, row: Row) -> tuple[int, int]:
-    found = pixel_data_range(header)
-    if found is None and row["unparsed"] and row["pixel_data_offset"] is not None:
-        raise ImageInvalid("the object's header is too large to tell how its pixels are laid out")
-    if found is None:
-        raise ImageInvalid("the object has no pixels")
-    return found
-
-
-def pixel_data_range(header: DicomJson) -> tuple[int, int] | None:
-    """Give offset and length of the pixel data's value, as the index has them; None where there are no pixels."""
-    for tag in _PIXELS:
-        uri = header.get(tag, {}).get("BulkDataURI")
-        if uri:
-            return bulk_range(uri)
-    return None
-
-
-def bulk_range(uri: str) -> tuple[int, int]:
-    """Give the offset and length that a BulkDataURI of the index tells (`archive.datasets.jsonmodel.bulk_json`)."""
-    start, _, length = uri.rpartition("&length=")
-    return int(start.rpartition("=")[2]), int(length)
 
 
 def _state(row: Row, over: Overlay) -> bytes:

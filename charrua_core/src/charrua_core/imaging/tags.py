@@ -118,3 +118,8 @@ _TABLE = """
 """
 TAGS = {keyword: tag for tag, keyword in (line.split() for line in _TABLE.split("\n") if line)}
 """Keyword → tag as 8 upper-case hex digits."""
+
+
+def tags(keywords: str) -> frozenset[str]:
+    """Give the tags of keywords with white space between them."""
+    return frozenset(TAGS[keyword] for keyword in keywords.split())

@@ -9,7 +9,7 @@ import importlib
 import io
 import pickle
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import is_dataclass
 from enum import Enum
 from typing import Any, BinaryIO
@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 Part = bytes | bytearray | memoryview
 
 MOST_PARTS = 64
+_AT_ONCE = 1 << 20  # bytes that are copied together to be written at once
 _ARRAYS = {
     "numpy": {"dtype", "ndarray"},
     "numpy._core.multiarray": {"_reconstruct", "scalar"},
@@ -81,10 +82,11 @@ def read(source: BinaryIO) -> list[Part] | None:
     return [source.read(length) for length in lengths]
 
 
-def write(target: BinaryIO, parts: Iterable[Part]) -> None:
+def write(target: BinaryIO, parts: Sequence[Part]) -> None:
     """Write a message's parts in a worker process. Blocking."""
-    parts = list(parts)
-    target.write(head_of(parts))
-    for part in parts:
-        target.write(part)
+    pieces: list[Part] = [head_of(parts), *parts]
+    if sum(map(len, pieces)) <= _AT_ONCE:  # so that the server wakes once
+        pieces = [b"".join(pieces)]
+    for piece in pieces:
+        target.write(piece)
     target.flush()

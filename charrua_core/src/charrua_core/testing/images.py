@@ -12,8 +12,9 @@ from charrua_core.archive.datasets.header import Header, scan
 from charrua_core.archive.datasets.part10 import FileMeta, read_file_meta
 from charrua_core.errors import ImageInvalid
 from charrua_core.imaging.attributes import Attributes
+from charrua_core.imaging.headers import pixel_data_range
 from charrua_core.imaging.pixels import PixelFormat
-from charrua_core.imaging.stored import StoredImage, StoredObject, pixel_data_range
+from charrua_core.imaging.stored import StoredImage, StoredObject
 
 
 def as_stored(path: Path) -> StoredImage:

@@ -160,5 +160,10 @@ def pack_json(json: bytes) -> bytes:
 
 def unpack_json(stored: bytes) -> DicomJson:
     """Give the data set that `core.instance.header` holds."""
-    attributes: DicomJson = orjson.loads(zlib.decompress(stored))
+    attributes: DicomJson = orjson.loads(inflated_json(stored))
     return attributes
+
+
+def inflated_json(stored: bytes) -> bytes:
+    """Give `Header.json` of what `core.instance.header` holds."""
+    return zlib.decompress(stored)

@@ -40,12 +40,11 @@ def _extended(samples: NDArray[Any], width: int, pixel_format: PixelFormat) -> N
     bits = samples.astype(f"u{container // 8}", copy=False)
     if (unused := container - width) <= 0:
         return bits.view(pixel_format.dtype)
-    bits = bits << unused
     if pixel_format.is_signed:
-        signed: NDArray[Any] = bits.view(pixel_format.dtype) >> unused
+        signed: NDArray[Any] = (bits << unused).view(pixel_format.dtype) >> unused
         return signed
-    bits >>= unused
-    return bits
+    lowest: NDArray[Any] = bits & bits.dtype.type((1 << width) - 1)
+    return lowest
 
 
 def _shaped(samples: NDArray[Any], pixel_format: PixelFormat) -> NDArray[Any]:

@@ -12,18 +12,15 @@ from charrua_core.archive.datasets.elements import EXPLICIT_VR_BIG_ENDIAN
 from charrua_core.errors import ImageInvalid
 from charrua_core.imaging.attributes import Attributes, Elements, bulk_elements, with_bytes
 from charrua_core.imaging.frames import read_ranges
-from charrua_core.imaging.stored import StoredObject, bulk_range
-from charrua_core.imaging.tags import TAGS
+from charrua_core.imaging.headers import bulk_range
+from charrua_core.imaging.stored import StoredObject
+from charrua_core.imaging.tags import tags
 
 _MOST_BULK_BYTES = 64 << 20
 _WORDS = frozenset({"OW", "US", "SS"})
 
 
-def _tags(keywords: str) -> frozenset[str]:
-    return frozenset(TAGS[keyword] for keyword in keywords.split())
-
-
-_SHOWN = _tags("""
+_SHOWN = tags("""
     SOPInstanceUID Modality PixelIntensityRelationship ModalityLUTSequence RescaleSlope RescaleIntercept
     VOILUTSequence WindowCenter WindowWidth VOILUTFunction PresentationLUTSequence PresentationLUTShape
     PixelPaddingValue PixelPaddingRangeLimit FloatPixelPaddingValue FloatPixelPaddingRangeLimit
@@ -39,12 +36,12 @@ _SHOWN = _tags("""
     PatientName PatientID PatientBirthDate PatientSex StudyDate SeriesDescription SeriesNumber InstanceNumber KVP
     XRayTubeCurrent SliceThickness SliceLocation RepetitionTime EchoTime Manufacturer InstitutionName
 """)
-_OF_FRAMES = _tags("""
+_OF_FRAMES = tags("""
     PixelValueTransformationSequence FrameVOILUTSequence PixelMeasuresSequence FrameDisplayShutterSequence
     MRImageFrameTypeSequence CTImageFrameTypeSequence PETFrameTypeSequence
 """)
 """Functional group macros whose attributes stand for the image's own (PS3.3 C.7.6.16.2)."""
-_OF_PATHS = _tags("ICCProfile")
+_OF_PATHS = tags("ICCProfile")
 
 
 def described(attributes: Attributes, frame: int) -> Elements:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,20 @@ from charrua_core.imaging.pixels import PixelFormat
 from charrua_core.imaging.render.luts import Mapping, Values
 from charrua_core.imaging.render.modality import modality_of
 from charrua_core.imaging.render.request import RenderRequest
-from charrua_core.imaging.render.voi import between, presentation_of, voi_of
+from charrua_core.imaging.render.voi import between, presentation_of, voi_of, windows_of
+from charrua_core.imaging.tags import tags
 
 Pixels = NDArray[Any]
 Grey = NDArray[Any]
 Extent = tuple[float, float]
 
 _LARGEST_TABLE = 1 << 16
+_TABLES_KEPT = 32
+_DECISIVE = tags("""
+    Modality PixelIntensityRelationship ModalityLUTSequence RescaleSlope RescaleIntercept VOILUTSequence WindowCenter
+    WindowWidth VOILUTFunction PresentationLUTSequence PresentationLUTShape SegmentationType MaximumFractionalValue
+""")
+"""All that grey levels depend on, so that slices of a series that are alike in these share a table."""
 _SHOWN_AS_STORED = 8  # bits: such values are made for a screen unless the object says otherwise
 
 
@@ -38,8 +46,10 @@ def grayscale(
     of several; with `identity_voi`, which presentation states want, all that could be (PS3.4 N.2.1.2).
     """
     padding = padding_of(pixels, layout, attributes)
+    if not _by_extent(pixels, attributes, request):
+        extent = (0, 0)
     extent = extent or extent_of(pixels, layout, attributes)
-    levels = _Levels(layout, attributes, request, extent, identity_voi)
+    levels = _Levels.of(layout, attributes, request, extent, identity_voi)
     grey = _by_table(pixels, levels) if pixels.dtype.kind != "f" else levels(_finite(pixels, extent))
     if padding is not None:
         grey[padding] = 0
@@ -55,16 +65,32 @@ def extent_of(pixels: Pixels, layout: PixelFormat, attributes: Attributes) -> Ex
     return (shown.min().item(), shown.max().item()) if shown.size else (0, 0)
 
 
+def _by_extent(pixels: Pixels, attributes: Attributes, request: RenderRequest) -> bool:
+    """Whether levels depend on what values there are: by a VOI LUT that may begin below zero, or for lack of a window."""
+    told = request.window is not None or ("VOILUTSequence" not in attributes and bool(windows_of(attributes)))
+    return pixels.dtype.kind == "f" or not told
+
+
 @dataclass(frozen=True)
 class _Levels:
-    """The function from stored values to grey levels."""
+    """The function from stored values to grey levels; two that are equal give the same."""
 
+    told: str
+    """What the attributes say."""
     layout: PixelFormat
-    attributes: Attributes
+    attributes: Attributes = field(compare=False)
     request: RenderRequest
     extent: Extent
     """Least and greatest of the stored values that are shown."""
     identity_voi: bool
+
+    @classmethod
+    def of(
+        cls, layout: PixelFormat, attributes: Attributes, request: RenderRequest, extent: Extent, identity_voi: bool
+    ) -> _Levels:
+        """Keep of the attributes those that decide."""
+        decisive = {tag: element for tag, element in attributes.elements.items() if tag in _DECISIVE}
+        return cls(repr(decisive), layout, Attributes(decisive), request, extent, identity_voi)
 
     def __call__(self, stored: Values) -> Grey:
         signed = self.layout.is_signed
@@ -102,14 +128,18 @@ def _finite(pixels: Pixels, extent: Extent) -> Values:
 
 def _by_table(pixels: Pixels, levels: _Levels) -> Grey:
     least, greatest = int(pixels.min()), int(pixels.max())
-    if greatest - least >= _LARGEST_TABLE:
+    # In powers of two, so that slices with other values still share a table.
+    above, below = 1 << max(greatest, 0).bit_length(), 1 << (~least).bit_length() if least < 0 else 0
+    if above + below > _LARGEST_TABLE:
         return levels(pixels.astype(np.float64))
-    if pixels.dtype.kind == "u" and greatest < _LARGEST_TABLE:
-        least, indices = 0, pixels
-    else:
-        indices = np.subtract(pixels, least, dtype=np.intp, casting="unsafe")
     # `take` is more than twice as fast as indexing.
-    return np.take(levels(np.arange(least, greatest + 1, dtype=np.float64)), indices)
+    return np.take(_table(levels, above, below), pixels)
+
+
+@lru_cache(maxsize=_TABLES_KEPT)
+def _table(levels: _Levels, above: int, below: int) -> Grey:
+    """The levels of values from 0 on, and behind them, where negative indices lead, those of values below 0."""
+    return levels(np.concatenate([np.arange(above, dtype=np.float64), np.arange(-below, 0, dtype=np.float64)]))
 
 
 def padding_of(pixels: Pixels, layout: PixelFormat, attributes: Attributes) -> NDArray[np.bool_] | None:

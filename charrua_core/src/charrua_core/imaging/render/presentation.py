@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from charrua_core.errors import RenderingInvalid
 from charrua_core.imaging.attributes import Attributes
 from charrua_core.imaging.render.request import Box
-from charrua_core.imaging.tags import TAGS
+from charrua_core.imaging.tags import tags
 
 PSEUDO_COLOR = "1.2.840.10008.5.1.4.1.1.11.3"
 STATES = {
@@ -18,12 +18,8 @@ STATES = {
 }
 
 
-def _tags(keywords: str) -> frozenset[str]:
-    return frozenset(TAGS[keyword] for keyword in keywords.split())
-
-
-_VOI = _tags("VOILUTSequence WindowCenter WindowWidth VOILUTFunction")
-_OWN = _tags("""
+_VOI = tags("VOILUTSequence WindowCenter WindowWidth VOILUTFunction")
+_OWN = tags("""
     ModalityLUTSequence RescaleSlope RescaleIntercept PresentationLUTSequence PresentationLUTShape ICCProfile
     ShutterShape ShutterLeftVerticalEdge ShutterRightVerticalEdge ShutterUpperHorizontalEdge ShutterLowerHorizontalEdge
     CenterOfCircularShutter RadiusOfCircularShutter VerticesOfThePolygonalShutter ShutterPresentationValue ShutterOverlayGroup

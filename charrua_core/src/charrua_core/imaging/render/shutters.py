@@ -15,8 +15,10 @@ Mask = NDArray[np.bool_]
 
 def shuttered(attributes: Attributes, shape: tuple[int, int]) -> Mask | None:
     """Give which pixels of (rows, columns) lie outside of the shutters; None where all are shown."""
-    opened = np.ones(shape, bool)
     shapes = set(map(str, attributes.values("ShutterShape")))
+    if not shapes:
+        return None
+    opened = np.ones(shape, bool)
     for name, opening in (("RECTANGULAR", _rectangle), ("CIRCULAR", _circle), ("POLYGONAL", _polygon)):
         for mask in opening(attributes, shape) if name in shapes else ():
             opened &= mask
