@@ -26,7 +26,7 @@ class Usage:
     database_peak_mib: float
 
     @property
-    def wholecpu_ms(self) -> float:
+    def whole_cpu_ms(self) -> float:
         """Processor time of server and database together."""
         return self.cpu_ms + self.database_cpu_ms
 

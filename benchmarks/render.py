@@ -207,9 +207,9 @@ async def measure(results: Results, name: str, way: Way, *, cold: bool) -> None:
     await asyncio.gather(shot(0), shot(1))  # processes that must be started, connections that must be made
     if cold:
         results.add("first frame of 500, first time: ms", name, await _ms(shot, SLICES))
-    before = processes.usage(way.processes()).wholecpu_ms
+    before = processes.usage(way.processes()).whole_cpu_ms
     slices = [await _ms(shot, number) for _ in range(5) for number in range(SLICES)]
-    used = processes.usage(way.processes()).wholecpu_ms - before
+    used = processes.usage(way.processes()).whole_cpu_ms - before
     results.add("a CT slice: p50 ms", name, statistics.median(slices))
     results.add("a CT slice: CPU ms", name, used / len(slices))
     frames = [await _ms(shot, SLICES + number) for number in range(1, FRAMES, 150)]

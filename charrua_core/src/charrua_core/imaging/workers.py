@@ -62,8 +62,8 @@ SETTINGS = (
 )
 MOST_WAITING = 1000
 LONGEST_WAIT_S = 60.0
-CALLS_OF_A_PROCESS = 500
-"""After so many it is replaced, and with it whatever its codecs have leaked."""
+CALLS_OF_A_PROCESS = 2000
+"""After so many it is replaced, and with it whatever its codecs have leaked. To start one takes as long as 200 slices."""
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

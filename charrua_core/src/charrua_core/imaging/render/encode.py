@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -23,8 +24,11 @@ def encoded(pictures: Sequence[Picture], request: RenderRequest, frame_time_ms: 
         from charrua_core.imaging.render.video import mp4
 
         return mp4(pictures, frame_time_ms, request.quality or DEFAULT_QUALITY)
+    first = np.ascontiguousarray(pictures[0])
+    if request.media_type == "image/jpeg" and first.ndim == 2:  # with less around the same library than Pillow has
+        return bytes(imagecodecs.jpeg8_encode(first, level=request.quality or DEFAULT_QUALITY))
     target = io.BytesIO()
-    image = Image.fromarray(np.ascontiguousarray(pictures[0]))
+    image = Image.fromarray(first)
     if request.media_type == "image/jpeg":
         image.save(target, "JPEG", quality=request.quality or DEFAULT_QUALITY, icc_profile=profile)
     elif request.media_type == "image/png":
