@@ -207,7 +207,7 @@ async def test_the_archive_ends_although_its_database_hangs(start_archive, tmp_p
     server = EmbeddedServer(tmp_path_factory.mktemp("own") / "postgresql")
     await server.join()
     archive = await start_archive(env={"CHARRUA_DATABASE_URL": server.url("postgres")})
-    storing = asyncio.create_task(Modality(archive.peer).store(a_study(images=30)))
+    storing = asyncio.create_task(Modality(archive.peer).store(a_study(images=300)))
     await asyncio.sleep(0.3)
     with paused(server):
         began = time.monotonic()
