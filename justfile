@@ -1,33 +1,36 @@
 # The helpers of a developer: `uv run just` lists them.
 
+# uv tells its own place to what it runs, wherever it was installed.
+uv := env("UV", "uv")
+
 _list:
     @just --list
 
 # Everything that the tests need, in .venv
 init:
-    uv sync
+    {{ uv }} sync
 
 # The tests, or those that match an expression
 test *expression:
-    uv run pytest -n auto {{ if expression == "" { "" } else { "-k '" + expression + "'" } }}
+    {{ uv }} run pytest -n auto {{ if expression == "" { "" } else { "-k '" + expression + "'" } }}
 
 # Formatter, linter, types, spelling, and documents against the code
 lint: types
-    uv run ruff format --check .
-    uv run ruff check .
-    uv run codespell README.md CHANGELOG.md docs charrua_core/src plugins examples benchmarks
-    uv run cog --check docs/*.md
+    {{ uv }} run ruff format --check .
+    {{ uv }} run ruff check .
+    {{ uv }} run codespell README.md CHANGELOG.md docs charrua_core/src plugins examples benchmarks
+    {{ uv }} run cog --check docs/*.md
 
 # The type checker
 types:
-    uv run mypy charrua_core/src plugins/charrua_storescp/src plugins/charrua_qr/src examples/charrua_route_modality/src
+    {{ uv }} run mypy charrua_core/src plugins/charrua_storescp/src plugins/charrua_qr/src examples/charrua_route_modality/src
 
 # Write the formatter's and the documents' changes
 write:
-    uv run ruff format .
-    uv run ruff check --fix .
-    uv run cog -r docs/*.md
+    {{ uv }} run ruff format .
+    {{ uv }} run ruff check --fix .
+    {{ uv }} run cog -r docs/*.md
 
 # An archive to play with, in ./charrua-data
 serve:
-    uv run charrua serve
+    {{ uv }} run charrua serve
