@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
-import socket
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,8 +12,7 @@ import pytest_asyncio
 from charrua_core.archive.datasets.part10 import read_file_meta
 from charrua_core.dicom import ProposedContext, associate
 from charrua_core.testing.devices import Received, received_of
-from charrua_core.testing.outside import DATA, dcmtk, program, with_data, with_dcmtk
-from charrua_core.types import Peer
+from charrua_core.testing.outside import DATA, dcmtk, storescp, with_data, with_dcmtk
 
 STOCK = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"}
 UNKNOWN_TO_DCMTK = {f"1.2.840.10008.1.2.{rest}" for rest in ("4.201", "4.202", "4.203", "4.57", "8.1")}
@@ -87,34 +82,6 @@ async def test_every_sound_file_is_found_by_findscu_at_each_level(filled, workst
             assert set(await findscu(filled, "IMAGE", **keys)) == images
 
 
-@asynccontextmanager
-async def storescp(archive, folder: Path) -> AsyncIterator[None]:
-    """DCMTK's receiver as peer DCMTK: takes everything and writes it as it came."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    await archive.add_peer(Peer("DCMTK", "127.0.0.1", port))
-    command = (str(program("storescp")), "+xa", "-pm", "+B", "-aet", "DCMTK", "-od", str(folder), str(port))
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
-    await until_listening(port)
-    try:
-        yield
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-async def until_listening(port: int) -> None:
-    """Wait until somebody takes connections there."""
-    async with asyncio.timeout(10):
-        while True:
-            with suppress(ConnectionRefusedError):
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.close()
-                return
-            await asyncio.sleep(0.02)
-
-
 def came(folder: Path) -> dict[str, bytes]:
     """The data sets in the folder's files by SOP Instance UID."""
     return {one.sop_instance_uid: one.data_set for one in map(received_of, folder.iterdir())}
@@ -124,7 +91,7 @@ async def test_every_sound_file_comes_back_by_movescu_as_it_was(filled, workstat
     address = ("-aec", filled.peer.aet, "-aem", "DCMTK", filled.peer.host, str(filled.peer.port))
     folder = tmp_path / "came"
     folder.mkdir()
-    async with storescp(filled, folder):
+    async with storescp(filled, folder, "+xa", "+B"):
         for study in sent.studies:
             keys = ("-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={study}")
             await dcmtk("movescu", "-S", *AET, *address, *keys)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import numpy
@@ -16,8 +12,7 @@ from pydicom import dcmread
 from charrua_core.imaging.codecs import syntaxes
 from charrua_core.testing.devices import Modality, received_of
 from charrua_core.testing.objects import an_object
-from charrua_core.testing.outside import DATA, dcmtk, program, with_data, with_dcmtk
-from charrua_core.types import Peer
+from charrua_core.testing.outside import DATA, dcmtk, storescp, with_data, with_dcmtk
 
 EXPLICIT, IMPLICIT = syntaxes.EXPLICIT_LITTLE_ENDIAN, syntaxes.IMPLICIT_LITTLE_ENDIAN
 DECODERS = {
@@ -42,33 +37,6 @@ def compressed() -> dict[str, Path]:
     kept = [row for row in rows if int(row["bytes"]) < LARGEST_BYTES]
     codecs = {*DECODERS, *syntaxes.JPEG_2000_FAMILY}
     return {row["sop_instance_uid"]: DATA / row["path"] for row in kept if row["transfer_syntax_uid"] in codecs}
-
-
-@asynccontextmanager
-async def storescp(archive, folder: Path, *options: str) -> AsyncIterator[None]:
-    """DCMTK's receiver as peer DCMTK: it takes uncompressed images alone, unless told otherwise."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    await archive.add_peer(Peer("DCMTK", "127.0.0.1", port))
-    command = (str(program("storescp")), *options, "-pm", "-aet", "DCMTK", "-od", str(folder), str(port))
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
-    try:
-        await until_listening(port)
-        yield
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-async def until_listening(port: int) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            with suppress(ConnectionRefusedError):
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.close()
-                return
-            await asyncio.sleep(0.02)
 
 
 @with_data

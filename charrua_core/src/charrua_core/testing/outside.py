@@ -5,12 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import socket
 import sys
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from charrua_core.types import Peer
+
+if TYPE_CHECKING:
+    from charrua_core.testing.running import Archive
 
 DATA = Path(os.environ.get("CHARRUA_TEST_DATA", "../shared/data")).absolute()
 """Real files of public projects, with a MANIFEST.csv that says what each is."""
@@ -46,6 +54,33 @@ async def dcmtk(name: str, *arguments: object, timeout_s: float = 120) -> tuple[
         process.kill()
         raise
     return process.returncode or 0, output.decode(errors="replace")
+
+
+@asynccontextmanager
+async def storescp(archive: Archive, folder: Path, *options: str) -> AsyncIterator[None]:
+    """Run DCMTK's receiver as the peer DCMTK, writing into the folder: it takes uncompressed images alone without options."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    await archive.add_peer(Peer("DCMTK", "127.0.0.1", port))
+    command = (str(program("storescp")), *options, "-pm", "-aet", "DCMTK", "-od", str(folder), str(port))
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
+    try:
+        await _until_listening(port)
+        yield
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _until_listening(port: int) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            with suppress(ConnectionRefusedError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                return
+            await asyncio.sleep(0.02)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
