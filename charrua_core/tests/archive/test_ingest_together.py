@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import asyncpg
 import pytest
 
 from charrua_core.archive.index import store as index_store
@@ -141,3 +142,12 @@ async def test_its_sender_is_told_to_try_later_where_the_study_does_not_come_to_
         await intake(an_object())
     assert refused.value.dimse_status == 0xA700
     assert intake.files() == intake.spooled() == []
+
+
+async def test_a_commit_that_the_database_answers_with_a_rollback_is_no_commit(intake, disk):
+    storing = await stored_while_held(intake, disk, an_object())
+    with pytest.raises(asyncpg.DivisionByZeroError):  # whatever aborts the open transaction
+        await intake.app.ingest._index._connection.execute("SELECT 1 / 0")
+    disk.go_on.set()
+    assert (await storing).status == "stored"
+    assert len(await intake.rows("instance")) == 1

@@ -131,7 +131,8 @@ class Index:
         if connection is None:
             raise DatabaseUnavailable
         faults.passing("before_commit")
-        await connection.execute("COMMIT")
+        if await connection.execute("COMMIT") != "COMMIT":  # a transaction that was aborted ends so, without an error
+            raise DatabaseUnavailable("the transaction was not committed")
         faults.passing("after_commit")
         return outcomes
 
