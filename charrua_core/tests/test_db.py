@@ -70,6 +70,14 @@ async def test_a_connection_for_reading_cannot_write(db: Database) -> None:
             await connection.execute(insert(tables.peer).values(SAMPLE))
 
 
+@pytest.mark.parametrize("kind", ["reading", "by_key"])
+async def test_a_connection_of_the_driver_for_reading_cannot_write_either(db: Database, kind: str) -> None:
+    async with db.driver(**{kind: True}) as connection:
+        with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+            await connection.execute("CREATE TABLE core.never (n integer)")
+        assert await connection.fetchval("SELECT current_setting('statement_timeout')") != "0"
+
+
 async def test_a_failing_statement_does_not_tell_its_parameters(db: Database) -> None:
     with pytest.raises(DBAPIError) as failure:
         async with db.transaction() as tx:

@@ -71,14 +71,13 @@ class Database:
         self.url = url
         self._server = server
         timeout_ms = int(settings["database_statement_timeout"].total_seconds() * 1000)
-        reading = {
-            "statement_timeout": str(timeout_ms),
-            "default_transaction_read_only": "on",
-            # What suits a search depends on what is searched for.
-            "plan_cache_mode": "force_custom_plan",
-        }
+        reading = {"statement_timeout": str(timeout_ms), "default_transaction_read_only": "on"}
+        # What suits a search depends on what is searched for.
+        searching = {**reading, "plan_cache_mode": "force_custom_plan"}
+        size = settings["database_reading_pool_size"]
         self._writer = self._engine(settings["database_pool_size"])
-        self._reader = self._engine(settings["database_reading_pool_size"], reading, isolation_level="AUTOCOMMIT")
+        self._reader = self._engine(size, searching, isolation_level="AUTOCOMMIT")
+        self._looker = self._engine(size, reading, isolation_level="AUTOCOMMIT")
         self._session = Session(self.connect)
 
     @classmethod
@@ -105,6 +104,7 @@ class Database:
         await self._session.close()
         await self._writer.dispose()
         await self._reader.dispose()
+        await self._looker.dispose()
         if self._server is not None:
             await self._server.leave()
 
@@ -131,14 +131,16 @@ class Database:
                 yield connection
 
     @asynccontextmanager
-    async def driver(self, *, reading: bool = False) -> AsyncIterator[asyncpg.Connection]:
+    async def driver(self, *, reading: bool = False, by_key: bool = False) -> AsyncIterator[asyncpg.Connection]:
         """Use asyncpg itself, on a connection for writing or `reading`: for the hot paths.
 
+        `by_key` is for reading one row by its key, which need not be planned anew each time.
         JSON goes in as bytes, text or an object, and comes out as bytes. Write inside `async with connection.transaction()`,
         and call `announce` for what others should know of after it.
         """
         with _losses_named():
-            async with (self._reader if reading else self._writer).connect() as connection:
+            engine = self._looker if by_key else self._reader if reading else self._writer
+            async with engine.connect() as connection:
                 yield (await connection.get_raw_connection()).driver_connection
 
     async def connect(self, **settings: str) -> asyncpg.Connection:

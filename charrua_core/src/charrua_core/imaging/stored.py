@@ -101,8 +101,7 @@ def _object(app: App, record: InstanceRecord, row: Row, header: ParsedHeader) ->
 async def _row(app: App, record: InstanceRecord) -> tuple[Row, ParsedHeader]:
     """The row with the edits over the object, and the header, which the index gives where no such version is kept."""
     header = app.headers.get(record.instance_id)
-    # Connections for reading plan each query anew, which here takes longer than the query.
-    async with app.db.driver() as connection:
+    async with app.db.driver(by_key=True) as connection:
         row = await connection.fetchrow(_ROW, record.instance_id, header.version if header else "")
     if row is None:
         raise StudyNotFound
