@@ -43,6 +43,7 @@ IN_LINE = frozenset(
         "on_query",
         "decode_frame",
         "encode_frame",
+        "web_routes",
     }
 )
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from charrua_core.services import Service
     from charrua_core.settings import Setting
     from charrua_core.types import Candidate, Coercion, Identity, Refuse, Route, StoredObject
+    from charrua_core.web import WebRoute, WebSocketRoute
 
 hookspec = pluggy.HookspecMarker("charrua")
 hookimpl = pluggy.HookimplMarker("charrua")
@@ -205,6 +206,22 @@ def health(app: App) -> Sequence[tuple[str, bool, str]]:  # type: ignore[empty-b
         @hookimpl
         async def health(app):
             return [("hl7", True, "listening on port 2575")]
+    """
+
+
+@hookspec
+def web_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:  # type: ignore[empty-body]
+    """Give what can be asked of the plugin over HTTP.
+
+    gather, in line, once per process of role `web`, where the web plugin is installed. It sees to log-in, permission, errors
+    and documents as the route declares them; the row filter is the handler's own duty, by `archive.search` with the
+    request's identity. A failure, or two routes of one method and path, stop the start.
+
+        @hookimpl
+        def web_routes(app):
+            from charrua_routing.calls import routing_queue
+
+            return [WebRoute("POST", "/routingqueue", routing_queue, "send", "Send a study", tag="Routing")]
     """
 
 

@@ -70,6 +70,7 @@ def environment(database_url: str, tmp_path: Path) -> dict[str, str]:
         "CHARRUA_DATA_DIR": str(tmp_path / "data"),
         "CHARRUA_DICOM_HOST": "127.0.0.1",
         "CHARRUA_DICOM_PORT": "0",
+        "CHARRUA_WEB_PORT": "0",
         "CHARRUA_STORAGE_RESERVE_BYTES": "0",
     }
 
@@ -173,6 +174,28 @@ async def workstation(archive: Archive) -> AsyncIterator[Workstation]:
     await archive.add_peer(station.peer)
     yield station
     await station.stop()
+
+
+@pytest_asyncio.fixture
+async def browse(archive: Archive) -> AsyncIterator[Callable[..., Any]]:
+    """A function that gives an `httpx.AsyncClient` of the archive: `client = await browse("Referring", {"Modality": ["CR"]})`.
+
+    It is logged in by a bearer token as a new user of the role, with a row filter; `None` is somebody who has not logged in.
+    """
+    from contextlib import AsyncExitStack
+
+    import httpx
+
+    async with AsyncExitStack() as clients:
+
+        async def browse(
+            role: str | None = "Admin", row_filter: dict[str, list[str]] | None = None
+        ) -> httpx.AsyncClient:
+            headers = {"Authorization": f"Bearer {await archive.token(role, row_filter)}"} if role else {}
+            client = httpx.AsyncClient(base_url=archive.url, headers=headers, timeout=30)
+            return await clients.enter_async_context(client)
+
+        yield browse
 
 
 def pytest_configure(config: pytest.Config) -> None:

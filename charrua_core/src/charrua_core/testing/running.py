@@ -31,6 +31,7 @@ class Archive:
         self.log = log
         self.ready = ""
         self.process: asyncio.subprocess.Process | Forked | None = None
+        self._users = 0
 
     # -- its life --------------------------------------------------------------------------------------------------------
     async def start(self, *, preloaded: bool = AVAILABLE) -> float:
@@ -126,6 +127,16 @@ class Archive:
     async def settled(self, timeout_s: float = 30) -> None:
         """Wait until its change feed is read to the end and no job is due."""
         await self.run("settled", "--timeout", str(timeout_s))
+
+    async def token(self, role: str = "Admin", row_filter: Mapping[str, list[str]] | None = None) -> str:
+        """Give a bearer token of a new user of this role, who sees what the filter admits."""
+        from charrua_core.app import App, Start
+
+        self._users += 1
+        name = f"{role.lower()}{self._users}"
+        async with App.opened(Start(self.environment)) as app:
+            await app.accounts.add(name, role, "an unlikely password", by="test", row_filter=row_filter)
+            return await app.accounts.create_token(name, by="test")
 
     async def add_peer(self, peer: Peer) -> None:
         """Have it know a remote AE."""

@@ -1,0 +1,35 @@
+"""What a plugin's part of HTTP is made of: routes, requests, responses. No framework, and nothing that listens."""
+
+from __future__ import annotations
+
+from charrua_core.web.errors import HttpError, problem
+from charrua_core.web.headers import Headers, Query
+from charrua_core.web.media import MediaType, accepted, choose, media_type, media_types
+from charrua_core.web.multipart import Part, multipart_response
+from charrua_core.web.request import Request
+from charrua_core.web.response import Response, json_response
+from charrua_core.web.route import PUBLIC, Parameter, Table, WebRoute
+from charrua_core.web.socket import WebSocket, WebSocketRoute
+
+__all__ = [
+    "PUBLIC",
+    "Headers",
+    "HttpError",
+    "MediaType",
+    "Parameter",
+    "Part",
+    "Query",
+    "Request",
+    "Response",
+    "Table",
+    "WebRoute",
+    "WebSocket",
+    "WebSocketRoute",
+    "accepted",
+    "choose",
+    "json_response",
+    "media_type",
+    "media_types",
+    "multipart_response",
+    "problem",
+]

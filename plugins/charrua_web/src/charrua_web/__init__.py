@@ -1,0 +1,39 @@
+"""Charrua's web server: DICOMweb, the REST calls of the manual, and pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from charrua_core.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from charrua_core.app import App
+    from charrua_core.services import Service
+    from charrua_core.settings import Setting
+    from charrua_core.web import WebRoute, WebSocketRoute
+
+
+@hookimpl
+def settings() -> Sequence[Setting]:
+    """Declare addresses, TLS and limits of the web server."""
+    from charrua_web.choices import SETTINGS
+
+    return SETTINGS
+
+
+@hookimpl
+def services(app: App) -> Sequence[Service]:
+    """Give the web server."""
+    from charrua_web.server import WebServer
+
+    return [WebServer(app)]
+
+
+@hookimpl
+def web_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
+    """Give what the web server itself answers: health, metrics, log-in, DICOMweb."""
+    from charrua_web.table import own_routes
+
+    return own_routes(app)

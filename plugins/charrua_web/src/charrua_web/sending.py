@@ -1,0 +1,96 @@
+"""Sending an answer: pieces are read as the client takes them, and nothing more once it has gone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import aclosing
+
+from charrua_core.errors import StorageFailed
+from charrua_core.types import FileRange
+from charrua_core.web import Response
+from charrua_web.asgi import Receive, Send
+
+CHUNK = 256 * 1024
+"""Bytes of a file that are read at once: what one answer holds in memory, twice."""
+
+
+class Gone(Exception):
+    """The client has closed its connection, or takes nothing any more."""
+
+
+async def send_response(send: Send, response: Response, *, head: bool, stall_s: float) -> None:
+    """Send an answer whose first piece is known. Gone where the client does not take it within `stall_s` seconds a piece."""
+    await _within(
+        stall_s, send({"type": "http.response.start", "status": response.status, "headers": _fields(response)})
+    )
+    if head:
+        if isinstance(response.body, AsyncGenerator):
+            await response.body.aclose()
+    elif isinstance(response.body, bytes):
+        await _within(stall_s, send({"type": "http.response.body", "body": response.body}))
+        return
+    else:
+        async with aclosing(_chunks(response.body)) as chunks:
+            async for chunk in chunks:
+                await _within(stall_s, send({"type": "http.response.body", "body": chunk, "more_body": True}))
+    await _within(stall_s, send({"type": "http.response.body", "body": b""}))
+
+
+async def closed(receive: Receive) -> None:
+    """Return when the client has closed its connection."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _within(stall_s: float, sending: Awaitable[None]) -> None:
+    try:
+        async with asyncio.timeout(stall_s):
+            await sending
+    except TimeoutError:
+        raise Gone("takes nothing") from None
+
+
+def _fields(response: Response) -> list[tuple[bytes, bytes]]:
+    fields = [(name.lower().encode("latin_1"), value.encode("latin_1")) for name, value in response.headers]
+    if response.content_type:
+        fields.append((b"content-type", response.content_type.encode("latin_1")))
+    if response.length is not None:
+        fields.append((b"content-length", b"%d" % response.length))
+    return fields
+
+
+async def _chunks(
+    body: list[bytes | FileRange] | AsyncGenerator[bytes | FileRange, None],
+) -> AsyncGenerator[bytes, None]:
+    """Give the bytes of all pieces, small ones joined."""
+    if isinstance(body, list):
+        for piece in body:
+            async for chunk in _of(piece):
+                yield chunk
+        return
+    async with aclosing(body) as pieces:
+        async for piece in pieces:
+            async for chunk in _of(piece):
+                yield chunk
+
+
+async def _of(piece: bytes | FileRange) -> AsyncGenerator[bytes, None]:
+    if isinstance(piece, bytes):
+        yield piece
+        return
+    try:
+        descriptor = await asyncio.to_thread(os.open, piece.path, os.O_RDONLY)
+    except OSError as error:
+        raise StorageFailed(f"the file of an object cannot be opened: {error.strerror}") from error
+    try:
+        at, end = piece.offset, piece.offset + piece.length
+        while at < end:
+            chunk = await asyncio.to_thread(os.pread, descriptor, min(CHUNK, end - at), at)
+            if not chunk:
+                raise StorageFailed("the file of an object is shorter than it was")
+            at += len(chunk)
+            yield chunk
+    finally:
+        os.close(descriptor)

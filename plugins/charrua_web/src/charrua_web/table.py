@@ -1,0 +1,17 @@
+"""All routes of this plugin, from the modules that answer them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from charrua_core.web import WebRoute, WebSocketRoute
+from charrua_web import status
+
+if TYPE_CHECKING:
+    from charrua_core.app import App
+
+
+def own_routes(_app: App) -> Sequence[WebRoute | WebSocketRoute]:
+    """Give them."""
+    return [*status.ROUTES]
