@@ -52,6 +52,12 @@ class HeaderDamaged(CharruaError):
     http_status = 400
 
 
+class MetadataInvalid(CharruaError):
+    """The JSON or XML is no data set of the DICOM JSON Model or of the Native DICOM Model."""
+
+    http_status = 400
+
+
 class DatasetMismatch(CharruaError):
     """The data set says another SOP Class or SOP Instance than the command, or an invalid UID."""
 

@@ -82,7 +82,8 @@ def _names(raw: bytes, charset: CharacterSet) -> list[Any]:
     return [person_name(value.rstrip(" ")) for value in text.split("\\")]
 
 
-def _decimal(text: str) -> float | str | None:
+def decimal(text: str) -> float | str | None:
+    """Give the number of a Decimal String, its text where it is none, None where it is empty."""
     text = text.strip("\0 ")
     try:
         number = float(text)
@@ -91,24 +92,25 @@ def _decimal(text: str) -> float | str | None:
     return number if isfinite(number) and "_" not in text else text
 
 
-def _integer(text: str) -> int | str | None:
+def integer(text: str) -> int | str | None:
+    """Give the number of an Integer String, its text where it is none or too long, None where it is empty."""
     text = text.strip("\0 ")
     if len(text) <= _LONGEST_INTEGER and "_" not in text:
         try:
             return int(text)
         except ValueError:
-            number = _decimal(text)
+            number = decimal(text)
             if isinstance(number, float) and number.is_integer() and abs(number) < 10**_LONGEST_INTEGER:
                 return int(number)
     return text.replace("\0", "\ufffd") or None
 
 
 def _decimals(raw: bytes, _: CharacterSet) -> list[Any]:
-    return [_decimal(value) for value in raw.decode("latin_1").split("\\")]
+    return [decimal(value) for value in raw.decode("latin_1").split("\\")]
 
 
 def _integers(raw: bytes, _: CharacterSet) -> list[Any]:
-    return [_integer(value) for value in raw.decode("latin_1").split("\\")]
+    return [integer(value) for value in raw.decode("latin_1").split("\\")]
 
 
 _TEXT_READERS: dict[str, Callable[[bytes, CharacterSet], list[Any]]] = {
