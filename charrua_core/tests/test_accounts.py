@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from sqlalchemy import select, text
 
-from charrua_core import audit
+from charrua_core import audit, tables
 from charrua_core.accounts import ROLES, Accounts, passwords
 from charrua_core.db import Database
 from charrua_core.errors import EditInvalid, NotPermitted
 from charrua_core.settings import Settings
 from charrua_core.settings.core import SETTINGS
-from charrua_core.types import Identity, RowFilter
+from charrua_core.types import Identity, Origin, RowFilter
 
 PASSWORD = "correct horse battery"
 
@@ -208,3 +209,94 @@ async def test_log_ins_and_changes_of_users_are_in_the_audit_trail_without_a_pas
     assert told == [("110114", False, "eva"), ("110114", True, "eva"), ("110113", True, "ana")]
     assert PASSWORD not in str(trail)
     assert "wrong one" not in str(trail)
+
+
+# -- sessions ------------------------------------------------------------------------------------------------------------
+async def begin(accounts: Accounts, name: str = "ana", role: str = "Manager") -> str:
+    await accounts.add(name, role, PASSWORD, by="test")
+    identity = await log_in(accounts, name, PASSWORD)
+    return await accounts.sessions.begin(identity, address="10.0.0.8", agent="Firefox")
+
+
+async def test_a_session_says_who_it_is_and_is_kept_as_a_digest(accounts: Accounts, db: Database) -> None:
+    session = await begin(accounts)
+    assert (await accounts.sessions.identity(session)) == await log_in(accounts, "ana", PASSWORD)
+    assert await accounts.sessions.identity("another") is None
+    async with db.reading() as connection:
+        row = (await connection.execute(select(tables.session))).one()
+    assert session not in str(row)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda accounts: accounts.set_password("ana", "another password", by="ana"),
+        lambda accounts: accounts.change_password("ana", PASSWORD, "another password", address="10.0.0.8"),
+        lambda accounts: accounts.change("ana", by="admin", role="Referring"),
+        lambda accounts: accounts.change("ana", by="admin", disabled=True),
+        lambda accounts: accounts.remove("ana", by="admin"),
+        lambda accounts: accounts.sessions.kill("ana", by="admin"),
+    ],
+    ids=["set password", "change password", "role", "disable", "remove", "kill"],
+)
+async def test_a_changed_account_has_no_session_left_and_others_keep_theirs(accounts: Accounts, end) -> None:
+    session, other = await begin(accounts), await begin(accounts, "rosa")
+    await end(accounts)
+    assert await accounts.sessions.identity(session) is None
+    assert (await accounts.sessions.identity(other)) is not None
+
+
+async def test_the_reset_of_admin_ends_its_sessions(accounts: Accounts) -> None:
+    identity = await log_in(accounts, "admin", "admin", "127.0.0.1")
+    session = await accounts.sessions.begin(identity, address="", agent="")
+    await accounts.reset_admin(by="root")
+    assert await accounts.sessions.identity(session) is None
+
+
+async def test_a_new_filter_counts_at_once(accounts: Accounts) -> None:
+    session = await begin(accounts)
+    await accounts.change("ana", by="admin", row_filter={"Modality": ["CR"]})
+    assert (await accounts.sessions.identity(session)).row_filters == (RowFilter({"Modality": ("CR",)}),)
+
+
+@pytest.mark.parametrize(
+    ("sets", "lives"),
+    [
+        ("used_at = now() - interval '19 min'", True),
+        ("used_at = now() - interval '21 min'", False),
+        ("expires_at = now() - interval '1 s'", False),
+    ],
+)
+async def test_a_session_ends_when_it_is_not_used_and_at_the_latest_after_its_hours(
+    accounts: Accounts, db: Database, sets: str, lives: bool
+) -> None:
+    session = await begin(accounts)
+    async with db.transaction() as tx:
+        await tx.execute(text(f"UPDATE core.session SET {sets}"))
+    assert (await accounts.sessions.identity(session) is not None) == lives
+    assert [one.name for one in await accounts.sessions.all()] == (["ana"] if lives else [])
+    if lives:  # it was used just now
+        assert datetime.now(UTC) - (await accounts.sessions.all())[0].used_at < timedelta(minutes=1)
+
+
+async def test_who_a_plugin_vouches_for_has_what_it_said(accounts: Accounts) -> None:
+    vouched = Identity(
+        "cn=lara", "user", frozenset({"staff"}), frozenset({"query"}), (RowFilter({"Modality": ("MR",)}),)
+    )
+    session = await accounts.sessions.begin(vouched, address="10.0.0.9", agent="")
+    assert await accounts.sessions.identity(session) == vouched
+
+
+async def test_a_log_out_ends_one_session_and_is_in_the_trail(accounts: Accounts, db: Database) -> None:
+    session = await begin(accounts)
+    await accounts.sessions.end(session, Origin("web", user="ana"))
+    assert await accounts.sessions.identity(session) is None
+    newest = (await audit.read(db, event=audit.Event.USER_AUTHENTICATION))[0]
+    assert (newest["who"], newest["detail"]) == ("ana", {"type": "logout"})
+
+
+async def test_the_current_password_must_be_known_to_change_it(accounts: Accounts) -> None:
+    await begin(accounts)
+    with pytest.raises(NotPermitted):
+        await accounts.change_password("ana", "a wrong one", "another password", address="10.0.0.8")
+    assert await log_in(accounts, "ana", PASSWORD)

@@ -13,7 +13,8 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from charrua_core import audit, tables
-from charrua_core.accounts.accounts import is_local, row_filter_of
+from charrua_core.accounts.accounts import is_local
+from charrua_core.accounts.rows import row_filter_of
 from charrua_core.addresses import Addresses
 from charrua_core.errors import EditInvalid, PeerUnknown
 from charrua_core.types import Identity, Origin, Peer, Refuse, RowFilter

@@ -371,6 +371,22 @@ token = Table(
     _moment("revoked_at", nullable=True),
 )
 
+# Browsers that are logged in. `account` is null where a provider of a plugin vouched: `identity` then says what it said.
+session = Table(
+    "session",
+    metadata,
+    # SHA-256 of the id that the browser's cookie holds.
+    Column("digest", LargeBinary, primary_key=True),
+    Column("account", Text, ForeignKey("core.account.name", ondelete="CASCADE"), index=True),
+    Column("name", Text, nullable=False),
+    Column("identity", JSONB(none_as_null=True)),
+    Column("address", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    _moment("created_at"),
+    _moment("used_at"),
+    _moment("expires_at"),
+)
+
 # Wrong passwords and tokens, by name and address: shared by all processes and all ways to log in.
 guess = Table(
     "guess",

@@ -4,5 +4,7 @@ from __future__ import annotations
 
 from charrua_core.accounts.accounts import Account, Accounts, TokenInfo
 from charrua_core.accounts.roles import PERMISSIONS, ROLES
+from charrua_core.accounts.rows import CHANNEL
+from charrua_core.accounts.sessions import SessionInfo
 
-__all__ = ["PERMISSIONS", "ROLES", "Account", "Accounts", "TokenInfo"]
+__all__ = ["CHANNEL", "PERMISSIONS", "ROLES", "Account", "Accounts", "SessionInfo", "TokenInfo"]

@@ -17,10 +17,11 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from charrua_core import audit, tables
-from charrua_core.accounts import passwords, throttle
+from charrua_core.accounts import passwords, sessions, throttle
 from charrua_core.accounts.roles import ROLES
+from charrua_core.accounts.rows import as_identity, note, with_role
 from charrua_core.errors import EditInvalid, NotPermitted
-from charrua_core.types import Identity, Origin, Refuse, RowFilter
+from charrua_core.types import Identity, Origin, Refuse
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -67,6 +68,7 @@ class Accounts:
     def __init__(self, db: Database, settings: Settings) -> None:
         self._db = db
         self._settings = settings
+        self.sessions = sessions.Sessions(db, settings)
         self._guessing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def prepare(self) -> bool:
@@ -105,7 +107,7 @@ class Accounts:
             made = await tx.execute(insert(_account).values(row).on_conflict_do_nothing())
             if not made.rowcount:
                 raise EditInvalid(f"there is a user {name} already")
-            await _note(tx, "C", by, user=name, role=role)
+            await note(tx, "C", by, user=name, role=role)
 
     async def remove(self, name: str, *, by: str) -> None:
         """Remove an account and its tokens. EditInvalid for the last administrator."""
@@ -114,7 +116,7 @@ class Accounts:
             if account.role == "Admin" and await _count_of_administrators(tx) == 1:
                 raise EditInvalid(f"{name} is the only administrator left")
             await tx.execute(delete(_account).where(_account.c.name == name))
-            await _note(tx, "D", by, user=name)
+            await note(tx, "D", by, user=name)
 
     async def all(self) -> list[Account]:
         """Give all accounts by name."""
@@ -122,27 +124,35 @@ class Accounts:
             return [_as_account(row) for row in await connection.execute(select(_account).order_by(_account.c.name))]
 
     async def set_password(self, name: str, password: str, *, by: str) -> None:
-        """Set a password; tokens stay valid. EditInvalid if there is no such user or the password is too weak."""
+        """Set a password; tokens stay valid, sessions end. EditInvalid if there is no such user or the password is too weak."""
         passwords.check_strength(password, name, self._settings["password_length"])
         hashed = await passwords.hash_password(password)
         async with self._db.transaction() as tx:
             await _locked(tx, name)
             await tx.execute(_change(name, password_hash=hashed, must_change_password=False))
-            await _note(tx, "U", by, user=name, changed="password")
+            await sessions.end_all(tx, name)
+            await note(tx, "U", by, user=name, changed="password")
+
+    async def change_password(self, name: str, current: str, new: str, *, address: str) -> None:
+        """Let a user set their own password. NotPermitted as of `log_in` where the current one is not `current`."""
+        known = {"scheme": "password", "name": name, "password": current, "address": address}
+        await self.log_in(known, self.local)
+        await self.set_password(name, new, by=name)
 
     async def reset_admin(self, *, by: str) -> None:
-        """Give admin the password `admin` again, to be changed at the next log-in, and take its tokens away."""
+        """Give admin the password `admin` again, to be changed at the next log-in, and end its tokens and sessions."""
         hashed = await passwords.hash_password(FIRST_PASSWORD)
         row = {"role": "Admin", "password_hash": hashed, "must_change_password": True, "disabled": False}
         async with self._db.transaction() as tx:
             made = insert(_account).values(name=FIRST_NAME, **row)
             await tx.execute(made.on_conflict_do_update(index_elements=["name"], set_=row))
             await tx.execute(delete(_token).where(_token.c.account == FIRST_NAME))
+            await sessions.end_all(tx, FIRST_NAME)
             await tx.execute(delete(tables.guess).where(tables.guess.c.key.startswith(f"name {FIRST_NAME} ")))
-            await _note(tx, "U", by, user=FIRST_NAME, changed="password reset")
+            await note(tx, "U", by, user=FIRST_NAME, changed="password reset")
 
     async def change(self, name: str, *, by: str, **columns: Any) -> None:
-        """Change role, disabled or row_filter of an account."""
+        """Change role, disabled or row_filter of an account; a new role, and being disabled, end its sessions."""
         if "role" in columns:
             _check_role(columns["role"])
         async with self._db.transaction() as tx:
@@ -151,7 +161,9 @@ class Accounts:
             if account.role == "Admin" and loses and await _count_of_administrators(tx) == 1:
                 raise EditInvalid(f"{name} is the only administrator left")
             await tx.execute(_change(name, **columns))
-            await _note(tx, "U", by, user=name, changed=", ".join(sorted(columns)))
+            if columns.keys() & {"role", "disabled"}:
+                await sessions.end_all(tx, name)
+            await note(tx, "U", by, user=name, changed=", ".join(sorted(columns)))
 
     # -- tokens ----------------------------------------------------------------------------------------------------------
     async def create_token(self, name: str, *, by: str, lifetime: timedelta | None = None) -> str:
@@ -161,7 +173,7 @@ class Accounts:
         async with self._db.transaction() as tx:
             await _locked(tx, name)
             await tx.execute(insert(_token).values(digest=_digest(token), account=name, expires_at=expires))
-            await _note(tx, "C", by, user=name, changed="token", token=_digest(token).hex()[:12])
+            await note(tx, "C", by, user=name, changed="token", token=_digest(token).hex()[:12])
         return token
 
     async def revoke_token(self, token_or_id: str, *, by: str) -> str:
@@ -173,7 +185,7 @@ class Accounts:
             name = (await tx.execute(ended.returning(_token.c.account))).scalars().first()
             if name is None:
                 raise EditInvalid("there is no such token in force")
-            await _note(tx, "D", by, user=name, changed="token")
+            await note(tx, "D", by, user=name, changed="token")
         return str(name)
 
     async def tokens(self) -> list[TokenInfo]:
@@ -230,13 +242,13 @@ class Accounts:
     async def identity(self, name: str) -> Identity | None:
         """Give the identity of an account that is in force."""
         async with self._db.reading() as connection:
-            found = (await connection.execute(_with_role().where(_account.c.name == name))).one_or_none()
-        return None if found is None or found.disabled else _as_identity(found)
+            found = (await connection.execute(with_role().where(_account.c.name == name))).one_or_none()
+        return None if found is None or found.disabled else as_identity(found)
 
     async def _by_password(self, credentials: Mapping[str, Any]) -> Identity | Refuse | None:
         name, password = str(credentials["name"]), str(credentials["password"])
         async with self._db.reading() as connection:
-            found = (await connection.execute(_with_role().where(_account.c.name == name))).one_or_none()
+            found = (await connection.execute(with_role().where(_account.c.name == name))).one_or_none()
         right = await passwords.verify_password(password, found.password_hash if found else None)
         if found is None or found.disabled or not right:
             return WRONG
@@ -246,15 +258,15 @@ class Accounts:
             and not is_local(str(credentials.get("address", "")))
         ):
             return Refuse("change the first password at the machine itself", http_status=403)
-        return _as_identity(found)
+        return as_identity(found)
 
     async def _by_token(self, token: str) -> Identity | Refuse:
-        statement = _with_role().join(_token, _token.c.account == _account.c.name)
+        statement = with_role().join(_token, _token.c.account == _account.c.name)
         in_force = _token.c.revoked_at.is_(None) & (_token.c.expires_at.is_(None) | (_token.c.expires_at > func.now()))
         async with self._db.reading() as connection:
             query = statement.where(_token.c.digest == _digest(token), in_force)
             found = (await connection.execute(query)).one_or_none()
-        return WRONG if found is None or found.disabled else _as_identity(found)
+        return WRONG if found is None or found.disabled else as_identity(found)
 
     async def _note_log_in(self, name: str, credentials: Mapping[str, Any], refused: Refuse | None) -> None:
         aet = str(credentials.get("aet", ""))
@@ -275,22 +287,8 @@ def is_local(address: str) -> bool:
         return False
 
 
-def row_filter_of(kept: Mapping[str, list[str]] | None) -> tuple[RowFilter, ...]:
-    """Give the filter that a row of account or peer holds."""
-    return (RowFilter({keyword: tuple(values) for keyword, values in kept.items()}),) if kept else ()
-
-
-def _as_identity(row: Any) -> Identity:
-    permissions = {"change_password"} if row.must_change_password else set(row.permissions)
-    return Identity(row.name, "user", frozenset({row.role}), frozenset(permissions), row_filter_of(row.row_filter))
-
-
 def _as_account(row: Any) -> Account:
     return Account(row.name, row.role, row.must_change_password, row.disabled, row.row_filter, row.created_at)
-
-
-def _with_role() -> Any:
-    return select(_account, _role.c.permissions).join(_role, _role.c.name == _account.c.role)
 
 
 def _change(name: str, **columns: Any) -> Any:
@@ -307,10 +305,6 @@ async def _locked(tx: AsyncConnection, name: str) -> Any:
 async def _count_of_administrators(tx: AsyncConnection) -> int:
     in_force = select(_account.c.name).where(_account.c.role == "Admin", ~_account.c.disabled).with_for_update()
     return len((await tx.execute(in_force)).all())
-
-
-async def _note(tx: AsyncConnection, action: audit.Action, by: str, **detail: Any) -> None:
-    await audit.record(tx, audit.Event.SECURITY_ALERT, action, by, Origin("cli", user=by), **detail)
 
 
 def _digest(token: str) -> bytes:

@@ -17,6 +17,7 @@ OWN = {
     "plugins": "charrua_core.cli.server:plugins",
     "restart": "charrua_core.cli.server:restart",
     "serve": "charrua_core.cli.server:serve",
+    "session": "charrua_core.cli.people:session",
     "settings": "charrua_core.cli.settings:settings",
     "settled": "charrua_core.cli.server:settled",
     "status": "charrua_core.cli.server:status",

@@ -1,4 +1,4 @@
-"""`charrua user` and `charrua token`: people, their passwords and their keys to the HTTP APIs."""
+"""`charrua user`, `charrua token` and `charrua session`: people, their passwords, keys to the HTTP APIs, browsers."""
 
 from __future__ import annotations
 
@@ -103,6 +103,30 @@ async def list_tokens(app: App) -> None:
 async def revoke(app: App, token_or_id: str) -> None:
     """End a token, given itself or its id."""
     click.echo(f"revoked a token of {await app.accounts.revoke_token(token_or_id, by=operator())}")
+
+
+@click.group()
+def session() -> None:
+    """Browsers that are logged in."""
+
+
+@session.command("list")
+@with_app
+async def list_sessions(app: App) -> None:
+    """List the sessions, the latest used first."""
+    rows = [
+        (s.id, s.name, s.address, f"{s.used_at:%Y-%m-%d %H:%M}", s.agent) for s in await app.accounts.sessions.all()
+    ]
+    table(rows, "ID", "USER", "ADDRESS", "USED", "BROWSER")
+
+
+@session.command("kill")
+@click.argument("id_or_user")
+@with_app
+async def kill(app: App, id_or_user: str) -> None:
+    """Log out the browser of this id, or all browsers of a user."""
+    count = await app.accounts.sessions.kill(id_or_user, by=operator())
+    click.echo(f"ended {count} session{'s' * (count != 1)}")
 
 
 def _password(from_stdin: bool) -> str:

@@ -234,6 +234,16 @@ _LIMITS = [
 
 _PEOPLE = [
     Setting(
+        "session_timeout",
+        timedelta,
+        timedelta(minutes=20),
+        minimum=0,
+        maximum=43200,
+        help="How long a browser stays logged in without a request; 0: until its 12 hours are over.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
         "password_length",
         int,
         8,

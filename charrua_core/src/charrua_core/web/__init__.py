@@ -9,10 +9,11 @@ from charrua_core.web.multipart import Part, multipart_response
 from charrua_core.web.request import Request
 from charrua_core.web.response import Response, json_response
 from charrua_core.web.route import PUBLIC, Parameter, Table, WebRoute
-from charrua_core.web.socket import WebSocket, WebSocketRoute
+from charrua_core.web.socket import Gone, WebSocket, WebSocketRoute
 
 __all__ = [
     "PUBLIC",
+    "Gone",
     "Headers",
     "HttpError",
     "MediaType",

@@ -101,7 +101,7 @@ class Table:
     def match(self, method: str, path: str) -> Matched | None:
         """Give the route of a request, None where no path fits.
 
-        Raises HttpError 405 where the path has other methods, 400 where a UID in it is none.
+        Raises HttpError 405 where the path has other methods, 426 where it has a WebSocket, 400 where a UID in it is none.
         """
         allowed: set[str] = set()
         for methods, values in self._root.find(_segments(path)):
@@ -112,6 +112,8 @@ class Table:
             allowed |= set(methods)
         if not allowed:
             return None
+        if allowed == {"WEBSOCKET"}:
+            raise HttpError(426, "a WebSocket is opened here", {"Upgrade": "websocket"})
         allowed |= {"HEAD"} if "GET" in allowed else set()
         raise HttpError(
             405, f"{method} is not among {', '.join(sorted(allowed))}", {"Allow": ", ".join(sorted(allowed))}

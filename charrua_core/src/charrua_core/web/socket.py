@@ -1,4 +1,4 @@
-"""WebSocket routes: admitted as requests are, then messages of text one way."""
+"""WebSocket routes: admitted as requests are, then messages of text both ways."""
 
 from __future__ import annotations
 
@@ -33,7 +33,11 @@ class WebSocket:
 
 @dataclass(frozen=True, slots=True)
 class WebSocketRoute:
-    """A path at which a WebSocket is opened; `handle` runs as long as it is open, and is cancelled when it ends."""
+    """A path at which a WebSocket is opened; `handle` runs as long as it is open, and is cancelled when it ends.
+
+    Who may not open it gets an HTTP status instead. When `handle` returns, the WebSocket is closed with 1000; a CharruaError
+    of it closes with 4000 and its HTTP status (4404), anything else with 1011; the end of the server with 1001.
+    """
 
     path: str
     handle: Callable[[WebSocket], Awaitable[None]]

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from charrua_core.audit import Event
+from charrua_core.errors import CharruaError, NotPermitted
 from charrua_core.types import Identity, Origin
-from charrua_core.web import Headers, HttpError
+from charrua_core.web import PUBLIC, Headers, HttpError, Response, WebRoute, WebSocketRoute, problem
 from charrua_web.asgi import Scope
 
 if TYPE_CHECKING:
     from charrua_core.app import App
 
 NOBODY = Identity("", "user")
+CHALLENGES = (
+    ("www-authenticate", 'Bearer realm="Charrua"'),
+    ("www-authenticate", 'Basic realm="Charrua", charset="UTF-8"'),
+)
 
 
 class Callers:
@@ -21,6 +28,12 @@ class Callers:
 
     def __init__(self, app: App) -> None:
         self._app = app
+
+    async def admit(self, scope: Scope, headers: Headers, route: WebRoute | WebSocketRoute) -> tuple[Identity, Origin]:
+        """Give who calls, if it may call this route; NotPermitted or HttpError 401 where it may not."""
+        identity, origin = await self.identify(scope, headers)
+        self._permit(route, identity, origin)
+        return identity, origin
 
     async def identify(self, scope: Scope, headers: Headers) -> tuple[Identity, Origin]:
         """Give who calls, NOBODY without credentials; NotPermitted where they prove nothing."""
@@ -31,10 +44,25 @@ class Callers:
         identity = await self._app.log_in({**credentials, "address": address})
         return identity, Origin("web", address=address, user=identity.name)
 
+    def _permit(self, route: WebRoute | WebSocketRoute, identity: Identity, origin: Origin) -> None:
+        if route.permission == PUBLIC or identity.may(route.permission):
+            return
+        if identity is NOBODY:
+            raise HttpError(401, "log in: by a bearer token, or name and password")
+        refused = f"{route.method} {route.path}"
+        self._app.audit.later(Event.SECURITY_ALERT, "E", identity.name, origin, succeeded=False, refused=refused)
+        raise NotPermitted(f"{identity.name} may not: {route.summary}")
+
     def root_of(self, scope: Scope, headers: Headers) -> str:
         """Give the URL of this server's root as the caller knows it."""
         known: str = self._app.settings["web_url"]
         return known.rstrip("/") if known else f"{scope['scheme']}://{headers.get('host', 'localhost')}"
+
+
+def refusal(error: CharruaError) -> Response:
+    """Give the answer to a request that is refused, with how to log in where that would help."""
+    response = problem(error)
+    return replace(response, headers=(*response.headers, *CHALLENGES)) if error.http_status == 401 else response
 
 
 def _credentials(authorization: str) -> dict[str, Any] | None:

@@ -10,24 +10,18 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from charrua_core.audit import Event
-from charrua_core.errors import CharruaError, NotPermitted
-from charrua_core.types import Identity, Origin
-from charrua_core.web import PUBLIC, Headers, HttpError, Query, Request, Response, Table, WebRoute, problem
+from charrua_core.errors import CharruaError
+from charrua_core.web import Headers, HttpError, Query, Request, Response, Table, WebRoute, problem
 from charrua_core.web.response import Piece
 from charrua_web import sending
 from charrua_web.asgi import Application, Receive, Scope, Send
-from charrua_web.callers import NOBODY, Callers
+from charrua_web.callers import Callers, refusal
+from charrua_web.websocket import WebSockets
 
 if TYPE_CHECKING:
     from charrua_core.app import App
 
 log = logging.getLogger(__name__)
-
-CHALLENGES = (
-    ("www-authenticate", 'Bearer realm="Charrua"'),
-    ("www-authenticate", 'Basic realm="Charrua", charset="UTF-8"'),
-)
 
 
 class Front:
@@ -38,10 +32,14 @@ class Front:
         self._table = table
         self._pages = pages
         self._callers = Callers(app)
+        self._websockets = WebSockets(app, table, self._callers)
         self._stall_s: float = app.settings["web_stall"].total_seconds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if scope["type"] == "websocket":
+            await self._websockets.serve(scope, receive, send)
+            return
         if scope["type"] != "http":
             return
         try:
@@ -66,12 +64,15 @@ class Front:
             },
         )
 
+    def stop(self) -> None:
+        """Close what has no end of its own."""
+        self._websockets.stop()
+
     async def _answer(self, scope: Scope, matched: Any, receive: Receive) -> Response:
         route: WebRoute = matched.route
         try:
             headers = Headers(scope["headers"])
-            identity, origin = await self._callers.identify(scope, headers)
-            self._permit(route, identity, origin)
+            identity, origin = await self._callers.admit(scope, headers, route)
             request = Request(
                 self._app,
                 route,
@@ -86,20 +87,10 @@ class Front:
             )
             return await _begun(await route.handle(request))
         except CharruaError as error:
-            return _refusal(error)
+            return refusal(error)
         except Exception:
             log.exception("a request failed", extra={"method": scope["method"], "route": route.path})
             return problem(HttpError(500, "the archive failed at this request; its log says why"))
-
-    def _permit(self, route: WebRoute, identity: Identity, origin: Origin) -> None:
-        if route.permission == PUBLIC or identity.may(route.permission):
-            return
-        if identity is NOBODY:
-            raise HttpError(401, "log in: by a bearer token, or name and password")
-        self._app.audit.later(
-            Event.SECURITY_ALERT, "E", identity.name, origin, succeeded=False, refused=f"{route.method} {route.path}"
-        )
-        raise NotPermitted(f"{identity.name} may not: {route.summary}")
 
     async def _send(self, scope: Scope, receive: Receive, send: Send, response: Response) -> None:
         """Send the answer until it is sent or the client has gone."""
@@ -151,8 +142,3 @@ async def _begun(response: Response) -> Response:
             await stream.aclose()
 
     return replace(response, body=whole())
-
-
-def _refusal(error: CharruaError) -> Response:
-    response = problem(error)
-    return replace(response, headers=(*response.headers, *CHALLENGES)) if error.http_status == 401 else response

@@ -23,7 +23,7 @@ class Gone(Exception):
 async def send_response(send: Send, response: Response, *, head: bool, stall_s: float) -> None:
     """Send an answer whose first piece is known. Gone where the client does not take it within `stall_s` seconds a piece."""
     await _within(
-        stall_s, send({"type": "http.response.start", "status": response.status, "headers": _fields(response)})
+        stall_s, send({"type": "http.response.start", "status": response.status, "headers": fields_of(response)})
     )
     if head:
         if isinstance(response.body, AsyncGenerator):
@@ -52,7 +52,8 @@ async def _within(stall_s: float, sending: Awaitable[None]) -> None:
         raise Gone("takes nothing") from None
 
 
-def _fields(response: Response) -> list[tuple[bytes, bytes]]:
+def fields_of(response: Response) -> list[tuple[bytes, bytes]]:
+    """Give the header fields of an answer."""
     fields = [(name.lower().encode("latin_1"), value.encode("latin_1")) for name, value in response.headers]
     if response.content_type:
         fields.append((b"content-type", response.content_type.encode("latin_1")))

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FINISH_WITHIN_S = 15.0
+WEBSOCKET_MESSAGE = 1 << 20
+"""Bytes of the longest message that a client may send over a WebSocket."""
+PING_EVERY_S = 20.0
 
 
 class WebServer(Service):
@@ -42,9 +45,9 @@ class WebServer(Service):
         """Listen; give the address."""
         app = self._app
         routes = app.hooks.gather_of(WebRoute | WebSocketRoute, "web_routes", app=app)  # type: ignore[arg-type]
-        front = Front(app, Table(routes), cast(Application, make_pages(app)))
+        self._front = Front(app, Table(routes), cast(Application, make_pages(app)))
         self._config = _config()
-        self._wrapped = wrap_app(cast(ASGIFramework, front), self._config.wsgi_max_body_size, "asgi")
+        self._wrapped = wrap_app(cast(ASGIFramework, self._front), self._config.wsgi_max_body_size, "asgi")
         self._context = WorkerContext(None)
         listening = bind(app.settings["web_host"], app.settings["web_port"], "the web server")
         self._server = await asyncio.start_server(self._serve, sock=listening, backlog=1024)
@@ -56,6 +59,7 @@ class WebServer(Service):
         if self._server is None:
             return
         self._server.close()
+        self._front.stop()
         await self._context.terminated.set()
         if self._connections:
             _, late = await asyncio.wait(self._connections, timeout=FINISH_WITHIN_S)
@@ -74,9 +78,11 @@ class WebServer(Service):
 
 def _config() -> Config:
     config = Config()
-    config.accesslog = config.errorlog = None
+    config.accesslog = None
     config.include_server_header = False
     config.h2_max_concurrent_streams = 32
     config.read_timeout = None
     config.keep_alive_timeout = 30
+    config.websocket_max_message_size = WEBSOCKET_MESSAGE
+    config.websocket_ping_interval = PING_EVERY_S
     return config
