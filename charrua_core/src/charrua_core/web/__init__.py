@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from charrua_core.web.datasets import Form, datasets_response, form_of
 from charrua_core.web.errors import HttpError, problem
 from charrua_core.web.headers import Headers, Query
 from charrua_core.web.media import MediaType, accepted, choose, media_type, media_types
@@ -13,6 +14,7 @@ from charrua_core.web.socket import WebSocket, WebSocketRoute
 
 __all__ = [
     "PUBLIC",
+    "Form",
     "Headers",
     "HttpError",
     "MediaType",
@@ -27,6 +29,8 @@ __all__ = [
     "WebSocketRoute",
     "accepted",
     "choose",
+    "datasets_response",
+    "form_of",
     "json_response",
     "media_type",
     "media_types",
