@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from charrua_core.web.datasets import Form, datasets_response, form_of
 from charrua_core.web.errors import HttpError, problem
 from charrua_core.web.headers import Headers, Query
 from charrua_core.web.media import MediaType, accepted, choose, media_type, media_types
@@ -14,6 +15,7 @@ from charrua_core.web.socket import Gone, WebSocket, WebSocketRoute
 __all__ = [
     "PUBLIC",
     "Gone",
+    "Form",
     "Headers",
     "HttpError",
     "MediaType",
@@ -28,6 +30,8 @@ __all__ = [
     "WebSocketRoute",
     "accepted",
     "choose",
+    "datasets_response",
+    "form_of",
     "json_response",
     "media_type",
     "media_types",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from charrua_core.archive.search.answers import Found, unsupported
-from charrua_core.archive.search.engine import SETTINGS, search
+from charrua_core.archive.search.engine import SETTINGS, count, search
 from charrua_core.archive.search.identifier import read_query
 from charrua_core.archive.search.model import AnyItem, Between, Match, NoValue, OneOf, Query, Root
 from charrua_core.archive.search.objects import InstanceRecord, Run, instances, records, runs, sop_instance_uids
@@ -20,6 +20,7 @@ __all__ = [
     "Query",
     "Root",
     "Run",
+    "count",
     "instances",
     "read_query",
     "records",
