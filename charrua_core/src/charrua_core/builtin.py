@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from charrua_core.app import App
     from charrua_core.imaging.codecs import Codec
     from charrua_core.jobs import JobType
+    from charrua_core.metrics import Read
     from charrua_core.services import Service
     from charrua_core.settings import Setting
     from charrua_core.types import Identity, Refuse
@@ -76,6 +77,14 @@ async def health(app: App) -> Sequence[tuple[str, bool, str]]:
     from charrua_core.services.health import core_health
 
     return await core_health(app)
+
+
+@hookimpl
+async def metrics(app: App) -> Sequence[Read]:
+    """Read jobs, followers, volumes and the size of the index."""
+    from charrua_core.services.readings import core_readings
+
+    return await core_readings(app)
 
 
 @hookimpl

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from charrua_core.dicom import ServiceClass
     from charrua_core.imaging.codecs import Codec
     from charrua_core.jobs import JobType
+    from charrua_core.metrics import Read
     from charrua_core.services import Service
     from charrua_core.settings import Setting
     from charrua_core.types import Candidate, Coercion, Identity, Refuse, Route, StoredObject
@@ -222,6 +223,23 @@ def web_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:  # type: ignore
             from charrua_routing.calls import routing_queue
 
             return [WebRoute("POST", "/routingqueue", routing_queue, "send", "Send a study", tag="Routing")]
+    """
+
+
+@hookspec
+def metrics(app: App) -> Sequence[Read]:  # type: ignore[empty-body]
+    """Read values for Prometheus, such as what the plugin's tables count.
+
+    gather, when `/metrics` or `charrua metrics` asks, at most every five seconds; `app.roles` is empty for the command. A
+    failing implementation is left out. What a process counts while it works needs no hook: `charrua_core.metrics.counter`
+    and `histogram` are declared beside what feeds them, as `reading` is for a value that this hook gives.
+
+        @hookimpl
+        async def metrics(app):
+            from charrua_night.measured import WAITING  # reading("charrua_night_studies", "Studies that wait for the night.")
+
+            async with app.db.driver(reading=True) as connection:
+                return [WAITING.of(await connection.fetchval("SELECT count(*) FROM night.study"))]
     """
 
 
