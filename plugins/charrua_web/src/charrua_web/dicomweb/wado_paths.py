@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from charrua_core.web import Parameter
+from charrua_core.web import Parameter, Request
 from charrua_web.choices import DICOMWEB
 
 TAG = "WADO-RS"
@@ -21,3 +21,10 @@ STATUSES = {
     406: "It cannot be had in what the request accepts",
 }
 ACCEPT = Parameter("accept", "Media types that are accepted, before those of the header Accept", repeated=True)
+
+
+def url_of(request: Request) -> str:
+    """Give the URL of the study, series or instance whose UIDs are in the request's path."""
+    names = (("studies", "study"), ("series", "series"), ("instances", "instance"))
+    path = "".join(f"/{word}/{request.parameters[name]}" for word, name in names if name in request.parameters)
+    return request.base + path
