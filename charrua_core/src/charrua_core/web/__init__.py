@@ -14,8 +14,8 @@ from charrua_core.web.socket import Gone, WebSocket, WebSocketRoute
 
 __all__ = [
     "PUBLIC",
-    "Gone",
     "Form",
+    "Gone",
     "Headers",
     "HttpError",
     "MediaType",
