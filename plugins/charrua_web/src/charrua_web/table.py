@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web import status
+from charrua_web.dicomweb import stow
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -14,4 +15,4 @@ if TYPE_CHECKING:
 
 def own_routes(_app: App) -> Sequence[WebRoute | WebSocketRoute]:
     """Give them."""
-    return [*status.ROUTES]
+    return [*status.ROUTES, *stow.ROUTES]

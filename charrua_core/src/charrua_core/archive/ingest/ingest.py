@@ -18,7 +18,7 @@ from charrua_core.archive.datasets.part10 import file_meta, new_arrival_id
 from charrua_core.archive.index.rows import Filed
 from charrua_core.archive.index.store import Index
 from charrua_core.archive.index.studies import Studies
-from charrua_core.archive.ingest.judge import check_command
+from charrua_core.archive.ingest.judge import check_command, check_study
 from charrua_core.archive.ingest.spool import Spool
 from charrua_core.archive.ingest.storing import Desk, Stored, Storing
 from charrua_core.archive.ingest.transfers import Transfers
@@ -76,17 +76,19 @@ class Ingest:
         meta = file_meta(*uids, arrival)
         return Spool(volume, volume.spool_path(), uids, arrival, meta, limit=limit, check_room=volume.check)
 
-    async def store(self, spool: Spool) -> Stored:
-        """Make what was written an object of the archive; the spool is used up in any case.
+    async def store(self, spool: Spool, *, study_uid: str = "") -> Stored:
+        """Make what was written an object of the archive, with `study_uid` only as one of that study.
 
-        Raises StorageFull or StorageFailed (0xA700), HeaderDamaged (0xC000), DatasetMismatch (0xA900), ObjectRefused with
-        its own status, DatabaseUnavailable (0xA700), CommitUnknown or PluginFailed (0x0110).
+        The spool is used up in any case. Raises StorageFull or StorageFailed (0xA700), HeaderDamaged (0xC000),
+        DatasetMismatch (0xA900), ObjectRefused with its own status, DatabaseUnavailable (0xA700), CommitUnknown or
+        PluginFailed (0x0110).
         """
         try:
             if spool.failure is not None:
                 raise spool.failure
             header = await _scanned(spool)
             check_command(header, spool.sop_class_uid, spool.sop_instance_uid)
+            check_study(header, study_uid)
             return await Storing(self._desk, spool, header).run()
         finally:
             spool.abort()

@@ -1,0 +1,1 @@
+"""The services of DICOMweb (PS3.18)."""
