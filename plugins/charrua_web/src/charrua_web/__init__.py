@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 def settings() -> Sequence[Setting]:
     """Declare addresses, TLS and limits of the web server."""
     from charrua_web.choices import SETTINGS
+    from charrua_web.dicomweb.stow import SETTINGS as STOW
 
-    return SETTINGS
+    return [*SETTINGS, *STOW]
 
 
 @hookimpl

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LINGER_S = 2.0
+"""How long the rest of a body is taken and thrown away when it was answered before its end."""
+
 
 class Front:
     """The ASGI application: routes of the table, and `pages` for all other paths."""
@@ -42,18 +45,18 @@ class Front:
             return
         if scope["type"] != "http":
             return
+        body = _Receiving(receive, self._stall_s)
         try:
             matched = self._table.match(scope["method"], scope["path"])
         except HttpError as error:
-            await self._send(scope, receive, send, problem(error))
+            await self._send(scope, body, send, problem(error))
             return
         if matched is None:
             await self._pages(scope, receive, send)
             return
         began = time.monotonic()
-        body = _Receiving(receive, self._stall_s)
         response = await self._answer(scope, matched, body)
-        await self._send(scope, receive, send, response)
+        await self._send(scope, body, send, response)
         log.debug(
             "request",
             extra={
@@ -92,12 +95,14 @@ class Front:
             log.exception("a request failed", extra={"method": scope["method"], "route": route.path})
             return problem(HttpError(500, "the archive failed at this request; its log says why"))
 
-    async def _send(self, scope: Scope, receive: Receive, send: Send, response: Response) -> None:
+    async def _send(self, scope: Scope, body: _Receiving, send: Send, response: Response) -> None:
         """Send the answer until it is sent or the client has gone."""
         sent = asyncio.create_task(
-            sending.send_response(send, response, head=scope["method"] == "HEAD", stall_s=self._stall_s)
+            sending.send_response(
+                send, response, head=scope["method"] == "HEAD", stall_s=self._stall_s, before_end=body.linger
+            )
         )
-        gone = asyncio.create_task(sending.closed(receive))
+        gone = asyncio.create_task(sending.closed(body.take))
         try:
             await asyncio.wait({sent, gone}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -114,13 +119,27 @@ class _Receiving:
     def __init__(self, receive: Receive, stall_s: float) -> None:
         self._receive = receive
         self._stall_s = stall_s
+        self._ended = asyncio.Event()
 
     async def __call__(self) -> Any:
         try:
             async with asyncio.timeout(self._stall_s):
-                return await self._receive()
+                return await self.take()
         except TimeoutError:
             raise HttpError(408, "the request stopped in its middle", {"Connection": "close"}) from None
+
+    async def take(self) -> Any:
+        """Give what comes next, however long that takes."""
+        message = await self._receive()
+        if not message.get("more_body", False):
+            self._ended.set()
+        return message
+
+    async def linger(self) -> None:
+        """Wait while somebody takes what the client still sends: of a connection closed before, it may not read the answer."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_S):
+                await self._ended.wait()
 
 
 async def _begun(response: Response) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 from charrua_core.errors import StorageFailed
@@ -20,8 +20,13 @@ class Gone(Exception):
     """The client has closed its connection, or takes nothing any more."""
 
 
-async def send_response(send: Send, response: Response, *, head: bool, stall_s: float) -> None:
-    """Send an answer whose first piece is known. Gone where the client does not take it within `stall_s` seconds a piece."""
+async def send_response(
+    send: Send, response: Response, *, head: bool, stall_s: float, before_end: Callable[[], Awaitable[None]]
+) -> None:
+    """Send an answer whose first piece is known. Gone where the client does not take it within `stall_s` seconds a piece.
+
+    The connection may be closed with the end of the answer: `before_end` has returned by then.
+    """
     await _within(
         stall_s, send({"type": "http.response.start", "status": response.status, "headers": fields_of(response)})
     )
@@ -29,12 +34,12 @@ async def send_response(send: Send, response: Response, *, head: bool, stall_s: 
         if isinstance(response.body, AsyncGenerator):
             await response.body.aclose()
     elif isinstance(response.body, bytes):
-        await _within(stall_s, send({"type": "http.response.body", "body": response.body}))
-        return
+        await _within(stall_s, send({"type": "http.response.body", "body": response.body, "more_body": True}))
     else:
         async with aclosing(_chunks(response.body)) as chunks:
             async for chunk in chunks:
                 await _within(stall_s, send({"type": "http.response.body", "body": chunk, "more_body": True}))
+    await before_end()
     await _within(stall_s, send({"type": "http.response.body", "body": b""}))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web import status
-from charrua_web.dicomweb import wado_frames, wado_instances
+from charrua_web.dicomweb import stow, wado_frames, wado_instances
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -15,4 +15,4 @@ if TYPE_CHECKING:
 
 def own_routes(_app: App) -> Sequence[WebRoute | WebSocketRoute]:
     """Give them."""
-    return [*status.ROUTES, *wado_instances.ROUTES, *wado_frames.ROUTES]
+    return [*status.ROUTES, *stow.ROUTES, *wado_instances.ROUTES, *wado_frames.ROUTES]
