@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from charrua_core.imaging.codecs import EncodeOptions
 from charrua_core.imaging.frame_work import transcode_frame
 from charrua_core.imaging.frames import frames_to_read
 from charrua_core.imaging.places import FramePlace
-from charrua_core.imaging.stored import StoredImage, stored_image
+from charrua_core.imaging.stored import StoredImage
 from charrua_core.web import HttpError, Part, Request, Response, WebRoute, multipart_response, multipart_whole, said_of
 from charrua_core.web.response import Piece
 from charrua_web.dicomweb import wado_trail
 from charrua_web.dicomweb.wado_frame_forms import MEDIA, Form, form_of
+from charrua_web.dicomweb.wado_lookup import Lookup
 from charrua_web.dicomweb.wado_paths import ACCEPT, BASES, FRAMES, STATUSES, TAG, url_of
-from charrua_web.dicomweb.wado_selection import query_below, the_object
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -27,10 +28,10 @@ _READ_AT_ONCE = 1 << 20
 """Bytes of frames that are read before the answer begins; more are sent one after another as the client takes them."""
 
 
-async def retrieve(request: Request) -> Response:
+async def retrieve(lookup: Lookup, request: Request) -> Response:
     """Give the frames that the path names, each a part, or one alone without parts around it."""
     numbers = numbers_of(request.parameters["frames"])
-    image = await image_of(request)
+    image = await lookup.image(request)
     single, lossy = len(numbers) == 1, request.app.settings["send_lossy"]
     form = form_of(said_of(request), image.transfer_syntax_uid, single=single, lossy=lossy)
     wado_trail.transferred(request, [request.parameters["study"]], 1)
@@ -48,12 +49,6 @@ def numbers_of(text: str) -> list[int]:
     if not all(numbers) or len(numbers) > MOST_AT_ONCE:
         raise HttpError(400, f"{text[:80]!r} names no frames, which count from 1, with commas between")
     return numbers
-
-
-async def image_of(request: Request) -> StoredImage:
-    """Give the image that the path names. Raises StudyNotFound where the caller may see none, ImageInvalid for no image."""
-    uids = {name: request.parameters[name] for name in ("study", "series", "instance")}
-    return await stored_image(request.app, await the_object(request.app, query_below(uids), request.identity))
 
 
 def _length(place: FramePlace | bytes) -> int:
@@ -102,18 +97,20 @@ async def _frame(app: App, image: StoredImage, number: int, place: FramePlace | 
     return [await app.image_cache.get(("frame", image.state, number, form.transfer_syntax_uid), make)]
 
 
-ROUTES = (
-    WebRoute(
-        "GET",
-        FRAMES,
-        retrieve,
-        "retrieve",
-        "Retrieve frames",
-        TAG,
-        BASES,
-        query=(ACCEPT,),
-        produces=tuple(f'multipart/related; type="{media}"' for media in MEDIA),
-        statuses=STATUSES,
-        description="Frames count from 1, with commas between: `1,3,5`.",
-    ),
-)
+def routes(lookup: Lookup) -> Sequence[WebRoute]:
+    """Give them."""
+    return [
+        WebRoute(
+            "GET",
+            FRAMES,
+            partial(retrieve, lookup),
+            "retrieve",
+            "Retrieve frames",
+            TAG,
+            BASES,
+            query=(ACCEPT,),
+            produces=tuple(f'multipart/related; type="{media}"' for media in MEDIA),
+            statuses=STATUSES,
+            description="Frames count from 1, with commas between: `1,3,5`.",
+        ),
+    ]
