@@ -9,6 +9,8 @@ from charrua_core.hookspecs import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import click
+
     from charrua_core.app import App
     from charrua_core.services import Service
     from charrua_core.settings import Setting
@@ -30,6 +32,14 @@ def services(app: App) -> Sequence[Service]:
     from charrua_web.server import WebServer
 
     return [WebServer(app)]
+
+
+@hookimpl
+def cli_commands() -> Sequence[click.Command]:
+    """Give the command that lists routes."""
+    from charrua_web.commands import routes
+
+    return [routes]
 
 
 @hookimpl

@@ -14,8 +14,8 @@ from hypercorn.utils import wrap_app
 
 from charrua_core.services import Service
 from charrua_core.services.sockets import bind
-from charrua_core.web import Table, WebRoute, WebSocketRoute
 from charrua_web.asgi import Application
+from charrua_web.catalogue import make_table
 from charrua_web.front import Front
 from charrua_web.pages import make_pages
 
@@ -44,8 +44,8 @@ class WebServer(Service):
     async def start(self) -> str:
         """Listen; give the address."""
         app = self._app
-        routes = app.hooks.gather_of(WebRoute | WebSocketRoute, "web_routes", app=app)  # type: ignore[arg-type]
-        self._front = Front(app, Table(routes), cast(Application, make_pages(app)))
+        table = make_table(app)
+        self._front = Front(app, table, cast(Application, make_pages(app, table)))
         self._config = _config()
         self._wrapped = wrap_app(cast(ASGIFramework, self._front), self._config.wsgi_max_body_size, "asgi")
         self._context = WorkerContext(None)
