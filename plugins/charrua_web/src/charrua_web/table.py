@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web import status
-from charrua_web.dicomweb import stow, wado_frames, wado_instances
-from charrua_web.dicomweb import wado_frames, wado_instances, wado_rendered, wado_thumbnails
+from charrua_web.dicomweb import stow, wado_frames, wado_instances, wado_rendered, wado_thumbnails
 from charrua_web.dicomweb.wado_lookup import Lookup
 
 if TYPE_CHECKING:
@@ -17,10 +16,10 @@ if TYPE_CHECKING:
 
 def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
     """Give them."""
-    return [*status.ROUTES, *stow.ROUTES, *wado_instances.ROUTES, *wado_frames.ROUTES]
     lookup = Lookup(app)
     return [
         *status.ROUTES,
+        *stow.ROUTES,
         *wado_instances.ROUTES,
         *wado_frames.routes(lookup),
         *wado_rendered.routes(lookup),
