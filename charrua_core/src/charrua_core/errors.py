@@ -226,6 +226,13 @@ class ImagingFailed(CharruaError):
     """Imaging failed at something that is no fault of the frame."""
 
 
+class BulkDataNotFound(CharruaError):
+    """The object has no value at this place."""
+
+    dimse_status = 0xA900
+    http_status = 404
+
+
 class FrameNotFound(CharruaError):
     """The object has no frame of this number."""
 

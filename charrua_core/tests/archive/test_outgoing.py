@@ -13,7 +13,7 @@ from charrua_core.archive.edit import edit
 from charrua_core.archive.edit import undo as edit_undo
 from charrua_core.archive.edit.values import from_keywords
 from charrua_core.archive.index.dump import dump
-from charrua_core.archive.outgoing import Opener
+from charrua_core.archive.outgoing import Opener, open_bulk_data
 from charrua_core.archive.regenerate.regenerate import regenerate
 from charrua_core.archive.search import OneOf, Query, instances
 from charrua_core.testing.devices import received_of
@@ -73,6 +73,20 @@ async def test_edits_of_all_levels_leave_with_the_values_before_them(intake):
     assert original.ReasonForTheAttributeModification == "CORRECT"
     [before] = original.ModifiedAttributesSequence
     assert (str(before.PatientName), before.StudyDescription) == ("Doe^Jane", "Thorax")
+
+
+async def test_a_value_of_an_edited_object_is_the_one_that_leaves(intake):
+    image = an_object()
+    await intake(image)
+    await change(intake, Level.STUDY, image.StudyInstanceUID, PatientName="Miller^John")
+    [record] = [one async for one in instances(intake.app, Query(Level.IMAGE, relational=True), SYSTEM)]
+
+    async def value(path):
+        return b"".join(map(read, (await open_bulk_data(intake.app, record, path)).segments))
+
+    assert await value("00100010") == b"Miller^John"
+    assert await value("04000561/0/04000550/0/00100010") == b"Doe^Jane"
+    assert await value("7FE00010") == image.PixelData
 
 
 async def test_the_same_object_leaves_as_the_same_bytes_each_time(intake):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from charrua_core.archive.datasets.bulk import BulkData, find_bulk_data
 from charrua_core.archive.datasets.overlay import Modification, apply_overlay
 from charrua_core.archive.edit.effective import in_force, laid_over
 from charrua_core.archive.edit.record import Overlay
@@ -51,6 +52,15 @@ class _Layers:
 async def open_object(app: App, record: InstanceRecord) -> Outgoing:
     """One object as it leaves; see `Opener.open`."""
     return await Opener(app).open(record)
+
+
+async def open_bulk_data(app: App, record: InstanceRecord, path: str) -> BulkData:
+    """One value of an object, edits in force applied; the path as `datasets.bulk.find_bulk_data` takes it.
+
+    Raises as that and `Opener.open` do.
+    """
+    outgoing = await open_object(app, record)
+    return await asyncio.to_thread(find_bulk_data, outgoing.segments, outgoing.transfer_syntax_uid, path)
 
 
 class Opener:

@@ -195,13 +195,16 @@ def binary_json(tag: int, vr: str, raw: bytes, endian: str = "<") -> bytes:
     return b'%s,"InlineBinary":"%s"}' % (_opening(tag, vr), b64encode(in_little_endian(vr, raw, endian)))
 
 
-def bulk_json(tag: int, vr: str, offset: int, length: int, *, inflated: bool = False) -> bytes:
-    """Give the element with a BulkDataURI in our own relative form, which the web turns into real ones.
+def bulk_json(tag: int, vr: str, items: bytes, offset: int, length: int, *, inflated: bool = False) -> bytes:
+    """Give the element with a BulkDataURI in our own relative form, of which `metadata` makes the one that is delivered.
 
-    `?offset=N&length=M` counts bytes in the file; `?inflated-offset=N&length=M` bytes of the inflated data set.
+    It begins with the element's path: `items`, as `54000100/0/` each, and the tag. Then `?offset=N&length=M` counts bytes in
+    the file; `?inflated-offset=N&length=M` bytes of the inflated data set.
     """
-    return b'%s,"BulkDataURI":"?%soffset=%d&length=%d"}' % (
+    return b'%s,"BulkDataURI":"%s%08X?%soffset=%d&length=%d"}' % (
         _opening(tag, vr),
+        items,
+        tag,
         b"inflated-" if inflated else b"",
         offset,
         length,

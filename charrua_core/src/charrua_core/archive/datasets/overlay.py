@@ -60,12 +60,16 @@ class Modification:
 
 
 def apply_overlay_json(header: DicomJson, overlay: Overlay, modification: Modification | None = None) -> DicomJson:
-    """Give the attributes with the overlay laid over them, in the order of tags, Original Attributes appended if told."""
+    """Give the attributes with the overlay laid over them, in the order of tags, Original Attributes appended if told.
+
+    Bulk data are not told again among the values before.
+    """
     changed = {tag: element for tag, element in overlay.items() if not _same(header.get(tag), element)}
     merged: dict[str, Any] = {tag: element for tag, element in {**header, **changed}.items() if element is not None}
     if changed and modification:
         before = merged.get(ORIGINAL_ATTRIBUTES, {}).get("Value", [])
-        item = modification.attributes([{tag: header[tag] for tag in sorted(changed) if tag in header}])
+        previous = {tag: header[tag] for tag in sorted(changed) if tag in header and not _has_bulk_data(header[tag])}
+        item = modification.attributes([previous])
         merged[ORIGINAL_ATTRIBUTES] = {"vr": "SQ", "Value": [*before, item]}
     return dict(sorted(merged.items()))
 
@@ -191,6 +195,11 @@ class _Edit:
         head = 12 if self._layout.explicit else 8
         undefined = raw[head - 4 : head] == b"\xff\xff\xff\xff"
         return raw[head:-8] if undefined else raw[head:]
+
+
+def _has_bulk_data(element: Mapping[str, Any]) -> bool:
+    items = element.get("Value", ()) if element["vr"] == "SQ" else ()
+    return "BulkDataURI" in element or any(_has_bulk_data(inner) for item in items for inner in item.values())
 
 
 def _told(attributes: dict[str, Any], layout: Layout, charset: CharacterSet) -> bytes:
