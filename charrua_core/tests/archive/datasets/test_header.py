@@ -172,6 +172,26 @@ def test_of_a_tag_that_stands_twice_the_last_one_counts(write: Any) -> None:
     assert orjson.loads(header.json)["00100020"]["Value"] == ["two"]
 
 
+def test_attributes_are_told_in_the_order_of_their_tags(write: Any) -> None:
+    late, early = write.element(0x00100020, "LO", b"late"), write.element(0x00080060, "CS", b"CT")
+    items = write.item(late + early + write.element(0x00080060, "CS", b"MR"))
+    dataset = write.identified(late, early, write.element(0x00081140, "SQ", items))
+    told = orjson.loads(scan(dataset, EXPLICIT).json)
+    assert list(told) == sorted(told)
+    [item] = told["00081140"]["Value"]
+    assert list(item) == ["00080060", "00100020"]
+    assert item["00080060"]["Value"] == ["MR"]
+
+
+def test_bulk_data_tell_their_path(write: Any) -> None:
+    long = write.element(0x54001010, "OW", bytes(2000))
+    inner = write.element(0x003A0200, "SQ", write.item(b"") + write.item(long))
+    dataset = write.identified(write.element(0x54000100, "SQ", write.item(inner)))
+    [outer] = orjson.loads(scan(dataset, EXPLICIT).json)["54000100"]["Value"]
+    uri = outer["003A0200"]["Value"][1]["54001010"]["BulkDataURI"]
+    assert uri.startswith("54000100/0/003A0200/1/54001010?offset=")
+
+
 def test_a_private_sequence_in_un_is_read_as_implicit_vr(data: Path) -> None:
     with open(data / "odd" / "explicit_VR-UN.dcm", "rb") as file:
         attributes = orjson.loads(

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import orjson
 
+from charrua_core.archive.datasets.elements import DEFLATED, Memo, layout_of
 from charrua_core.archive.datasets.header import inflated_json
 from charrua_core.archive.datasets.overlay import Modification, Overlay, apply_overlay_json
+from charrua_core.archive.datasets.source import Clock, InflatedSource, SegmentSource, Source
+from charrua_core.archive.datasets.walk import Walk
+from charrua_core.archive.datasets.walk_state import Budgets
+from charrua_core.types import FileRange
+
+_BUDGETS = Budgets(elements=2_000_000, json_bytes=256 << 20, seconds=30.0)
 
 # Within a value the quotation marks would be escaped: nothing but an element's own BulkDataURI matches.
 _PLACE = re.compile(rb'"BulkDataURI":"([0-9A-F/]+)\?[^"]*"')
@@ -24,6 +32,25 @@ def metadata_json(
     json = inflated_json(stored)
     if overlay:
         json = orjson.dumps(apply_overlay_json(orjson.loads(json), overlay, modification))
+    return _with_uris(json, bulk_data)
+
+
+def read_metadata_json(segments: Sequence[bytes | FileRange], transfer_syntax_uid: str, bulk_data: str) -> bytes:
+    """Give the same of a data set that was too large for the index, as far as these budgets reach; blocks.
+
+    Raises HeaderDamaged, StorageFailed.
+    """
+    clock = Clock(_BUDGETS.seconds)
+    with SegmentSource(segments) as opened:
+        source: Source = opened
+        if transfer_syntax_uid in DEFLATED:
+            source = InflatedSource(opened, _BUDGETS.header_bytes, clock)
+        walk = Walk(source, layout_of(transfer_syntax_uid), 0, _BUDGETS, clock, Memo())
+        walk.run()
+        return _with_uris(walk.json(), bulk_data)
+
+
+def _with_uris(json: bytes, bulk_data: str) -> bytes:
     pieces = _PLACE.split(json)
     if len(pieces) == 1:
         return json

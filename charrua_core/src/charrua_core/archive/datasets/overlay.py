@@ -49,12 +49,12 @@ class Modification:
     def attributes(self, previous: list[Mapping[str, Any]]) -> dict[str, Any]:
         """Give the item of the Original Attributes Sequence, with the items of its Modified Attributes Sequence."""
         moment = self.at.astimezone(UTC).strftime("%Y%m%d%H%M%S.%f+0000")
-        source = [self.source_of_previous_values] if self.source_of_previous_values else []
+        source = {"Value": [self.source_of_previous_values]} if self.source_of_previous_values else {}
         return {
             "04000550": {"vr": "SQ", "Value": previous},
             "04000562": {"vr": "DT", "Value": [moment]},
             "04000563": {"vr": "LO", "Value": [self.modifying_system]},
-            "04000564": {"vr": "LO", "Value": source},
+            "04000564": {"vr": "LO", **source},
             "04000565": {"vr": "CS", "Value": [self.reason]},
         }
 
@@ -64,7 +64,7 @@ def apply_overlay_json(header: DicomJson, overlay: Overlay, modification: Modifi
 
     Bulk data are not told again among the values before.
     """
-    changed = {tag: element for tag, element in overlay.items() if not _same(header.get(tag), element)}
+    changed = {tag: _told_empty(element) for tag, element in overlay.items() if not _same(header.get(tag), element)}
     merged: dict[str, Any] = {tag: element for tag, element in {**header, **changed}.items() if element is not None}
     if changed and modification:
         before = merged.get(ORIGINAL_ATTRIBUTES, {}).get("Value", [])
@@ -197,6 +197,11 @@ class _Edit:
         return raw[head:-8] if undefined else raw[head:]
 
 
+def _told_empty(element: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """An element that is empty has no Value (PS3.18 F.2.5)."""
+    return {"vr": element["vr"]} if element and element.get("Value") == [] else element
+
+
 def _has_bulk_data(element: Mapping[str, Any]) -> bool:
     items = element.get("Value", ()) if element["vr"] == "SQ" else ()
     return "BulkDataURI" in element or any(_has_bulk_data(inner) for item in items for inner in item.values())
@@ -208,7 +213,7 @@ def _told(attributes: dict[str, Any], layout: Layout, charset: CharacterSet) -> 
         return encode_dataset(attributes, layout, charset)
     except OtherCharacterSet:
         plain = {
-            tag: {**element, "Value": [_ascii(value) for value in element["Value"]]}
+            tag: {**element, "Value": [_ascii(value) for value in element.get("Value", ())]}
             for tag, element in attributes.items()
         }
         return encode_dataset(plain, layout, charset)

@@ -271,10 +271,17 @@ def object_runs(upper: Sequence[Clause], lower: Sequence[Clause], at_most: int |
 
 def objects_by_id(ids: Sequence[int]) -> Select[Any]:
     """What sending needs to know of these objects, if they are shown: the primary keys."""
+    return _shown_of(ids, *_OBJECT_COLUMNS)
+
+
+def headers_by_id(ids: Sequence[int]) -> Select[Any]:
+    """The same with the headers of these objects."""
+    return _shown_of(ids, *_OBJECT_COLUMNS, _i.header, _i.unparsed)
+
+
+def _shown_of(ids: Sequence[int], *columns: Any) -> Select[Any]:
     shown = (_STUDY_SHOWN, _e.deleted_by.is_(None), _i.deleted_by.is_(None))
-    found = (
-        select(*_OBJECT_COLUMNS).join_from(instance, series, _e.id == _i.series_id).join(study, _s.id == _e.study_id)
-    )
+    found = select(*columns).join_from(instance, series, _e.id == _i.series_id).join(study, _s.id == _e.study_id)
     return found.where(_of_ids(ids), *shown)
 
 
