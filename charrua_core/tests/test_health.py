@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from charrua_core.app import App
+from charrua_core.budgets import GATE, Watch
 from charrua_core.dicom.certificates import self_signed
-from charrua_core.services import checks, health, listening
+from charrua_core.services import breaches, checks, health, listening
+from charrua_core.services.forecast import Forecast
 from charrua_core.services.health import Report
 from charrua_core.types import Finding
 
@@ -23,6 +25,11 @@ Open = Callable[..., Any]
 def finding(report: Report, name: str) -> Finding:
     [found] = [one for one in report.findings if one.name == name]
     return found
+
+
+def shown(report: Report, name: str) -> dict[str, Any]:
+    [found] = [one for one in report.in_full()["findings"] if one["name"] == name]
+    return dict(found)
 
 
 async def test_an_archive_that_works_is_ok(archive_in_process: App) -> None:
@@ -57,11 +64,11 @@ async def test_what_does_not_work_tells_since_when_and_how_to_mend_it(write_plug
     source = "works = False\n@hookimpl\ndef health():\n    return [Finding('it', works, 'hm', 'mend it so')]\n"
     write_plugin("vendor", source)
     app = await open_archive(plugins=("vendor",))
-    first = (await app.health.report()).in_full()["findings"][0]
+    first = shown(await app.health.report(), "it")
     assert (first["name"], first["mend"]) == ("it", "mend it so")
     assert datetime.now(UTC) - datetime.fromisoformat(first["since"]) < timedelta(seconds=30)
     await asyncio.sleep(1.1)
-    again = (await app.health.report()).in_full()["findings"][0]
+    again = shown(await app.health.report(), "it")
     assert again["since"] == first["since"]
 
 
@@ -101,9 +108,46 @@ async def test_a_plugin_that_hangs_keeps_nobody_waiting(write_plugin: Open, open
     assert (report.status, finding(report, "vendor").works) == ("degraded", False)
 
 
+@pytest.mark.parametrize(("minutes_ago", "works"), [(1, False), (20, True)])
+async def test_a_plugin_that_took_far_too_long_degrades_it_for_a_while(
+    archive_in_process: App, minutes_ago: int, works: bool
+) -> None:
+    watch = Watch("vendor", "on_query", GATE)
+    with breaches.kept(archive_in_process.data_dir, [watch]):
+        watch.took(9.0)
+        watch.late_at -= minutes_ago * 60
+        watch.on_breach(watch)
+        assert finding(await archive_in_process.health.report(), "plugin vendor").works is works
+
+
 async def test_a_volume_that_is_full_or_gone_fails_the_archive(open_archive: Open) -> None:
     app = await open_archive(settings={"storage_reserve_bytes": 1 << 60})
     assert (await app.health.report()).status == "failing"
+
+
+@pytest.mark.parametrize(
+    ("hours", "free", "lasts"),
+    [
+        (0.5, 900, None),
+        (2, 1000, None),
+        (2, 1100, None),
+        (2, 900, timedelta(hours=18)),
+        (24, 100, timedelta(hours=24 / 9)),
+    ],
+)
+def test_room_lasts_as_long_as_it_did_in_the_last_day(hours: float, free: int, lasts: timedelta | None) -> None:
+    forecast = Forecast()
+    assert forecast.lasts(5.0, 1000) is None
+    assert forecast.lasts(5.0 + hours * 3600, free) == lasts
+
+
+async def test_a_volume_that_will_be_full_the_day_after_tomorrow_degrades_it(
+    archive_in_process: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Forecast, "lasts", lambda *_: timedelta(days=1.5))
+    report = await archive_in_process.health.report()
+    assert report.status == "degraded"
+    assert "full in 1.5 days" in finding(report, "volume 1").sentence
 
 
 async def test_a_disk_that_is_not_mounted_fails_the_archive(archive_in_process: App) -> None:

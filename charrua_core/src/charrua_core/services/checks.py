@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 BEHIND = timedelta(minutes=15)
 CLOCKS_APART = timedelta(seconds=5)
 MOST_AUDIT_WAITING = 1000
+LATE_IS_PAST = timedelta(minutes=15)
+"""So long a call of a plugin that took far too long counts against it."""
+FULL_IS_FAR, FULL_IS_NEAR = timedelta(days=365), timedelta(days=2)
 RENEW_CERTIFICATE = timedelta(days=14)
+
+_MORE_ROOM = "free some of it, or set `volume` to a folder on another disk"
 
 
 async def core_findings(app: App) -> Sequence[Finding]:
@@ -66,11 +71,22 @@ async def _volume(app: App, volume: Volume) -> Finding:
         return Finding(name, False, str(error), f"mount the disk of {volume.root}", vital=current)
     health = await volume.health()
     said = f"{volume.root}{', takes new images' if current else ''}, {health.free_bytes / 1e9:.1f} GB free"
+    lasts = _lasts(app, volume, health.free_bytes) if current else None
+    if lasts is not None and lasts < FULL_IS_FAR:
+        said += f", full in {lasts / timedelta(days=1):.1f} days at the pace of the last day"
     if health.detail:
         said += f", {health.detail}"
     # An older volume may be full.
     works = health.works or not (current or health.detail)
-    return Finding(name, works, said, "free some of it, or set `volume` to a folder on another disk", vital=current)
+    if works and lasts is not None and lasts < FULL_IS_NEAR:
+        return Finding(name, False, said, _MORE_ROOM)
+    return Finding(name, works, said, _MORE_ROOM, vital=current)
+
+
+def _lasts(app: App, volume: Volume, free_bytes: int) -> timedelta | None:
+    """For how long objects find room above the reserve."""
+    room = free_bytes - app.settings["storage_reserve_bytes"]
+    return app.health.forecasts[volume.id].lasts(time.monotonic(), room)
 
 
 async def _followers(app: App) -> list[Finding]:
@@ -100,7 +116,7 @@ async def _plugins(app: App) -> list[Finding]:
     return [
         Finding(
             f"plugin {one.plugin}",
-            not one.late,
+            time.time() - one.late_at > LATE_IS_PAST.total_seconds(),
             f"{one.hook} took too long {one.slow} times, {one.longest_s:.3g} s at most",
             f"restart with --without {one.plugin} to go on without it",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from charrua_core.errors import CharruaError
 from charrua_core.implementation import FAILURES, Implementation
+from charrua_core.services.forecast import Forecast
 from charrua_core.services.listening import Listening
 from charrua_core.types import Finding
 
@@ -77,6 +79,8 @@ class Health:
         self._turn = asyncio.Lock()
         self._running: dict[str, asyncio.Task[Sequence[Finding]]] = {}
         self.listening = Listening(app)
+        self.forecasts: defaultdict[int, Forecast] = defaultdict(Forecast)
+        """By the number of the volume."""
 
     async def report(self) -> Report:
         """Give how the archive is, within two seconds, whatever hangs: what does not answer does not work."""
@@ -109,7 +113,8 @@ class Health:
         try:
             return [_finding(given) for given in one.listed(await one.call_async({"app": self._app}))]
         except FAILURES as error:
-            log.exception("health cannot be told", extra={"plugin": one.plugin})
+            if one.plugin not in self._since:  # told once, not every second
+                log.exception("health cannot be told", extra={"plugin": one.plugin})
             return [Finding(one.plugin, False, str(error), "the log says more")]
 
     def _made(self, findings: Sequence[Finding]) -> Report:
