@@ -12,6 +12,9 @@ from typing import Any
 import orjson
 import pytest
 
+from charrua_core.cli.measured import all_declared
+from charrua_core.hooks import Hooks
+from charrua_core.metrics import Bound
 from charrua_core.testing.devices import Modality, Workstation
 from charrua_core.testing.measured import Measured
 from charrua_core.testing.objects import a_study, an_object
@@ -65,6 +68,27 @@ async def test_what_happens_is_counted(archive: Archive, modality: Modality, wor
     assert told.get("charrua_process_open_fds", process="main") > 3
     assert told.get("charrua_volume_free_bytes", volume="1") > 0
     assert told.get("charrua_plugin_info", plugin="qr") == 1
+    assert told.get("charrua_query_matches_total") == 1
+    assert told.get("charrua_retrieved_objects_total", outcome="completed") == 3
+    assert labels_beyond_their_bounds(told) == []
+
+
+def labels_beyond_their_bounds(told: Measured) -> list[str]:
+    """What is labelled as it was not declared to be."""
+    declared = {one.name.removesuffix("_total"): one for one in all_declared(Hooks().packages())}
+    own = {"le", "process"}
+    return [
+        f"{sample.name} {label}={value}"
+        for family in told.families.values()
+        for sample in family.samples
+        for label, value in sample.labels.items()
+        if label not in own | declared[family.name].labels.keys()
+        or (
+            label not in own
+            and not isinstance(among := declared[family.name].labels[label], Bound)
+            and value not in among
+        )
+    ]
 
 
 async def test_a_rejected_association_is_counted_by_its_reason(archive: Archive, modality: Modality) -> None:

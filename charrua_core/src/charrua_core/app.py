@@ -25,6 +25,7 @@ from charrua_core.imaging.workers import Imaging
 from charrua_core.jobs import Jobs
 from charrua_core.peers import Peers
 from charrua_core.services import breaches
+from charrua_core.services.health import Health
 from charrua_core.services.metrics import Metrics
 from charrua_core.services.service import Role, Service
 from charrua_core.services.sockets import Sockets
@@ -92,6 +93,8 @@ class App:
         await self.peers.refresh()
         self.jobs = Jobs(self.db)
         self.metrics = Metrics(self)
+        self.health = Health(self)
+        parts.push_async_callback(self.health.close)
         self.imaging = Imaging(self.settings, codecs_of(self.hooks))
         parts.push_async_callback(self.imaging.close)
         self.headers = ParsedHeaders()

@@ -74,6 +74,8 @@ class Watch:
     """Calls beyond the soft limit."""
     late: int = 0
     """Calls beyond the hard one."""
+    late_at: float = 0.0
+    """When the last of those was, in seconds since 1970."""
     longest_s: float = 0.0
     hanging: int = 0
     """Of the last calls, how many in a row were given up."""
@@ -113,6 +115,7 @@ class Watch:
     def _breach(self, seconds: float) -> None:
         late = seconds >= self.budget.hard_s
         self.slow, self.late = self.slow + 1, self.late + late
+        self.late_at = time.time() if late else self.late_at
         self.longest_s = max(self.longest_s, seconds)
         now = time.monotonic()
         if now - self._told_at >= TOLD_EVERY_S:

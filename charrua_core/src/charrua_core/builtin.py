@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from charrua_core.metrics import Read
     from charrua_core.services import Service
     from charrua_core.settings import Setting
-    from charrua_core.types import Identity, Refuse
+    from charrua_core.types import Finding, Identity, Refuse
 
 
 @hookimpl
@@ -72,11 +72,11 @@ async def auth_provider(app: App, credentials: dict[str, Any]) -> Identity | Ref
 
 
 @hookimpl
-async def health(app: App) -> Sequence[tuple[str, bool, str]]:
-    """Tell of database, volume, followers and jobs."""
-    from charrua_core.services.health import core_health
+async def health(app: App) -> Sequence[Finding]:
+    """Tell of database, volumes, listener, followers, jobs, and plugins that take too long."""
+    from charrua_core.services.checks import core_findings
 
-    return await core_health(app)
+    return await core_findings(app)
 
 
 @hookimpl

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from charrua_core.metrics import Read
     from charrua_core.services import Service
     from charrua_core.settings import Setting
-    from charrua_core.types import Candidate, Coercion, Identity, Refuse, Route, StoredObject
+    from charrua_core.types import Candidate, Coercion, Finding, Identity, Refuse, Route, StoredObject
     from charrua_core.web import WebRoute, WebSocketRoute
 
 hookspec = pluggy.HookspecMarker("charrua")
@@ -199,14 +199,17 @@ def auth_provider(app: App, credentials: dict[str, Any]) -> Identity | Refuse | 
 
 
 @hookspec
-def health(app: App) -> Sequence[tuple[str, bool, str]]:  # type: ignore[empty-body]
-    """Say what of the plugin works: (name, works, a sentence).
+def health(app: App) -> Sequence[Finding | tuple[str, bool, str]]:  # type: ignore[empty-body]
+    """Say what of the plugin works: name, whether it works, a sentence; a `Finding` may also say how to mend it.
 
-    gather, when `charrua status` or `/health` asks. A failing implementation counts as a thing that does not work.
+    gather, when `charrua status` or `/health` asks, at most once a second; `app.roles` is empty for the command. A finding
+    that does not work makes the archive `degraded`, and `failing` only where it is `vital` (HTTP 503: nobody should send
+    anything here). An implementation that fails, or takes longer than its budget, counts as a thing that does not work.
+    Sentences hold no patient data.
 
         @hookimpl
         async def health(app):
-            return [("hl7", True, "listening on port 2575")]
+            return [Finding("hl7", False, "port 2575 is taken", mend="set hl7_port to another one")]
     """
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ _DECLARES = ("metrics.counter(", "metrics.gauge(", "metrics.histogram(", "metric
 def metrics(docs: bool) -> None:
     """Print what the running server has measured, as Prometheus reads it; counts are up to two seconds old."""
     if docs:
-        click.echo(reference())
+        click.echo(reference(all_declared(start_of().hooks().packages())))
     else:
         _exposition()
 
@@ -36,13 +36,18 @@ async def _exposition(app: App) -> None:
     click.echo(await app.metrics.exposition(), nl=False)
 
 
-def reference() -> str:
-    """Give the table of all metrics that core and the installed plugins declare."""
-    for package in start_of().hooks().packages():
+def reference(declarations: Iterable[Declaration]) -> str:
+    """Give a table of metrics."""
+    head = ["| Metric | Kind | What | Labels |", "| --- | --- | --- | --- |"]
+    return "\n".join([*head, *map(_row, declarations)])
+
+
+def all_declared(packages: Iterable[str]) -> list[Declaration]:
+    """Give all metrics that these packages declare, by name."""
+    for package in packages:
         for module in _declaring(package):
             importlib.import_module(module)
-    head = ["| Metric | Kind | What | Labels |", "| --- | --- | --- | --- |"]
-    return "\n".join([*head, *(_row(declared) for _, declared in sorted(DECLARED.items()))])
+    return [declared for _, declared in sorted(DECLARED.items())]
 
 
 def _declaring(package: str) -> Iterator[str]:

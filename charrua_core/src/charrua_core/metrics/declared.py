@@ -30,6 +30,7 @@ class Bound(StrEnum):
     JOBS = "kinds of jobs"
     FOLLOWERS = "followers of the change feed"
     VOLUMES = "volumes"
+    ROUTES = "routes of the web server"
     IMAGING = "functions that imaging's processes run"
     PROCESSES = "processes of the archive"
     RELEASES = "the release that runs"

@@ -54,6 +54,16 @@ class Metrics:
         families = await asyncio.to_thread(self._published.all)
         return rendered(families | read_families(self._read))
 
+    async def total(self, sample: str, **labels: str) -> float:
+        """Give the sum of a measured value over all processes: its samples of this name that have these labels."""
+        families = await asyncio.to_thread(self._published.all)
+        return sum(
+            value
+            for family in families.values()
+            for (name, its), value in family.values.items()
+            if name == sample and labels.items() <= dict(its).items()
+        )
+
     async def _ask(self, one: Implementation) -> list[Read]:
         try:
             return list(one.listed(await one.call_async({"app": self._app})))

@@ -88,8 +88,7 @@ async def _volumes(app: App) -> list[Read]:
 
 
 async def _jobs(app: App) -> list[Read]:
-    async with app.db.driver(reading=True) as connection:
-        return [_JOBS.of(row["n"], kind=row["kind"], state=row["state"]) for row in await connection.fetch(_JOBS_SQL)]
+    return [_JOBS.of(number, kind=kind, state=state) for (kind, state), number in (await app.jobs.unfinished()).items()]
 
 
 async def _followers(app: App) -> list[Read]:
@@ -120,13 +119,6 @@ async def _index(app: App) -> list[Read]:
 
 
 _PARTS: tuple[Callable[[App], Coroutine[Any, Any, list[Read]]], ...] = (_volumes, _jobs, _followers, _index)
-
-# By the partial indexes of these states: jobs that are done are many and not counted.
-_JOBS_SQL = """
-SELECT kind, 'due' AS state, count(*) AS n FROM core.job WHERE state = 'due' GROUP BY kind
-UNION ALL SELECT kind, 'running', count(*) FROM core.job WHERE state = 'running' GROUP BY kind
-UNION ALL SELECT kind, 'dead', count(*) FROM core.job WHERE state = 'dead' GROUP BY kind
-"""
 
 # What the last analysis has found, or what was added since the statistics began: they begin anew after a crash.
 _ROWS_SQL = """

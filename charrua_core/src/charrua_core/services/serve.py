@@ -71,4 +71,5 @@ async def _mend(app: App) -> None:
 
 
 def _with_workers(app: App) -> list[Service]:
-    return [*app.services(), Workers(app, bind_dicom(app.settings))]
+    app.sockets = bind_dicom(app.settings)
+    return [*app.services(), Workers(app, app.sockets)]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from charrua_core.errors import CharruaError
 from charrua_core.web import Headers, HttpError, Query, Request, Response, Table, WebRoute, problem
 from charrua_core.web.response import Piece
-from charrua_web import sending
+from charrua_web import measured, sending
 from charrua_web.asgi import Application, Receive, Scope, Send
 from charrua_web.callers import Callers, refusal
 from charrua_web.websocket import WebSockets
@@ -57,13 +57,15 @@ class Front:
         began = time.monotonic()
         response = await self._answer(scope, matched, body)
         await self._send(scope, body, send, response)
+        seconds = time.monotonic() - began
+        measured.answered(matched.route, response.status, seconds)
         log.debug(
             "request",
             extra={
                 "method": scope["method"],
                 "route": matched.route.path,
                 "status": response.status,
-                "seconds": round(time.monotonic() - began, 4),
+                "seconds": round(seconds, 4),
             },
         )
 

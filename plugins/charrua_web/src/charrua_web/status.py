@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from charrua_core.services.health import health_of
 from charrua_core.web import PUBLIC, Request, Response, WebRoute, json_response
 
 
 async def health(request: Request) -> Response:
     """Tell what works: in a word for everybody, in sentences for those who set the archive up."""
-    findings = await health_of(request.app)
-    works = all(one for _, one, _ in findings)
-    told: dict[str, object] = {"status": "ok" if works else "failing"}
-    if request.identity.may("configure"):
-        told["findings"] = [{"name": name, "works": one, "says": said} for name, one, said in findings]
-    return json_response(told, 200 if works else 503)
+    report = await request.app.health.report()
+    told = report.in_full() if request.identity.may("configure") else report.in_a_word()
+    return json_response(told, report.http_status)
 
 
 ROUTES = (
@@ -24,6 +20,6 @@ ROUTES = (
         PUBLIC,
         "Tell whether the archive works",
         tag="Server",
-        statuses={200: "It works", 503: "Something does not"},
+        statuses={200: "It works, though not all of it may", 503: "It does not"},
     ),
 )
