@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web import status
-from charrua_web.dicomweb import stow, wado_frames, wado_instances, wado_rendered, wado_thumbnails
+from charrua_web.dicomweb import qido_routes, stow, wado_frames, wado_instances, wado_rendered, wado_thumbnails
 from charrua_web.dicomweb.wado_lookup import Lookup
-from charrua_web.dicomweb import qido_routes, wado_frames, wado_instances
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -20,10 +19,10 @@ def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
     lookup = Lookup(app)
     return [
         *status.ROUTES,
+        *qido_routes.ROUTES,
         *stow.ROUTES,
         *wado_instances.ROUTES,
         *wado_frames.routes(lookup),
         *wado_rendered.routes(lookup),
         *wado_thumbnails.routes(lookup),
     ]
-    return [*status.ROUTES, *qido_routes.ROUTES, *wado_instances.ROUTES, *wado_frames.ROUTES]
