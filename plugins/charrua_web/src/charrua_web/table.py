@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web import status
-from charrua_web.dicomweb import stow, wado_frames, wado_instances, wado_rendered, wado_thumbnails
+from charrua_web.dicomweb import qido_routes, stow, wado_frames, wado_instances, wado_rendered, wado_thumbnails
 from charrua_web.dicomweb.wado_lookup import Lookup
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
     lookup = Lookup(app)
     return [
         *status.ROUTES,
+        *qido_routes.ROUTES,
         *stow.ROUTES,
         *wado_instances.ROUTES,
         *wado_frames.routes(lookup),
