@@ -58,8 +58,8 @@ PLUGIN = """
 
 
 @pytest.fixture
-async def archive(start_archive, write_plugin):
-    return await start_archive(plugins=[write_plugin("talking", PLUGIN)])
+async def archive(serve_web, write_plugin):
+    return await serve_web(plugins=[write_plugin("talking", PLUGIN)])
 
 
 @pytest.fixture
@@ -144,10 +144,10 @@ async def test_a_client_that_sends_what_none_will_read_is_cut_off(opening, sent,
 
 async def test_all_are_closed_when_the_server_ends(archive, opening) -> None:
     async with opening("/ws/quiet") as one, opening("/ws/echo/1.2") as other:
-        stopping = asyncio.create_task(archive.stop())
+        stopping = asyncio.create_task(archive.server.stop())
         for socket in (one, other):
             with pytest.raises(ConnectionClosed) as closed:
                 while True:
                     await socket.recv()
             assert closed.value.rcvd.code == 1001
-        assert await stopping == 0
+        await stopping

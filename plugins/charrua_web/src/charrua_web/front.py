@@ -15,7 +15,7 @@ from charrua_core.web import Headers, HttpError, Query, Request, Response, Table
 from charrua_core.web.response import Piece
 from charrua_web import sending
 from charrua_web.asgi import Application, Receive, Scope, Send
-from charrua_web.callers import Callers, refusal
+from charrua_web.callers import CALLER, CALLERS, Callers, refusal
 from charrua_web.websocket import WebSockets
 
 if TYPE_CHECKING:
@@ -23,15 +23,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+JSON = "application/json"
+
 
 class Front:
     """The ASGI application: routes of the table, and `pages` for all other paths."""
 
-    def __init__(self, app: App, table: Table, pages: Application) -> None:
+    def __init__(self, app: App, table: Table, callers: Callers, pages: Application) -> None:
         self._app = app
         self._table = table
         self._pages = pages
-        self._callers = Callers(app)
+        self._callers = callers
         self._websockets = WebSockets(app, table, self._callers)
         self._stall_s: float = app.settings["web_stall"].total_seconds()
 
@@ -70,24 +72,26 @@ class Front:
 
     async def _answer(self, scope: Scope, matched: Any, receive: Receive) -> Response:
         route: WebRoute = matched.route
+        headers = Headers(scope["headers"])
         try:
-            headers = Headers(scope["headers"])
-            identity, origin = await self._callers.admit(scope, headers, route)
+            caller = await self._callers.admit(scope, headers, route)
+            _check_content(route, headers)
             request = Request(
                 self._app,
                 route,
-                identity,
-                origin,
+                caller.identity,
+                caller.origin,
                 scope["path"],
                 matched.parameters,
                 Query.parsed(scope["query_string"]),
                 headers,
-                self._callers.root_of(scope, headers) + matched.base,
+                caller.root + matched.base,
                 receive,
+                {CALLER: caller, CALLERS: self._callers},
             )
             return await _begun(await route.handle(request))
         except CharruaError as error:
-            return refusal(error)
+            return refusal(error, headers)
         except Exception:
             log.exception("a request failed", extra={"method": scope["method"], "route": route.path})
             return problem(HttpError(500, "the archive failed at this request; its log says why"))
@@ -106,6 +110,14 @@ class Front:
                 sent.cancel()
         with suppress(asyncio.CancelledError, sending.Gone):
             await sent
+
+
+def _check_content(route: WebRoute, headers: Headers) -> None:
+    """HttpError 415 for a body that this server cannot read, or that a form of another site may have sent as JSON."""
+    if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise HttpError(415, "bodies are taken without Content-Encoding", {"Accept-Encoding": "identity"})
+    if tuple(route.consumes) == (JSON,) and headers.get("content-type").partition(";")[0].strip().lower() != JSON:
+        raise HttpError(415, f"the body is {JSON}", {"Accept": JSON})
 
 
 class _Receiving:

@@ -12,10 +12,12 @@ from hypercorn.config import Config
 from hypercorn.typing import ASGIFramework
 from hypercorn.utils import wrap_app
 
+from charrua_core.accounts import CHANNEL as ACCOUNTS_CHANGED
 from charrua_core.services import Service
 from charrua_core.services.sockets import bind
 from charrua_core.web import Table, WebRoute, WebSocketRoute
 from charrua_web.asgi import Application
+from charrua_web.callers import Callers
 from charrua_web.front import Front
 from charrua_web.pages import make_pages
 
@@ -45,7 +47,9 @@ class WebServer(Service):
         """Listen; give the address."""
         app = self._app
         routes = app.hooks.gather_of(WebRoute | WebSocketRoute, "web_routes", app=app)  # type: ignore[arg-type]
-        self._front = Front(app, Table(routes), cast(Application, make_pages(app)))
+        callers = Callers(app)
+        await app.db.listen(ACCOUNTS_CHANGED, lambda _: callers.forget())
+        self._front = Front(app, Table(routes), callers, cast(Application, make_pages(app)))
         self._config = _config()
         self._wrapped = wrap_app(cast(ASGIFramework, self._front), self._config.wsgi_max_body_size, "asgi")
         self._context = WorkerContext(None)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from charrua_core.web import WebRoute, WebSocketRoute
-from charrua_web import status
+from charrua_web import sessions, status
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -14,4 +14,4 @@ if TYPE_CHECKING:
 
 def own_routes(_app: App) -> Sequence[WebRoute | WebSocketRoute]:
     """Give them."""
-    return [*status.ROUTES]
+    return [*status.ROUTES, *sessions.ROUTES]

@@ -43,7 +43,7 @@ class WebSockets:
             if matched is None:
                 raise HttpError(404, "there is nothing at this path")
             headers = Headers(scope["headers"])
-            identity, origin = await self._callers.admit(scope, headers, matched.route)
+            caller = await self._callers.admit(scope, headers, matched.route)
             query = Query.parsed(scope["query_string"])
         except CharruaError as error:
             await _refuse(send, refusal(error))
@@ -56,7 +56,9 @@ class WebSockets:
         connection = _Connection(receive, send, stall_s)
         self._open.add(connection)
         try:
-            await connection.run(matched.route.handle, self._app, identity, origin, matched.parameters, query)
+            await connection.run(
+                matched.route.handle, self._app, caller.identity, caller.origin, matched.parameters, query
+            )
         finally:
             self._open.discard(connection)
 
