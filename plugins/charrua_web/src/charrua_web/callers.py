@@ -55,6 +55,10 @@ class Callers:
         """Have everybody prove anew who they are, because accounts, tokens or sessions have changed."""
         self._known.forget()
 
+    def is_proxy(self, address: str) -> bool:
+        """Whether a trusted proxy is at this address."""
+        return address in self._proxies
+
     async def admit(self, scope: Scope, headers: Headers, route: WebRoute | WebSocketRoute) -> Caller:
         """Give who calls, if they may call this route; NotPermitted or HttpError 401 where they may not."""
         caller = await self.identify(scope, headers)
