@@ -17,10 +17,11 @@ PASSWORD = "an unlikely password"
 class Served:
     """A web server, as the fixture `browse` and tests know an archive."""
 
-    def __init__(self, app: App, server: WebServer, url: str) -> None:
+    def __init__(self, app: App, server: WebServer, told: str) -> None:
         self.app = app
         self.server = server
-        self.url = url
+        self.told = told
+        self.url = told.split()[1]
         self._users = 0
 
     async def user(self, role: str = "Admin", row_filter: Mapping[str, list[str]] | None = None) -> str:
@@ -45,6 +46,6 @@ async def serve_web(open_archive: Callable[..., Any]) -> AsyncIterator[Callable[
             server = WebServer(app)
             told = await server.start()
             stack.push_async_callback(server.stop)
-            return Served(app, server, told.removeprefix("web ").split()[0])
+            return Served(app, server, told)
 
         yield serve_web

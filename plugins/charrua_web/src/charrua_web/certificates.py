@@ -7,17 +7,21 @@ import logging
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from charrua_core.dicom.certificates import self_signed
 from charrua_core.dicom.tls import server_context
 from charrua_core.errors import SettingInvalid
 
 if TYPE_CHECKING:
+    from charrua_core.app import App
     from charrua_core.settings import Settings
 
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 3.0
+in_force: WeakKeyDictionary[App, Certificate] = WeakKeyDictionary()
+"""The certificate of a web server that runs in this process."""
 _ALPN = ["h2", "http/1.1"]
 
 
@@ -25,6 +29,7 @@ class Certificate:
     """The certificate in force. `problem` says why the files hold no newer one, "" where they do."""
 
     def __init__(self, certificate: Path, key: Path | None, *, own: bool) -> None:
+        self.path = certificate
         self._files = (certificate, key)
         self.own = own
         """Whether it is self-signed, made here: no browser need insist on it."""

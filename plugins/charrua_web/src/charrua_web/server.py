@@ -17,7 +17,7 @@ from charrua_core.services.sockets import bind
 from charrua_core.web import Table, WebRoute, WebSocketRoute
 from charrua_web.asgi import Application
 from charrua_web.callers import Callers
-from charrua_web.certificates import Certificate
+from charrua_web.certificates import Certificate, in_force
 from charrua_web.choices import check_anonymous
 from charrua_web.connection import PING_EVERY_S, Connection, Patience
 from charrua_web.front import Front
@@ -66,6 +66,7 @@ class WebServer(Service):
             self._listening.listen(plain, None, self._maker(Redirect(listening.getsockname()[1], app)))
             told.append(_shown("http", plain))
         if self.certificate:
+            in_force[app] = self.certificate
             self._following = asyncio.create_task(self.certificate.follow(), name="web certificate")
         self._listening.watch()
         return f"web {' '.join(told)}"
