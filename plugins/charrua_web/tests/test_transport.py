@@ -154,7 +154,7 @@ async def test_a_small_body_that_nobody_wants_does_not_cost_the_connection(serve
     writer.close()
 
 
-@pytest.mark.parametrize(("path", "answers"), [("/length", [100, 200]), ("/closed", [401]), ("/nothing", [404])])
+@pytest.mark.parametrize(("path", "answers"), [("/length", [100, 200]), ("/closed", [401])])
 async def test_a_body_is_invited_when_its_sender_may_send_it(serve, path: str, answers: list[int]) -> None:
     served = await serve()
     reader, writer = await opened(served)
@@ -224,7 +224,7 @@ async def test_a_body_that_stops_is_answered(serve) -> None:
 async def test_a_header_that_is_too_long_is_refused(serve) -> None:
     served = await serve()
     reader, writer = await opened(served)
-    writer.write(request("GET", "/say", *(f"X-{n}: {'x' * 1000}" for n in range(100))))
+    writer.write(request("GET", "/say", *(f"X-{n}: {'x' * 1000}" for n in range(300))))
     assert await status_of(reader) == 431
     writer.close()
 

@@ -38,7 +38,6 @@ class Certificate:
         self._current = self._load()
         self.context = self._load()
         """What listeners use: it shows each new connection the certificate in force."""
-        self.context.set_alpn_protocols(_ALPN)
         self.context.sni_callback = self._show
 
     @classmethod
@@ -77,6 +76,7 @@ class Certificate:
     def _load(self) -> ssl.SSLContext:
         context = server_context("encrypt", *self._files)
         assert context is not None  # noqa: S101 -- only "off" has none
+        context.set_alpn_protocols(_ALPN)
         return context
 
     def _times(self) -> tuple[int, ...]:

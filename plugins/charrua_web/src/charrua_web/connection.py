@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 READ = 1 << 16
 PING_EVERY_S = 20.0
+_LINGER_IDLE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,8 @@ class Connection:
             log.info("a client took nothing any more", extra={"address": self.address})
             self.abort()
         elif self._closing_since is not None:
-            if now - self._closing_since > patience.linger_s and not self._writer.transport.get_write_buffer_size():
+            linger_s = patience.linger_s if self._protocol.unread else _LINGER_IDLE_S
+            if now - self._closing_since > linger_s and not self._writer.transport.get_write_buffer_size():
                 self.abort()
         elif self._head_since is not None and isinstance(self._protocol, Http1):
             if now - self._head_since > patience.head_s:
