@@ -46,6 +46,7 @@ class Contestant:
     folder: Path
     peers: Sequence[Peer] = ()
     port: int = field(default_factory=free_port)
+    web_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
     name: ClassVar[str]
@@ -54,6 +55,7 @@ class Contestant:
     concurrent: ClassVar[bool] = True
     most_studies: ClassVar[int] = 10**9
     exact: ClassVar[bool] = True  # keeps a data set byte for byte as it came
+    web: ClassVar[str] = ""  # path of its DICOMweb services at `web_port`
 
     def command(self) -> list[str]:
         """Write the configuration and return what is to be run."""
@@ -63,6 +65,10 @@ class Contestant:
     def address(self) -> tuple[str, int]:
         """Where it listens."""
         return ("127.0.0.1", self.port)
+
+    def authorization(self) -> str:
+        """The header Authorization that its DICOMweb services want, "" where they want none."""
+        return ""
 
     @property
     def log(self) -> Path:
@@ -172,6 +178,34 @@ class OrthancNoSync(OrthancNoDelay):
     options: ClassVar[Mapping[str, object]] = {**OrthancNoDelay.options, "SyncStorageArea": False}
 
 
+class OrthancWeb(OrthancNoDelay):
+    """Orthanc with its HTTP server and the DICOMweb plugin; files flushed, index not."""
+
+    name = "orthanc-web"
+    web = "/dicom-web"
+    options: ClassVar[Mapping[str, object]] = {
+        **OrthancNoDelay.options,
+        "HttpServerEnabled": True,
+        "AuthenticationEnabled": False,
+        "Plugins": ["/usr/share/orthanc/plugins/libOrthancDicomWeb.so"],
+        "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
+    }
+
+    def command(self) -> list[str]:
+        """Write orthanc.json, with the HTTP server on."""
+        command = super().command()
+        path = Path(command[1])
+        path.write_text(json.dumps({**json.loads(path.read_text()), "HttpPort": self.web_port}))
+        return command
+
+
+class OrthancWebNoSync(OrthancWeb):
+    """The same, and nothing is flushed."""
+
+    name = "orthanc-web-nosync"
+    options: ClassVar[Mapping[str, object]] = {**OrthancWeb.options, "SyncStorageArea": False}
+
+
 class Dcmrecv(Contestant):
     """DCMTK's dcmrecv: writes files, no index, one association at a time."""
 
@@ -225,6 +259,7 @@ class Charrua(Contestant):
 
     name = "charrua"
     aet = "CHARRUA"
+    web = "/dicom-web"
     workers: ClassVar[str | None] = None
 
     def command(self) -> list[str]:
@@ -238,6 +273,7 @@ class Charrua(Contestant):
     def _environment(self) -> dict[str, str]:
         own = {"CHARRUA_DATA_DIR": str(self.folder / "data"), "CHARRUA_DICOM_AET": self.aet}
         own |= {"CHARRUA_DICOM_HOST": "127.0.0.1", "CHARRUA_DICOM_PORT": str(self.port)}
+        own |= {"CHARRUA_WEB_PORT": str(self.web_port)}
         own |= {"CHARRUA_WITHOUT": EXAMPLE}  # README's command installs no examples
         return {**os.environ, **own, **({"CHARRUA_WORKERS": self.workers} if self.workers else {})}
 
@@ -280,10 +316,16 @@ class Charrua(Contestant):
         self.kill()
         raise NotStarted(f"{self.name}: {self.log.read_text(errors='replace')[-2000:]}")
 
-    def run(self, *arguments: str) -> str:
+    def authorization(self) -> str:
+        """A bearer token of a user made for it."""
+        self.run("user", "add", "bench", "--role", "Admin", "--password-stdin", given="an unlikely password\n")
+        return f"Bearer {self.run('token', 'create', 'bench').strip()}"
+
+    def run(self, *arguments: str, given: str = "") -> str:
         """The standard output of another `charrua` command on the same archive."""
+        command = [self._program(), *arguments]
         done = subprocess.run(
-            [self._program(), *arguments], env=self._environment(), capture_output=True, text=True, check=False
+            command, env=self._environment(), input=given, capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
             raise NotStarted(f"charrua {arguments}: {done.stdout}{done.stderr}")
@@ -305,5 +347,6 @@ class CharruaTwoWorkers(Charrua):
 
 
 ALL: tuple[type[Contestant], ...] = (
-    Charrua, CharruaTwoWorkers, Orthanc, OrthancNoDelay, OrthancNoSync, Dcmrecv, Storescp, Dcmqrscp
+    Charrua, CharruaTwoWorkers, Orthanc, OrthancNoDelay, OrthancNoSync, OrthancWeb, OrthancWebNoSync, Dcmrecv, Storescp,
+    Dcmqrscp,
 )  # fmt: skip

@@ -33,7 +33,7 @@ class Goal:
 
 
 US, TWO = "charrua", "charrua-2"
-STOCK, NODELAY, NOSYNC = "orthanc", "orthanc-nodelay", "orthanc-nosync"
+STOCK, NODELAY, NOSYNC, WEB = "orthanc", "orthanc-nodelay", "orthanc-nosync", "orthanc-web"
 
 GOALS: tuple[Goal, ...] = (
     Goal("P1", "dcmsend, 1 association: CT/s", US, STOCK, 15, 20),
@@ -54,6 +54,8 @@ GOALS: tuple[Goal, ...] = (
     Goal("P6", "8 associations: SR/s", US, NOSYNC, 2.2, 4),
     Goal("P6", "8 associations: SR/s", TWO, NOSYNC, 2.2, 4),
     Goal("P7", "8 large objects at once: MiB over idle", US, NODELAY, -32, -16, "at most"),
+    Goal("P16", "STOW, 200 CT in one request: MB/s", US, WEB, 2.3, 4),
+    Goal("P16", "STOW, 4 clients of 50 CT: MB/s", US, WEB, 2.3, 4),
     Goal("P11", "findscu, one match of 1000 studies: ms", US, STOCK, 10, 20, "less"),
     Goal("", "C-FIND one match of 1000 studies: p50 ms", US, NODELAY, 1, 2, "less"),
     Goal("", "C-FIND one match of 1000 studies: p50 ms", US, "dcmqrscp", 1, 2, "less"),

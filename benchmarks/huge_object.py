@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import struct
 import threading
 import time
@@ -35,6 +36,12 @@ def send_multi_frame(contestant: Contestant, frames: int, number: int, timeout_s
         status = int(association.reader.message().command[wire.STATUS])
     assert status == 0, f"object of {frames} frames: status {status:04x}"
     return time.perf_counter() - start
+
+
+def part10(one: Numbered, frames: int) -> tuple[int, Iterator[bytes]]:
+    """The same object as a Part 10 file: its bytes in number, and in pieces."""
+    head = templates.file_meta(templates.MULTI_FRAME_CLASS, one.uid(3)) + _header(one, frames)
+    return len(head) + frames * FRAME_BYTES, itertools.chain([head], itertools.repeat(templates.ct_pixels(), frames))
 
 
 def _message(association: Association, one: Numbered, frames: int) -> Iterator[bytes]:

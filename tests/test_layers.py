@@ -18,6 +18,7 @@ PLUGINS = sorted((ROOT / "plugins").glob("*/src/*")) + sorted((ROOT / "examples"
 ROOMS = [
     {"types", "errors", "faults", "tables", "addresses"},
     {"settings", "hookspecs"},
+    {"metrics"},
     {"budgets", "implementation", "hooks", "postgresql", "db", "migrations", "storage", "logs"},
     {"changes", "jobs", "accounts", "audit", "peers"},
     {"archive", "imaging"},

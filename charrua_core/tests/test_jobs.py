@@ -447,6 +447,7 @@ async def test_the_list_of_jobs_is_read_page_by_page(jobs: Jobs, db: Database) -
     older = await jobs.list(limit=2, before=newest[-1].id, kind="test.do", lane="a", state="due")
     assert [job.payload["n"] for job in (*newest, *older)] == [4, 3, 2, 1]
     assert await jobs.counts() == {("test.do", "due"): 4, ("test.else", "due"): 1}
+    assert await jobs.unfinished() == await jobs.counts()
 
 
 async def test_settled_waits_for_followers_and_the_jobs_that_they_add(jobs: Jobs, work: Work, db: Database) -> None:

@@ -25,6 +25,8 @@ from charrua_core.imaging.workers import Imaging
 from charrua_core.jobs import Jobs
 from charrua_core.peers import Peers
 from charrua_core.services import breaches
+from charrua_core.services.health import Health
+from charrua_core.services.metrics import Metrics
 from charrua_core.services.service import Role, Service
 from charrua_core.services.sockets import Sockets
 from charrua_core.services.start import Start
@@ -90,12 +92,16 @@ class App:
         self.peers = Peers(self.db, self.settings, self.audit)
         await self.peers.refresh()
         self.jobs = Jobs(self.db)
+        self.metrics = Metrics(self)
+        self.health = Health(self)
+        parts.push_async_callback(self.health.close)
         self.imaging = Imaging(self.settings, codecs_of(self.hooks))
         parts.push_async_callback(self.imaging.close)
         self.headers = ParsedHeaders()
         self.image_cache = ImageCache(self.settings)
         parts.push_async_callback(self.image_cache.close)
         if self.roles:
+            parts.enter_context(self.metrics.kept())
             parts.enter_context(breaches.kept(self.data_dir, self.hooks.watches()))
             await self._follow_changes()
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import insert, select
 
-from charrua_core import tables
+from charrua_core import metrics, tables
 from charrua_core.types import Origin
 
 if TYPE_CHECKING:
@@ -28,6 +28,15 @@ log = logging.getLogger(__name__)
 
 BATCH_DELAY = 0.2  # seconds: the most that a crash takes from the trail of queries
 MAX_WAITING = 20_000  # records while the database is away: more would take the memory
+
+_WAITING = metrics.gauge(
+    "charrua_audit_waiting_records", "Records of the audit trail that are not yet in the database."
+)
+_WRITTEN = metrics.counter(
+    "charrua_audit_records_total",
+    "Records of the audit trail that belong to no transaction, by what became of them.",
+    outcome=("written", "lost"),
+)
 
 Action = Literal["C", "R", "U", "D", "E"]
 """Create, read, update, delete, execute (PS3.15 A.5.1, EventActionCode)."""
@@ -136,8 +145,11 @@ class AuditTrail:
     ) -> None:
         """Take a record; it is in the database within `BATCH_DELAY` seconds."""
         self._waiting.append(AuditRecord(event, action, who, origin, succeeded, tuple(study_uids), detail))
+        _WAITING.inc()
         if len(self._waiting) > MAX_WAITING:
             dropped = self._waiting.pop(0)
+            _WAITING.dec()
+            _WRITTEN.labels("lost").inc()
             log.error("audit record lost: the database does not keep up", extra={"event": dropped.event})
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_soon(), name="audit")
@@ -153,6 +165,8 @@ class AuditTrail:
         except BaseException:
             self._waiting = batch + self._waiting
             raise
+        _WAITING.dec(len(batch))
+        _WRITTEN.labels("written").inc(len(batch))
 
     async def close(self) -> None:
         """Write what waits and end."""

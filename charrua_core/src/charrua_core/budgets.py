@@ -16,6 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from prometheus_client import Histogram
+
+from charrua_core import metrics
+
 log = logging.getLogger(__name__)
 
 
@@ -38,12 +42,21 @@ BUDGETS = {
     "coerce_object": GATE,
     "on_query": GATE,
     "auth_provider": Budget(1.0, 10.0),  # a directory server elsewhere
-    "health": Budget(1.0, 5.0),
+    "health": Budget(0.5, 1.5),  # who watches the archive waits for it
+    "metrics": Budget(1.0, 3.0),
     "route_destination": Budget(1.0, 60.0),
     "on_object_stored": Budget(30.0, 300.0),  # it may send the object somewhere itself
 }
 START = Budget(5.0, 60.0)
 """Hooks that are called once, when a process starts."""
+
+_HOOK_SECONDS = metrics.histogram(
+    "charrua_hook_seconds",
+    "How long plugins' implementations of hooks took.",
+    (0.0001, 0.001, 0.01, 0.05, 0.25, 1.0, 5.0, 30.0),
+    plugin=metrics.Bound.PLUGINS,
+    hook=tuple(BUDGETS),
+)
 
 TOLD_EVERY_S = 60.0
 HANGS = 3  # calls in a row that did not end: then none is made for PAUSE_S
@@ -61,15 +74,24 @@ class Watch:
     """Calls beyond the soft limit."""
     late: int = 0
     """Calls beyond the hard one."""
+    late_at: float = 0.0
+    """When the last of those was, in seconds since 1970."""
     longest_s: float = 0.0
     hanging: int = 0
     """Of the last calls, how many in a row were given up."""
     on_breach: Callable[[Watch], None] = field(default=lambda _: None, repr=False)
     _not_before: float = 0.0
     _told_at: float = -TOLD_EVERY_S
+    _measured: Histogram | None = field(init=False, default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.hook in BUDGETS:
+            self._measured = _HOOK_SECONDS.labels(self.plugin, self.hook)
 
     def took(self, seconds: float) -> None:
         """Take note of a call."""
+        if self._measured is not None:
+            self._measured.observe(seconds)
         if seconds > self.budget.soft_s:
             self._breach(seconds)
 
@@ -78,7 +100,7 @@ class Watch:
         self.hanging += 1
         if self.hanging >= HANGS:
             self._not_before = time.monotonic() + PAUSE_S
-        self._breach(self.budget.hard_s)
+        self.took(self.budget.hard_s)
 
     def ended(self, seconds: float) -> None:
         """Take note of a call that could have been given up, and ended."""
@@ -93,6 +115,7 @@ class Watch:
     def _breach(self, seconds: float) -> None:
         late = seconds >= self.budget.hard_s
         self.slow, self.late = self.slow + 1, self.late + late
+        self.late_at = time.time() if late else self.late_at
         self.longest_s = max(self.longest_s, seconds)
         now = time.monotonic()
         if now - self._told_at >= TOLD_EVERY_S:

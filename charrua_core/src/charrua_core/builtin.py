@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from charrua_core.app import App
     from charrua_core.imaging.codecs import Codec
     from charrua_core.jobs import JobType
+    from charrua_core.metrics import Read
     from charrua_core.services import Service
     from charrua_core.settings import Setting
-    from charrua_core.types import Identity, Refuse
+    from charrua_core.types import Finding, Identity, Refuse
 
 
 @hookimpl
@@ -71,11 +72,19 @@ async def auth_provider(app: App, credentials: dict[str, Any]) -> Identity | Ref
 
 
 @hookimpl
-async def health(app: App) -> Sequence[tuple[str, bool, str]]:
-    """Tell of database, volume, followers and jobs."""
-    from charrua_core.services.health import core_health
+async def health(app: App) -> Sequence[Finding]:
+    """Tell of database, volumes, listener, followers, jobs, and plugins that take too long."""
+    from charrua_core.services.checks import core_findings
 
-    return await core_health(app)
+    return await core_findings(app)
+
+
+@hookimpl
+async def metrics(app: App) -> Sequence[Read]:
+    """Read jobs, followers, volumes and the size of the index."""
+    from charrua_core.services.readings import core_readings
+
+    return await core_readings(app)
 
 
 @hookimpl

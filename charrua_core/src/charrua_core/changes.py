@@ -66,6 +66,8 @@ class FollowerState:
     name: str
     waiting: int
     """Changes not yet told, counted up to 1,000."""
+    behind_s: float
+    """Age of the oldest of them in seconds."""
     failures: int
     last_error: str
     set_aside: int
@@ -316,6 +318,10 @@ SELECT name, failures, last_error,
     (SELECT count(*) FROM (
         SELECT FROM core.change WHERE (change.xid, change.seq) > (follower.xid, follower.seq) LIMIT 1000
     ) AS untold) AS waiting,
+    coalesce((
+        SELECT extract(epoch FROM now() - at)::float FROM core.change
+        WHERE (change.xid, change.seq) > (follower.xid, follower.seq) ORDER BY xid, seq LIMIT 1
+    ), 0) AS behind_s,
     (SELECT count(*) FROM core.set_aside WHERE set_aside.follower = follower.name) AS set_aside
 FROM core.follower ORDER BY name
 """

@@ -52,6 +52,12 @@ class HeaderDamaged(CharruaError):
     http_status = 400
 
 
+class MetadataInvalid(CharruaError):
+    """The JSON or XML is no data set of the DICOM JSON Model or of the Native DICOM Model."""
+
+    http_status = 400
+
+
 class DatasetMismatch(CharruaError):
     """The data set says another SOP Class or SOP Instance than the command, or an invalid UID."""
 
@@ -220,6 +226,13 @@ class ImagingBusy(CharruaError):
 
 class ImagingFailed(CharruaError):
     """Imaging failed at something that is no fault of the frame."""
+
+
+class BulkDataNotFound(CharruaError):
+    """The object has no value at this place."""
+
+    dimse_status = 0xA900
+    http_status = 404
 
 
 class FrameNotFound(CharruaError):

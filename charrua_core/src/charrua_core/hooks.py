@@ -133,6 +133,11 @@ class Hooks:
         names = sorted(name for name, _ in self._manager.list_name_plugin())
         return [Plugin(name, *self._versions.get(name, ("", "")), self._hooks_of(name)) for name in names]
 
+    def packages(self) -> list[str]:
+        """Name the packages, or single modules, that the plugins are."""
+        modules: list[Any] = [module for _, module in self._manager.list_name_plugin()]
+        return sorted({module.__name__.partition(".")[0] for module in modules})
+
     def _hooks_of(self, plugin: str) -> tuple[str, ...]:
         return tuple(
             hook for hook, found in self._implementations.items() if any(one.plugin == plugin for one in found)

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from charrua_core.dicom import ServiceClass
     from charrua_core.imaging.codecs import Codec
     from charrua_core.jobs import JobType
+    from charrua_core.metrics import Read
     from charrua_core.services import Service
     from charrua_core.settings import Setting
-    from charrua_core.types import Candidate, Coercion, Identity, Refuse, Route, StoredObject
+    from charrua_core.types import Candidate, Coercion, Finding, Identity, Refuse, Route, StoredObject
     from charrua_core.web import WebRoute, WebSocketRoute
 
 hookspec = pluggy.HookspecMarker("charrua")
@@ -198,14 +199,17 @@ def auth_provider(app: App, credentials: dict[str, Any]) -> Identity | Refuse | 
 
 
 @hookspec
-def health(app: App) -> Sequence[tuple[str, bool, str]]:  # type: ignore[empty-body]
-    """Say what of the plugin works: (name, works, a sentence).
+def health(app: App) -> Sequence[Finding | tuple[str, bool, str]]:  # type: ignore[empty-body]
+    """Say what of the plugin works: name, whether it works, a sentence; a `Finding` may also say how to mend it.
 
-    gather, when `charrua status` or `/health` asks. A failing implementation counts as a thing that does not work.
+    gather, when `charrua status` or `/health` asks, at most once a second; `app.roles` is empty for the command. A finding
+    that does not work makes the archive `degraded`, and `failing` only where it is `vital` (HTTP 503: nobody should send
+    anything here). An implementation that fails, or takes longer than its budget, counts as a thing that does not work.
+    Sentences hold no patient data.
 
         @hookimpl
         async def health(app):
-            return [("hl7", True, "listening on port 2575")]
+            return [Finding("hl7", False, "port 2575 is taken", mend="set hl7_port to another one")]
     """
 
 
@@ -222,6 +226,23 @@ def web_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:  # type: ignore
             from charrua_routing.calls import routing_queue
 
             return [WebRoute("POST", "/routingqueue", routing_queue, "send", "Send a study", tag="Routing")]
+    """
+
+
+@hookspec
+def metrics(app: App) -> Sequence[Read]:  # type: ignore[empty-body]
+    """Read values for Prometheus, such as what the plugin's tables count.
+
+    gather, when `/metrics` or `charrua metrics` asks, at most every five seconds; `app.roles` is empty for the command. A
+    failing implementation is left out. What a process counts while it works needs no hook: `charrua_core.metrics.counter`
+    and `histogram` are declared beside what feeds them, as `reading` is for a value that this hook gives.
+
+        @hookimpl
+        async def metrics(app):
+            from charrua_night.measured import WAITING  # reading("charrua_night_studies", "Studies that wait for the night.")
+
+            async with app.db.driver(reading=True) as connection:
+                return [WAITING.of(await connection.fetchval("SELECT count(*) FROM night.study"))]
     """
 
 

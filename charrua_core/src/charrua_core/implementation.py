@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from charrua_core import metrics
 from charrua_core.budgets import BUDGETS, START, TookTooLong, Watch, in_thread, within
 from charrua_core.errors import PluginFailed
 from charrua_core.types import Coercion, Identity, Refuse, Route
@@ -18,8 +19,16 @@ GIVES: dict[str, type | tuple[type, ...]] = {
     "route_destination": Route,
     "auth_provider": (Identity, Refuse),
     "health": tuple,
+    "metrics": metrics.Read,
 }
 """What a hook may give, or hold in the list that it gives, where the verb does not say."""
+
+_FAILURES = metrics.counter(
+    "charrua_hook_failures_total",
+    "Calls of plugins' hooks that failed, or gave what they may not.",
+    plugin=metrics.Bound.PLUGINS,
+    hook=metrics.Bound.HOOKS,
+)
 
 FAILURES = (Exception, SystemExit)
 """A plugin that asks to exit fails like any other: it does not end the archive."""
@@ -88,6 +97,7 @@ class Implementation:
 
     def failed(self, error: object) -> PluginFailed:
         """Give the error that names the plugin and the hook."""
+        _FAILURES.labels(self.plugin, self.hook).inc()
         kind = f"{type(error).__name__}: " if isinstance(error, BaseException) else ""
         return PluginFailed(f"plugin {self.plugin}, hook {self.hook}: {kind}{error}")
 

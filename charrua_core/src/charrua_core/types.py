@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 IMPLEMENTATION_CLASS_UID = "2.25.289170464205436846213391236045018224361"
 IMPLEMENTATION_VERSION_NAME = "CHARRUA_0_1"
@@ -43,6 +43,18 @@ class FileRange:
     path: str | os.PathLike[str]
     offset: int
     length: int
+
+
+class Finding(NamedTuple):
+    """A thing that works or does not, for people: what the hook `health` gives."""
+
+    name: str
+    works: bool
+    sentence: str
+    mend: str = ""
+    """What to do where it does not work."""
+    vital: bool = False
+    """Whether the archive as a whole fails where this does not work."""
 
 
 OriginKind = Literal["dimse", "web", "hl7", "import", "job", "cli"]

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from io import BytesIO
+from time import thread_time
 
+import orjson
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import ColorPaletteStorage, JPEG2000Lossless
 from pynetdicom.dsutils import decode
 
+from charrua_core.archive.datasets.header import pack_json
 from charrua_core.archive.edit import edit
 from charrua_core.archive.edit import undo as edit_undo
 from charrua_core.archive.edit.values import from_keywords
 from charrua_core.archive.index.dump import dump
-from charrua_core.archive.outgoing import Opener
+from charrua_core.archive.outgoing import Opener, open_bulk_data
 from charrua_core.archive.regenerate.regenerate import regenerate
-from charrua_core.archive.search import OneOf, Query, instances
+from charrua_core.archive.search import OneOf, Query, headers, instances, runs
 from charrua_core.testing.devices import received_of
 from charrua_core.testing.objects import a_study, an_object
 from charrua_core.types import SYSTEM, FileRange, Level
@@ -73,6 +76,56 @@ async def test_edits_of_all_levels_leave_with_the_values_before_them(intake):
     assert original.ReasonForTheAttributeModification == "CORRECT"
     [before] = original.ModifiedAttributesSequence
     assert (str(before.PatientName), before.StudyDescription) == ("Doe^Jane", "Thorax")
+
+
+async def test_a_value_of_an_edited_object_is_the_one_that_leaves(intake):
+    image = an_object()
+    await intake(image)
+    await change(intake, Level.STUDY, image.StudyInstanceUID, PatientName="Miller^John")
+    [record] = [one async for one in instances(intake.app, Query(Level.IMAGE, relational=True), SYSTEM)]
+
+    async def value(path):
+        return b"".join(map(read, (await open_bulk_data(intake.app, record, path)).segments))
+
+    assert await value("00100010") == b"Miller^John"
+    assert await value("04000561/0/04000550/0/00100010") == b"Doe^Jane"
+    assert await value("7FE00010") == image.PixelData
+
+
+async def metadata(intake) -> list[dict]:
+    [run] = (await runs(intake.app, Query(Level.IMAGE, relational=True), SYSTEM))[0]
+    found, opener = await headers(intake.app, run.ids), Opener(intake.app)
+    return [orjson.loads(await opener.metadata(found[one], "http://pacs/bulkdata")) for one in run.ids]
+
+
+async def test_metadata_of_an_edited_object_say_what_leaves(intake):
+    image = an_object()
+    await intake(image)
+    await change(intake, Level.STUDY, image.StudyInstanceUID, PatientName="Miller^John", StudyDescription=None)
+    await change(intake, Level.IMAGE, image.SOPInstanceUID, InstanceNumber="7")
+    [told], [sent] = await metadata(intake), await attributes(intake)
+    assert told.pop("7FE00010") == {"vr": "OW", "BulkDataURI": "http://pacs/bulkdata/7FE00010"}
+    del sent.PixelData
+    assert told == sent.to_json_dict()
+
+
+async def test_metadata_of_an_object_too_large_for_the_index_come_from_its_file(intake):
+    await intake(an_object(PatientName="Doe^Jane"))
+    [whole] = await metadata(intake)
+    some = pack_json(b'{"00080018":{"vr":"UI","Value":["1.2.3"]}}')
+    await intake.run(f"UPDATE core.instance SET unparsed = true, header = '\\x{some.hex()}'")
+    assert await metadata(intake) == [whole]
+
+
+async def test_metadata_of_a_thousand_objects_take_less_than_a_tenth_of_a_second(intake):
+    image = an_object()
+    await intake(image)
+    [run] = (await runs(intake.app, Query(Level.IMAGE, relational=True), SYSTEM))[0]
+    [described] = (await headers(intake.app, run.ids)).values()
+    opener, began = Opener(intake.app), thread_time()
+    for _ in range(1000):
+        await opener.metadata(described, "http://pacs/bulkdata")
+    assert thread_time() - began < 0.1
 
 
 async def test_the_same_object_leaves_as_the_same_bytes_each_time(intake):

@@ -132,3 +132,10 @@ async def test_a_body_has_a_limit_whether_its_length_is_said_or_not(browse) -> N
 
 async def test_the_rest_of_a_path_is_one_variable(browse) -> None:
     assert (await (await browse()).get("/here/all/00091010/0/00080005")).text == "00091010/0/00080005"
+
+
+async def test_an_answer_before_the_end_of_the_body_arrives(browse) -> None:
+    client = await browse()
+    for _ in range(5):
+        assert (await client.post("/length", content=bytes(20_000_000))).status_code == 413
+        assert (await client.post("/here/say", content=bytes(2_000_000))).status_code == 405

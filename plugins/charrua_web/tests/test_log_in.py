@@ -7,6 +7,7 @@ import asyncio
 import httpx
 import pytest
 
+from charrua_core.errors import SettingInvalid
 from charrua_core.testing.waiting import until
 
 PASSWORD = "an unlikely password"
@@ -269,7 +270,8 @@ async def test_callers_without_log_in_where_the_site_allows_them(serve_web, writ
 @pytest.mark.parametrize(
     ("trusted", "fields", "address", "root"),
     [
-        ("", {"X-Forwarded-For": "10.1.1.1", "X-Forwarded-Proto": "https"}, "127.0.0.1", "http://pacs.example"),
+        ("", {}, "127.0.0.1", "http://pacs.example"),
+        ("", {"X-Forwarded-For": "10.1.1.1", "X-Forwarded-Proto": "https"}, "0.0.0.0", "http://pacs.example"),
         (
             "127.0.0.1",
             {"X-Forwarded-For": "10.1.1.1", "X-Forwarded-Proto": "https"},
@@ -350,3 +352,42 @@ def test_a_network_is_an_address_or_a_network() -> None:
     networks = Networks(["10.0.0.0/8", "::1"])
     assert all(address in networks for address in ("10.2.3.4", "::1", "::ffff:10.0.0.1"))
     assert not any(address in networks for address in ("11.0.0.1", "", "name", "::2"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "role", "fields", "status"),
+    [
+        ({}, None, {}, 200),
+        ({}, None, {"X-Forwarded-For": "127.0.0.1"}, 401),
+        ({"metrics_from": "10.0.0.0/8"}, None, {}, 401),
+        ({"metrics_from": "10.0.0.0/8"}, "Referring", {}, 403),
+        ({"metrics_from": "10.0.0.0/8"}, "Admin", {}, 200),
+    ],
+)
+async def test_metrics_are_for_the_networks_named_and_who_configures(serve_web, settings, role, fields, status) -> None:
+    archive = await serve_web(settings)
+    token = {"Authorization": f"Bearer {await archive.token(role)}"} if role else {}
+    async with httpx.AsyncClient(base_url=archive.url, headers={**token, **fields}) as client:
+        answer = await client.get("/metrics")
+    assert answer.status_code == status
+    assert ("# TYPE charrua_http_requests_total counter" in answer.text) == (status == 200)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"rest_authentication": "off"},
+        {"rest_authentication": "off", "anonymous_role": "General", "web_host": "0.0.0.0"},
+        {"web_trusted_proxies": "proxy.example"},
+        {"web_tls_certificate": "/nowhere/certificate.pem"},
+    ],
+)
+async def test_a_server_that_would_be_open_or_cannot_be_set_up_does_not_start(serve_web, settings) -> None:
+    with pytest.raises(SettingInvalid):
+        await serve_web(settings)
+
+
+async def test_the_first_password_does_not_come_through_a_proxy(archive) -> None:
+    given = {"name": "admin", "password": "admin"}
+    async with httpx.AsyncClient(base_url=archive.url, headers={"X-Forwarded-For": "127.0.0.1"}) as client:
+        assert (await client.post("/login", json=given)).status_code == 403

@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from charrua_core import audit, tables
+from charrua_core import audit, metrics, tables
 from charrua_core.accounts import passwords, sessions, throttle
 from charrua_core.accounts.roles import ROLES
 from charrua_core.accounts.rows import as_identity, note, with_role
@@ -34,6 +34,13 @@ log = logging.getLogger(__name__)
 FIRST_NAME = "admin"
 FIRST_PASSWORD = "admin"  # noqa: S105 -- the manual's; works on this machine alone and must be changed
 WRONG = Refuse("name or password is wrong", http_status=401)
+_SCHEMES = ("password", "bearer", "dicom", "other")
+_LOG_INS = metrics.counter(
+    "charrua_log_ins_total",
+    "Log-ins and requests with a token, by what became of them; `failed` where no provider could tell.",
+    scheme=_SCHEMES,
+    outcome=("ok", "refused", "throttled", "failed"),
+)
 _account, _token, _role = tables.account, tables.token, tables.role
 
 
@@ -215,6 +222,7 @@ class Accounts:
     async def _answer(self, credentials: Mapping[str, Any], ask: Callable[..., Any], keys: tuple[str, ...]) -> Identity:
         name = str(credentials.get("name", ""))
         if until := await throttle.wait_until(self._db, keys):
+            _log_in(credentials, "throttled")
             error = _refusal(Refuse("too many wrong passwords: wait a little", http_status=429))
             error.retry_after_s = (until - datetime.now(UTC)).total_seconds()
             raise error
@@ -227,10 +235,12 @@ class Accounts:
             if verdict.http_status == WRONG.http_status:
                 await throttle.failed(self._db, keys, self._settings["authentication_delay"])
             await self._note_log_in(name, credentials, verdict)
+            _log_in(credentials, "failed" if verdict.http_status == 503 else "refused")
             raise _refusal(verdict)
         if credentials.get("scheme") == "password":
             await throttle.succeeded(self._db, keys)
             await self._note_log_in(verdict.name, credentials, None)
+        _log_in(credentials, "ok")
         return verdict  # type: ignore[no-any-return]
 
     async def local(self, credentials: Mapping[str, Any]) -> Identity | Refuse | None:
@@ -279,6 +289,11 @@ class Accounts:
         async with self._db.transaction() as tx:
             event = audit.Event.USER_AUTHENTICATION
             await audit.record(tx, event, "E", name, origin, succeeded=refused is None, **detail)
+
+
+def _log_in(credentials: Mapping[str, Any], outcome: str) -> None:
+    scheme = str(credentials.get("scheme"))
+    _LOG_INS.labels(scheme if scheme in _SCHEMES else "other", outcome).inc()
 
 
 def is_local(address: str) -> bool:

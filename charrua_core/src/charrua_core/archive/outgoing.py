@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from charrua_core.archive.datasets.bulk import BulkData, find_bulk_data
+from charrua_core.archive.datasets.metadata import metadata_json, read_metadata_json
 from charrua_core.archive.datasets.overlay import Modification, apply_overlay
 from charrua_core.archive.edit.effective import in_force, laid_over
 from charrua_core.archive.edit.record import Overlay
@@ -20,7 +22,7 @@ from charrua_core.types import FileRange
 
 if TYPE_CHECKING:
     from charrua_core.app import App
-    from charrua_core.archive.search import InstanceRecord
+    from charrua_core.archive.search import Described, InstanceRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,15 @@ async def open_object(app: App, record: InstanceRecord) -> Outgoing:
     return await Opener(app).open(record)
 
 
+async def open_bulk_data(app: App, record: InstanceRecord, path: str) -> BulkData:
+    """One value of an object, edits in force applied; the path as `datasets.bulk.find_bulk_data` takes it.
+
+    Raises as that and `Opener.open` do.
+    """
+    outgoing = await open_object(app, record)
+    return await asyncio.to_thread(find_bulk_data, outgoing.segments, outgoing.transfer_syntax_uid, path)
+
+
 class Opener:
     """Opens the objects of one retrieval, which come series by series: the layers of the last one are kept."""
 
@@ -73,18 +84,35 @@ class Opener:
             segments = await self._edited(record, whole)
         return Outgoing(record.sop_class_uid, record.sop_instance_uid, record.transfer_syntax_uid, segments)
 
+    async def metadata(self, described: Described, bulk_data: str) -> bytes:
+        """What `open` would give, in DICOM JSON, from the index alone; each BulkDataURI begins with `bulk_data` and a slash.
+
+        The file is read only where the header was too large for the index (`Described.unparsed`). Raises as `open` does.
+        """
+        record = described.record
+        if described.unparsed:
+            outgoing = await self.open(record)
+            syntax = outgoing.transfer_syntax_uid
+            return await asyncio.to_thread(read_metadata_json, outgoing.segments, syntax, bulk_data)
+        if not record.edited:
+            return metadata_json(described.header, bulk_data)
+        return metadata_json(described.header, bulk_data, *await self._edits(record))
+
     async def _edited(self, record: InstanceRecord, whole: FileRange) -> list[bytes | FileRange]:
-        if self._layers is None or self._layers[0] != record.series_id:
-            self._layers = (record.series_id, await self._read_layers(record.series_id))
-        layers = self._layers[1]
-        over, corrected = layers.over(record)
-        modification = Modification(
-            self._app.settings["dicom_aet"], layers.edited_at, "CORRECT" if corrected else "COERCE"
-        )
+        over, modification = await self._edits(record)
         syntax = record.transfer_syntax_uid
         return await asyncio.to_thread(
             apply_overlay, whole.path, whole.offset, record.size_bytes, syntax, over, modification
         )
+
+    async def _edits(self, record: InstanceRecord) -> tuple[Overlay, Modification]:
+        """What is laid over an edited object, and how it is told."""
+        if self._layers is None or self._layers[0] != record.series_id:
+            self._layers = (record.series_id, await self._read_layers(record.series_id))
+        layers = self._layers[1]
+        over, corrected = layers.over(record)
+        reason: Literal["CORRECT", "COERCE"] = "CORRECT" if corrected else "COERCE"
+        return over, Modification(self._app.settings["dicom_aet"], layers.edited_at, reason)
 
     async def _read_layers(self, series_id: int) -> _Layers:
         async with self._app.db.reading() as connection:

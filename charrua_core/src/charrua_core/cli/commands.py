@@ -12,6 +12,7 @@ OWN = {
     "database": "charrua_core.cli.database:database",
     "help": "charrua_core.cli.documents:show_help",
     "hooks": "charrua_core.cli.documents:hooks",
+    "metrics": "charrua_core.cli.measured:metrics",
     "peer": "charrua_core.cli.peers:peer",
     "plugin": "charrua_core.cli.plugin:plugin",
     "plugins": "charrua_core.cli.server:plugins",

@@ -17,6 +17,7 @@ from charrua_core.services.lock import ServerLock
 
 if TYPE_CHECKING:
     from charrua_core.app import App
+    from charrua_core.changes import FollowerState
 
 
 @click.command()
@@ -53,19 +54,18 @@ def version() -> None:
 @with_app
 async def status(app: App) -> None:
     """Tell what works; status 1 if something does not."""
-    from charrua_core.services.health import health_of, listener_answers
+    from charrua_core.services.listening import listener_answers
 
     lock = ServerLock(app.settings["data_dir"])
     pid = lock.holder()
     click.echo(f"server    {f'runs, process {pid}' if pid else 'does not run'}")
-    findings = await health_of(app)
-    if pid:
-        findings.append(await listener_answers(app))
-    for name, works, sentence in findings:
-        click.echo(f"{name:<9} {'ok' if works else 'FAILS'}: {sentence}")
+    findings = [*(await app.health.report()).findings, *([await listener_answers(app)] if pid else [])]
+    for one in findings:
+        mend = f" ({one.mend})" if one.mend and not one.works else ""
+        click.echo(f"{one.name:<9} {'ok' if one.works else 'FAILS'}: {one.sentence}{mend}")
     for name in await app.settings.changed_since(app.db, lock.since()) if pid else ():
         click.echo(f"setting   {name} waits for a restart")
-    if not all(works for _, works, _ in findings):
+    if not all(one.works for one in findings):
         sys.exit(1)
 
 
@@ -73,11 +73,10 @@ async def status(app: App) -> None:
 @with_app
 async def plugins(app: App) -> None:
     """List the plugins, the hooks of each, what was set aside because it failed, and what takes too long."""
-    from charrua_core.changes import set_aside
+    from charrua_core.changes import follower_states, set_aside
     from charrua_core.services.breaches import breaches
-    from charrua_core.services.health import lag_of_followers
 
-    lags = await lag_of_followers(app)
+    lags = {one.name: _lag(one) for one in await follower_states(app.db)}
     rows = [(p.name, p.version, lags.get(p.name, ""), " ".join(p.hooks)) for p in app.hooks.plugins()]
     table(rows, "PLUGIN", "VERSION", "CHANGES", "HOOKS")
     failed = await set_aside(app.db)
@@ -89,6 +88,10 @@ async def plugins(app: App) -> None:
     if slow:
         click.echo("\nTook too long since the server has started:")
         table([(one.plugin, one.hook, one.slow, one.late, one.longest_s) for one in slow], *_SLOW)
+
+
+def _lag(state: FollowerState) -> str:
+    return f"{state.waiting} wait" + (f", {state.set_aside} set aside" if state.set_aside else "")
 
 
 _SLOW = ("NAME", "HOOK", "CALLS", "FAR TOO LONG", "LONGEST (S)")

@@ -14,6 +14,7 @@ import orjson
 from sqlalchemy import event, exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from charrua_core import metrics
 from charrua_core.db import lineages
 from charrua_core.db.failures import connection_lost
 from charrua_core.db.session import Callback, Held, Session
@@ -55,6 +56,10 @@ SETTINGS = (
     ),
 )
 
+_USES = ("writing", "searching", "by key")
+_IN_USE = metrics.gauge("charrua_database_connections_in_use", "Connections of the pool that are in use.", use=_USES)
+_POOL = metrics.gauge("charrua_database_connections_max", "Connections that may be in use at a time.", use=_USES)
+
 logger = logging.getLogger(__name__)
 
 
@@ -79,6 +84,10 @@ class Database:
         self._reader = self._engine(size, searching, isolation_level="AUTOCOMMIT")
         self._looker = self._engine(size, reading, isolation_level="AUTOCOMMIT")
         self._session = Session(self.connect)
+        for use, engine in zip(_USES, (self._writer, self._reader, self._looker), strict=True):
+            pool: Any = engine.pool
+            _IN_USE.labels(use).set_function(pool.checkedout)
+            _POOL.labels(use).set(pool.size())
 
     @classmethod
     async def open(cls, settings: Values) -> Database:

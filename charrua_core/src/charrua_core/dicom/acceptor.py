@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from charrua_core.dicom import pdu
+from charrua_core.dicom import measured, pdu
 from charrua_core.dicom.association import Association
 from charrua_core.dicom.connection import LINGER_S
 from charrua_core.dicom.dispatch import Dispatcher
@@ -202,6 +202,7 @@ class Acceptor:
         self.left(association)
         if association in self.established:
             self.established.discard(association)
+            measured.ended(association.stats.end)
             if not self.established:
                 self._all_gone.set()
             if self.on_end is not None:
@@ -306,6 +307,7 @@ class Accepted(Association):
     def _reject(self, rejection: Rejection) -> None:
         reason = (rejection.result, rejection.source, rejection.reason)
         log.info("association rejected", extra={"action": "rejected", "peer": self.calling_aet, "reason": reason})
+        measured.rejected(rejection)
         self._end("rejected")
         self.connection.write(pdu.encode_associate_rj(rejection))
         self.connection.close_soon()
@@ -314,6 +316,8 @@ class Accepted(Association):
         answer = acceptance(request, self._acceptor.dispatcher, self, self.limits.max_pdu)
         self._acceptor.left(self)
         self._acceptor.established.add(self)
+        measured.OPEN.inc()
+        measured.ACCEPTED.inc()
         self.connection.write(pdu.encode_associate_ac(answer))
         self.open()
 

@@ -11,6 +11,7 @@ from charrua_core.dicom.command import Command, CommandField, encode_command
 from charrua_core.dicom.exchange import Exchange, Handler, is_pending
 from charrua_core.dicom.fragments import COMMAND, Segment, framed, segments_size, send_segments
 from charrua_core.dicom.limits import Limits
+from charrua_core.dicom.measured import Asking
 from charrua_core.dicom.message import Message, PresentationContext
 from charrua_core.dicom.pdu import UserIdentity
 from charrua_core.dicom.tls import certificate_names
@@ -150,8 +151,11 @@ class Association(Exchange):
         )
         replies = self.expect_replies(command.message_id or 0)
         try:
-            await self._send_object(chosen.id, command, segments)
-            return (await self.reply(replies, timeout_s))[0]
+            with Asking(CommandField.C_STORE) as asking:
+                await self._send_object(chosen.id, command, segments)
+                response, _ = await self.reply(replies, timeout_s)
+                asking.status = response.status or 0
+            return response
         finally:
             self.forget_replies(command.message_id or 0)
 
@@ -242,11 +246,13 @@ class Association(Exchange):
         self._operation = (command.message_id, context.id)
         is_over = False
         try:
-            await self._send(self._framed(context.id, command, dataset))
-            while not is_over:
-                response = await self.reply(replies, timeout_s)
-                is_over = not is_pending(response[0].status or 0)
-                yield response
+            with Asking(command.command_field) as asking:
+                await self._send(self._framed(context.id, command, dataset))
+                while not is_over:
+                    response = await self.reply(replies, timeout_s)
+                    if is_over := not is_pending(response[0].status or 0):
+                        asking.status = response[0].status or 0
+                    yield response
         finally:
             if not is_over:
                 with suppress(AssociationAborted, DimseTimeout):

@@ -43,6 +43,23 @@ async def peer_tls_context(settings: Settings, peer: Peer) -> ssl.SSLContext | N
         raise SettingInvalid(f"TLS {peer.tls_mode} of the peer {peer.aet}: {error}") from error
 
 
+async def listener_expires(settings: Settings) -> datetime | None:
+    """Give until when the listener's certificate is valid, None where `dicom_tls` is off. SettingInvalid if it is none."""
+    if settings["dicom_tls"] == "off":
+        return None
+    certificate, _ = await _own_certificate(settings)
+    return await asyncio.to_thread(_expires, certificate)
+
+
+def _expires(certificate: Path) -> datetime:
+    from cryptography import x509
+
+    try:
+        return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+    except (OSError, ValueError) as error:
+        raise SettingInvalid(f"the certificate {certificate} cannot be read: {error}") from error
+
+
 async def _own_certificate(settings: Settings) -> tuple[Path, Path | None]:
     certificate: Path | None = settings["dicom_tls_certificate"]
     if certificate is not None:

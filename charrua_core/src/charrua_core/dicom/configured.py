@@ -33,6 +33,10 @@ _BY_DEADLINE = {
 }
 
 
+class EchoRefused(PeerUnreachable):
+    """The peer is there, and answers the C-ECHO with another status than success."""
+
+
 def limits_of(settings: Settings) -> Limits:
     """Give the limits."""
     numbers = {limit: settings[name] for limit, name in _BY_SETTING.items()}
@@ -59,5 +63,5 @@ async def echo_peer(settings: Settings, peer: Peer) -> float:
     async with await associate_as(settings, peer, [ProposedContext(VERIFICATION, UNCOMPRESSED)]) as association:
         answer = await association.echo(timeout_s=peer.timeout_s)
     if answer.status:
-        raise PeerUnreachable(f"{peer.aet} answers the C-ECHO with status {answer.status:04X}H")
+        raise EchoRefused(f"{peer.aet} answers the C-ECHO with status {answer.status:04X}H")
     return time.monotonic() - started

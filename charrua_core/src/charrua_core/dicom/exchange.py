@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from charrua_core.dicom import pdu
+from charrua_core.dicom import measured, pdu
 from charrua_core.dicom.command import Command, CommandDamaged, CommandField, decode_command, encode_command
 from charrua_core.dicom.connection import Connection
 from charrua_core.dicom.deadlines import NEVER
@@ -302,12 +302,13 @@ class Exchange:
         self._task = asyncio.get_running_loop().create_task(self._serve(message))
 
     async def _serve(self, message: Message) -> None:
+        began = time.monotonic()
         try:
             if self.handler is None:
                 await self.respond(message, UNRECOGNIZED_OPERATION)
             else:
                 await self.handler(self._association, message)
-                if self.is_open and not message.responded:
+                if self.is_open and message.status is None:
                     raise RuntimeError("the handler sent no final response")
         except Exception as error:
             await self._fail(message, error)
@@ -315,6 +316,7 @@ class Exchange:
             await self.abort()
             raise
         finally:
+            measured.served(message.command.command_field, message.status, time.monotonic() - began)
             await message.drain()
             self._serve_next()
 
@@ -325,7 +327,7 @@ class Exchange:
             log.info("association ended during an operation", extra={"action": "broken off", **where})
             return
         log.error("operation failed", exc_info=error, extra={"action": "failed", **where})
-        if message.responded:
+        if message.status is not None:
             return
         known = isinstance(error, CharruaError)
         comment = (type(error).__doc__ or "") if known else "Processing failure"
@@ -354,7 +356,8 @@ class Exchange:
         """
         command = response_to(message.command, status, has_data=dataset is not None, **attributes)
         data = self._framed(message.context.id, command, dataset)
-        message.responded = message.responded or not is_pending(status)
+        if not is_pending(status):
+            message.status = status
         await self._send(data)
 
     async def respond_each(self, message: Message, status: int, datasets: list[bytes]) -> None:

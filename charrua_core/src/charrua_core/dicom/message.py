@@ -80,8 +80,8 @@ class Message:
         self.size = 0
         self.cancelled = False
         """The peer has sent C-CANCEL-RQ for this message, or the association has ended."""
-        self.responded = False
-        """A final response was sent."""
+        self.status: int | None = None
+        """That of the final response; None until it is sent."""
         self._cancel_event: asyncio.Event | None = None
         self._connection = connection
         self._sink: Sink | None = None

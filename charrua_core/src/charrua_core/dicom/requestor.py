@@ -13,6 +13,7 @@ from charrua_core.dicom.association import Association
 from charrua_core.dicom.dispatch import Dispatcher
 from charrua_core.dicom.exchange import Handler
 from charrua_core.dicom.limits import Limits
+from charrua_core.dicom.measured import REQUESTED
 from charrua_core.dicom.negotiate import SMALLEST_MAX_PDU, accepted_contexts, request_for
 from charrua_core.dicom.pdu import (
     AbortReason,
@@ -57,6 +58,7 @@ class _Requested(Association):
         if kind == pdu.ASSOCIATE_AC:
             self._on_accept(pdu.decode_associate_ac(body))
         elif kind == pdu.ASSOCIATE_RJ:
+            REQUESTED.labels("rejected").inc()
             self._answer(PeerRejected(Rejection(*body[1:4])))
             self._end("rejected")
             self.connection.close()
@@ -72,6 +74,7 @@ class _Requested(Association):
         self.peer_implementation_version = accept.user.implementation_version
         self.extended = dict(accept.user.extended)
         self.open()
+        REQUESTED.labels("accepted").inc()
         self._answer(None)
 
     def _answer(self, error: Exception | None) -> None:
@@ -119,9 +122,11 @@ async def open_association(
             )
             await association.answered
     except TimeoutError as error:
+        REQUESTED.labels("unreachable").inc()
         association.connection.cut()
         raise errors.PeerUnreachable("no answer to the request for an association") from error
     except (OSError, EOFError) as error:
+        REQUESTED.labels("unreachable").inc()
         raise errors.PeerUnreachable(_why(error)) from error
     except asyncio.CancelledError:
         association.connection.cut()

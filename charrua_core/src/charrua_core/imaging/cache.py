@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 
+from charrua_core import metrics
 from charrua_core.db import Values
 from charrua_core.settings import Setting
 
@@ -21,6 +22,12 @@ SETTINGS = (
         effect="now",
     ),
 )
+_ASKED = metrics.counter(
+    "charrua_image_cache_requests_total",
+    "Rendered and transcoded images that were asked for, by whether they were kept, being made, or had to be made.",
+    found=("kept", "being made", "made"),
+)
+_BYTES = metrics.gauge("charrua_image_cache_bytes", "Memory that these images take.")
 _ENTRY_BYTES = 500
 """What an entry takes beside its value."""
 
@@ -42,8 +49,10 @@ class ImageCache:
         kept = self._kept.get(key)
         if kept is not None:
             self._kept.move_to_end(key)
+            _ASKED.labels("kept").inc()
             return kept
         task = self._making.get(key)
+        _ASKED.labels("made" if task is None else "being made").inc()
         if task is None:
             task = self._making[key] = asyncio.create_task(self._make(key, make), name="make image")
             task.add_done_callback(_noticed)
@@ -57,6 +66,7 @@ class ImageCache:
         await asyncio.gather(*making, return_exceptions=True)
         self._kept.clear()
         self.size_bytes = 0
+        _BYTES.set(0)
 
     async def _make(self, key: Hashable, make: Callable[[], Awaitable[bytes]]) -> bytes:
         try:
@@ -75,6 +85,7 @@ class ImageCache:
         while self.size_bytes > budget:
             _, given_up = self._kept.popitem(last=False)
             self.size_bytes -= len(given_up) + _ENTRY_BYTES
+        _BYTES.set(self.size_bytes)
 
 
 def _noticed(task: asyncio.Task[bytes]) -> None:

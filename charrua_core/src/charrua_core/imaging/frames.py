@@ -61,6 +61,17 @@ async def read_stream(image: StoredImage) -> bytes:
     return await asyncio.to_thread(_read_stream, image)
 
 
+async def stream_ranges(image: StoredImage) -> list[FileRange]:
+    """Give where the fragments of such a stream lie in the file, one after another. Raises as `read_frame` does."""
+
+    def find() -> list[FileRange]:
+        with _opened(image) as source:
+            starts = [start for start, _ in _fragments(source, image.pixels_offset, image.pixels_length)]
+        return [FileRange(image.path, start + 8, end - start - 8) for start, end in pairwise(starts)]
+
+    return await asyncio.to_thread(find)
+
+
 async def read_ranges(image: StoredObject, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
     """Give other values of the object by (offset, length). Raises FrameUndecodable where the file ends before."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from charrua_core import metrics
 from charrua_core.archive.datasets.header import inflated_json
 from charrua_core.errors import ImageInvalid
 from charrua_core.imaging.pixels import PixelFormat
@@ -17,6 +18,11 @@ from charrua_core.types import DicomJson
 
 _MOST_BYTES = 4 << 20
 """Of headers as JSON, which parsed take several times as much."""
+_ASKED = metrics.counter(
+    "charrua_header_cache_requests_total",
+    "Parsed headers that were asked for, by whether they were kept or had to be made.",
+    found=("kept", "made"),
+)
 _PIXELS = ("7FE00010", "7FE00008", "7FE00009")
 
 
@@ -73,6 +79,7 @@ class ParsedHeaders:
     def get(self, instance_id: int) -> ParsedHeader | None:
         """Give the header that is kept; whether it is still that of the index, its version says."""
         kept = self._kept.get(instance_id)
+        _ASKED.labels("made" if kept is None else "kept").inc()
         if kept is not None:
             self._kept.move_to_end(instance_id)
         return kept

@@ -11,12 +11,13 @@ import inspect
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from charrua_core import errors
+from charrua_core import errors, metrics
 from charrua_core.db import Values
 from charrua_core.errors import FramePoisoned, ImagingBusy, ImagingCrashed, ImagingFailed, ImagingTimeout
 from charrua_core.imaging.codecs import Codecs
@@ -64,6 +65,20 @@ MOST_WAITING = 1000
 LONGEST_WAIT_S = 60.0
 CALLS_OF_A_PROCESS = 2000
 """After so many it is replaced, and with it whatever its codecs have leaked. To start one takes as long as 200 slices."""
+
+_CALLS = metrics.counter(
+    "charrua_imaging_calls_total",
+    "Calls of imaging's processes, by work and what became of it.",
+    work=metrics.Bound.IMAGING,
+    outcome=("done", "cancelled", "failed", "timeout", "crash", "refused", "busy"),
+)
+_CALL_SECONDS = metrics.histogram(
+    "charrua_imaging_call_seconds",
+    "How long they took, the wait for a free process included.",
+    work=metrics.Bound.IMAGING,
+)
+_STARTED = metrics.counter("charrua_imaging_processes_started_total", "Processes that imaging has started.")
+_WAITING = metrics.gauge("charrua_imaging_calls_waiting", "Calls that wait for a free process of imaging.")
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -118,7 +133,19 @@ class Imaging:
         that has ended two processes, ImagingBusy when too much is waiting. A caller that is cancelled while it waits takes
         its place in the line with it; once begun, a call runs to its end.
         """
-        name = _name_of(function)
+        name, began, outcome = _name_of(function), time.monotonic(), "cancelled"
+        try:
+            result: T = await self._run(name, arguments, timeout_s)
+            outcome = "done"
+        except Exception as error:
+            outcome = _OUTCOMES.get(type(error), "failed")
+            raise
+        finally:
+            _CALLS.labels(function.__name__, outcome).inc()
+            _CALL_SECONDS.labels(function.__name__).observe(time.monotonic() - began)
+        return result
+
+    async def _run(self, name: str, arguments: tuple[Any, ...], timeout_s: float | None) -> Any:
         await self._refuse_poison(name, arguments)
         limit = timeout_s or self._settings["imaging_timeout"].total_seconds()
         await self._turn()
@@ -128,8 +155,7 @@ class Imaging:
         reply = await self._reply(task)
         if reply.failure is not None:
             raise _raised(reply.failure)
-        result: T = reply.result
-        return result
+        return reply.result
 
     async def close(self) -> None:
         """End all processes; calls under way are cancelled."""
@@ -145,6 +171,7 @@ class Imaging:
         if self._waiting >= MOST_WAITING:
             raise ImagingBusy
         self._waiting += 1
+        _WAITING.inc()
         try:
             async with asyncio.timeout(LONGEST_WAIT_S):
                 await self._free.acquire()
@@ -152,6 +179,7 @@ class Imaging:
             raise ImagingBusy from error
         finally:
             self._waiting -= 1
+            _WAITING.dec()
 
     def _ended(self, task: asyncio.Task[Reply]) -> None:
         self._calls.discard(task)
@@ -188,6 +216,7 @@ class Imaging:
             if worker.alive:
                 return worker
         self.figures.started += 1
+        _STARTED.inc()
         return await WorkerProcess.start(Setup(tuple(sys.path), self.codecs, self._settings["imaging_memory_bytes"]))
 
     def _put_back(self, worker: WorkerProcess, reply: Reply) -> None:
@@ -216,6 +245,14 @@ class Imaging:
             ", the frame is not tried again" if deaths >= MOST_DEATHS else "",
             extra={"pid": worker.pid, "function": request.function, "deaths": deaths},
         )
+
+
+_OUTCOMES: dict[type[Exception], str] = {
+    ImagingTimeout: "timeout",
+    ImagingCrashed: "crash",
+    FramePoisoned: "refused",
+    ImagingBusy: "busy",
+}
 
 
 def _name_of(function: Callable[..., Any]) -> str:

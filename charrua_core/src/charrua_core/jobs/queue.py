@@ -80,6 +80,11 @@ class Jobs:
         async with self._db.driver(reading=True) as connection:
             return {(kind, state): number for kind, state, number in await connection.fetch(_COUNTS)}
 
+    async def unfinished(self) -> dict[tuple[str, State], int]:
+        """Count those that are not done, which takes no look at the many that are."""
+        async with self._db.driver(reading=True) as connection:
+            return {(kind, state): number for kind, state, number in await connection.fetch(_UNFINISHED)}
+
     async def resend(self, number: int) -> bool:
         """Have a job done now, with its whole schedule of tries before it again; false where it runs or waits twice."""
         try:
@@ -128,6 +133,13 @@ ORDER BY id DESC LIMIT $5
 """
 
 _COUNTS = "SELECT kind, state, count(*) FROM core.job GROUP BY kind, state ORDER BY kind, state"
+
+# By the partial indexes job_due, job_running and job_dead.
+_UNFINISHED = """
+SELECT kind, 'due', count(*) FROM core.job WHERE state = 'due' GROUP BY kind
+UNION ALL SELECT kind, 'running', count(*) FROM core.job WHERE state = 'running' GROUP BY kind
+UNION ALL SELECT kind, 'dead', count(*) FROM core.job WHERE state = 'dead' GROUP BY kind
+"""
 
 _RESEND = """
 UPDATE core.job SET state = 'due', run_at = $2, attempts = 0, crashes = 0, finished_at = NULL

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 import orjson
 
+from charrua_core import metrics
 from charrua_core.db import Database, connection_lost, lock_key
 from charrua_core.errors import DatabaseUnavailable
 from charrua_core.jobs.kinds import CLOCK, Clock, GiveUp, JobType
@@ -31,6 +32,16 @@ HEARTBEAT_S = 5.0
 PAUSE_S = 1.0  # while the database is away
 CRASHES = 5  # a job over which so many workers died is dead
 KEEP_DONE = timedelta(days=7)
+
+_ENDED = metrics.counter(
+    "charrua_job_attempts_total",
+    "Attempts at jobs that have ended; `failed` is tried again, `given up` is not, `cut off` is due again at once.",
+    kind=metrics.Bound.JOBS,
+    outcome=("done", "failed", "given up", "cut off"),
+)
+_SECONDS = metrics.histogram(
+    "charrua_job_seconds", "How long an attempt at a job took.", (*metrics.SECONDS, 600.0), kind=metrics.Bound.JOBS
+)
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -110,22 +121,27 @@ class Worker:
     async def _do(self, job: _Taken) -> None:
         kind = self._kinds[job.kind]
         try:
-            async with asyncio.timeout(kind.timeout_s):
-                await kind.run(job.payload)
+            with _SECONDS.labels(job.kind).time():
+                async with asyncio.timeout(kind.timeout_s):
+                    await kind.run(job.payload)
         except asyncio.CancelledError:
+            _ENDED.labels(job.kind, "cut off").inc()
             with suppress(DatabaseUnavailable):  # then its lease runs out
                 await asyncio.shield(self._note(_GIVE_BACK, job.id))
             raise
         except Exception as error:
-            await self._patiently(partial(self._failed, job, kind, error))
+            is_dead = isinstance(error, GiveUp) or job.attempts >= len(kind.retry_after)
+            _ENDED.labels(job.kind, "given up" if is_dead else "failed").inc()
+            await self._patiently(partial(self._failed, job, kind, error, is_dead=is_dead))
         else:
+            _ENDED.labels(job.kind, "done").inc()
             await self._patiently(partial(self._note, _DONE, job.id, self._clock.now()))
 
-    async def _failed(self, job: _Taken, kind: JobType, error: Exception) -> None:
+    async def _failed(self, job: _Taken, kind: JobType, error: Exception, *, is_dead: bool) -> None:
         fields = {"action": "job failed", "job": job.id, "kind": job.kind, "attempt": job.attempts + 1}
         logger.warning("a job failed", exc_info=error, extra=fields)
         said = f"{type(error).__name__}: {error}"[:500]
-        if isinstance(error, GiveUp) or job.attempts >= len(kind.retry_after):
+        if is_dead:
             await self._note(_DEAD, job.id, self._clock.now(), said)
         else:
             again = self._clock.now() + timedelta(seconds=kind.retry_after[job.attempts])

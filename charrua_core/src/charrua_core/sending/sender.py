@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from sqlalchemy import text
 
-from charrua_core import audit, errors
+from charrua_core import audit, errors, metrics
 from charrua_core.archive.index.levels import SOP_INSTANCE_UID, STUDY_INSTANCE_UID
 from charrua_core.archive.outgoing import Opener
 from charrua_core.archive.search import InstanceRecord, OneOf, Query, instances
@@ -31,6 +31,13 @@ _OUT_OF_RESOURCES = 0xA7  # the first byte of statuses that pass with time (PS3.
 
 _ITS_OWN = (ContextNotAccepted, errors.HeaderDamaged, errors.StorageFailed, *PIXEL_FAILURES)
 """What keeps one object from being sent, and no other."""
+
+_OBJECTS = metrics.counter(
+    "charrua_objects_sent_total",
+    "Objects that jobs have sent, by destination and whether the peer took them.",
+    peer=metrics.Bound.PEERS,
+    outcome=("taken", "refused"),
+)
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +112,7 @@ async def _send_together(
     try:
         async with await associate_as(app.settings, peer, proposed) as association:
             async for record, why in _send_each(app, association, records):
+                _OBJECTS.labels(peer.aet, "refused" if why else "taken").inc()
                 if why:
                     batch.refused[record.sop_instance_uid] = why
                 else:

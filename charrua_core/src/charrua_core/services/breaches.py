@@ -17,6 +17,8 @@ from charrua_core.budgets import Watch
 FOLDER = "breaches"
 WRITE_EVERY_S = 1.0
 
+_Row = tuple[int, int, float, float]
+
 
 @dataclass(frozen=True, slots=True)
 class Breach:
@@ -27,6 +29,8 @@ class Breach:
     slow: int
     late: int
     """Those beyond the hard limit."""
+    late_at: float
+    """When the last of those was, in seconds since 1970."""
     longest_s: float
 
 
@@ -62,19 +66,19 @@ def tidy(data_dir: Path) -> None:
 
 
 def _row(watch: Watch) -> list[Any]:
-    return [watch.plugin, watch.hook, watch.slow, watch.late, round(watch.longest_s, 3)]
+    return [watch.plugin, watch.hook, watch.slow, watch.late, round(watch.late_at), round(watch.longest_s, 3)]
 
 
 def breaches(data_dir: Path) -> list[Breach]:
     """Give what the running processes of this data folder have seen."""
-    found: dict[tuple[str, str], list[tuple[int, int, float]]] = defaultdict(list)
+    found: dict[tuple[str, str], list[_Row]] = defaultdict(list)
     for file in sorted((data_dir / FOLDER).glob("*.json")):
         with suppress(OSError, ValueError):  # its process may end at this moment
-            for plugin, hook, slow, late, longest_s in json.loads(file.read_text()):
-                found[plugin, hook].append((slow, late, longest_s))
+            for plugin, hook, *row in json.loads(file.read_text()):
+                found[plugin, hook].append(tuple(row))
     return [_sum(plugin, hook, rows) for (plugin, hook), rows in sorted(found.items())]
 
 
-def _sum(plugin: str, hook: str, rows: Sequence[tuple[int, int, float]]) -> Breach:
-    slow, late, longest = zip(*rows, strict=True)
-    return Breach(plugin, hook, sum(slow), sum(late), max(longest))
+def _sum(plugin: str, hook: str, rows: Sequence[_Row]) -> Breach:
+    slow, late, late_at, longest = zip(*rows, strict=True)
+    return Breach(plugin, hook, sum(slow), sum(late), max(late_at), max(longest))

@@ -54,7 +54,7 @@ class DicomListener(Service):
     async def start(self) -> str:
         """Listen; give the AE title and the addresses."""
         app = self._app
-        sockets = app.sockets or bind_dicom(app.settings)
+        app.sockets = sockets = app.sockets or bind_dicom(app.settings)
         dispatcher = Dispatcher(app.hooks.gather_of(ServiceClass, "dimse_services", app=app))
         context = await tls_context(app.settings)
         told = []

@@ -6,6 +6,7 @@ import logging
 import os
 from contextlib import AsyncExitStack
 
+from charrua_core import metrics
 from charrua_core.app import App
 from charrua_core.archive.edit import journal
 from charrua_core.archive.regenerate import regenerate
@@ -38,6 +39,7 @@ async def serve(start: Start) -> str:
         settings = start.settings(hooks)
         parts.enter_context(ServerLock(start.data_dir(settings)))
         breaches.tidy(start.data_dir(settings))
+        metrics.tidy(start.data_dir(settings))
         several = _several(settings["workers"])
         roles = ALL_ROLES - {"dicom"} if several else ALL_ROLES
         app = await parts.enter_async_context(App.opened(start, roles=roles))
@@ -69,4 +71,5 @@ async def _mend(app: App) -> None:
 
 
 def _with_workers(app: App) -> list[Service]:
-    return [*app.services(), Workers(app, bind_dicom(app.settings))]
+    app.sockets = bind_dicom(app.settings)
+    return [*app.services(), Workers(app, app.sockets)]

@@ -11,6 +11,9 @@ from charrua_core.errors import SettingInvalid
 from charrua_core.hooks import Hooks
 from charrua_core.settings import Setting, Settings
 
+PROCESS = "CHARRUA_PROCESS"
+"""The variable that names a worker process."""
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -26,6 +29,11 @@ class Start:
         env = dict(os.environ) if env is None else dict(env)
         blocked = (*env.get("CHARRUA_WITHOUT", "").replace(",", " ").split(), *without)
         return cls(env, blocked, tuple(env.get("CHARRUA_PLUGINS", "").replace(",", " ").split()))
+
+    @property
+    def process(self) -> str:
+        """The process among those of the archive: `main`, or `worker-` and its number."""
+        return self.env.get(PROCESS, "main")
 
     def hooks(self) -> Hooks:
         """Load the plugins; PluginFailed names the one that cannot be."""

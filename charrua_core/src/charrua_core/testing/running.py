@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+from charrua_core.testing.measured import Measured
 from charrua_core.testing.preloaded import AVAILABLE, Forked, fork
 from charrua_core.types import Peer
 
@@ -139,6 +140,10 @@ class Archive:
         async with App.opened(Start(self.environment)) as app:
             await app.accounts.add(name, role, "an unlikely password", by="test", row_filter=row_filter)
             return await app.accounts.create_token(name, by="test")
+
+    async def measured(self) -> Measured:
+        """Give what its processes have measured, each up to two seconds ago."""
+        return Measured(await self.run("metrics"))
 
     async def add_peer(self, peer: Peer) -> None:
         """Have it know a remote AE."""

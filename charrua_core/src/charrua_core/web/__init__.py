@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from charrua_core.web.datasets import Form, datasets_response, form_of
 from charrua_core.web.errors import HttpError, problem
 from charrua_core.web.headers import Headers, Query
-from charrua_core.web.media import MediaType, accepted, choose, media_type, media_types
-from charrua_core.web.multipart import Part, multipart_response
+from charrua_core.web.media import MediaType, accepted, choose, media_type, media_types, ranges_of, said_of
+from charrua_core.web.multipart import Part, multipart_response, multipart_whole
 from charrua_core.web.request import Request
 from charrua_core.web.response import Response, json_response
 from charrua_core.web.route import PUBLIC, Parameter, Table, WebRoute
@@ -13,6 +14,7 @@ from charrua_core.web.socket import Gone, WebSocket, WebSocketRoute
 
 __all__ = [
     "PUBLIC",
+    "Form",
     "Gone",
     "Headers",
     "HttpError",
@@ -28,9 +30,14 @@ __all__ = [
     "WebSocketRoute",
     "accepted",
     "choose",
+    "datasets_response",
+    "form_of",
     "json_response",
     "media_type",
     "media_types",
     "multipart_response",
+    "multipart_whole",
     "problem",
+    "ranges_of",
+    "said_of",
 ]

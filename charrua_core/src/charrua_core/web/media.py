@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from charrua_core.web.errors import HttpError
@@ -80,15 +81,25 @@ def _quality(text: str) -> float:
         return 0.0
 
 
-def accepted(request: Request) -> list[MediaType]:
+def accepted(request: Request) -> Sequence[MediaType]:
     """Give what the request accepts, the most wanted first; the query parameter `accept` counts before the header.
 
     Everything, where nothing is said (PS3.18 8.7.5).
     """
-    said = ",".join(request.query.all("accept")) or request.headers.get("accept")
+    return ranges_of(said_of(request))
+
+
+def said_of(request: Request) -> str:
+    """Give the text of the request that names the media types it accepts."""
+    return ",".join(request.query.all("accept")) or request.headers.get("accept")
+
+
+@lru_cache(maxsize=256)
+def ranges_of(said: str) -> tuple[MediaType, ...]:
+    """Give the media ranges of a text, the most wanted first: everything, where it is empty."""
     if not said.strip():
-        return [MediaType("*/*")]
-    return sorted(media_types(said), key=lambda one: (-one.q, tuple(-n for n in one._specific)))
+        return (MediaType("*/*"),)
+    return tuple(sorted(media_types(said), key=lambda one: (-one.q, tuple(-n for n in one._specific))))
 
 
 def choose(request: Request, offers: Sequence[str]) -> tuple[MediaType, MediaType]:

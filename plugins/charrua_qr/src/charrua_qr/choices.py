@@ -6,15 +6,6 @@ from charrua_core.settings import Setting
 
 SETTINGS = [
     Setting(
-        "query_results",
-        int,
-        500,
-        minimum=0,
-        effect="now",
-        help="The most results of a DICOM query: past it the query ends with an error status (A700H). 0 is no limit.",
-        since="0.1",
-    ),
-    Setting(
         "retrieve_results",
         int,
         0,

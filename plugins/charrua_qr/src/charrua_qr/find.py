@@ -15,6 +15,7 @@ from charrua_core.errors import AssociationAborted, CharruaError, NotPermitted
 from charrua_core.types import DicomJson
 from charrua_qr.cancelling import Cancelled, until_cancelled
 from charrua_qr.keys import matching_keys
+from charrua_qr.measured import MATCHES
 from charrua_qr.models import (
     CANCELLED,
     FIND,
@@ -123,6 +124,7 @@ class _Answer:
             status = PENDING_WITHOUT_SOME_KEYS if self._query and unsupported(self._query) else PENDING
             await self._association.respond_each(self._message, status, batch)
             self._sent += len(batch)
+            MATCHES.inc(len(batch))
             batch.clear()
 
     def audit(self, status: int) -> None:

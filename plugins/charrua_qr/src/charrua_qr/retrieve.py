@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from charrua_core.dicom import Association, Message
 from charrua_core.errors import AssociationAborted, CharruaError
 from charrua_core.types import RowFilter
-from charrua_qr import trail
+from charrua_qr import measured, trail
 from charrua_qr.cancelling import Cancelled
 from charrua_qr.parts import Part, in_parts
 from charrua_qr.refusing import comment_of, refuse
@@ -78,7 +78,7 @@ class RetrieveScp:
         trail.begin(self._app, association, destination.aet, selection)
         comment = None
         try:
-            async with self._turns:
+            async with self._turn():
                 with suppress(Cancelled):
                     await destination.take(operations, parts)
         except CharruaError as error:
@@ -90,3 +90,15 @@ class RetrieveScp:
             await operations.fail_rest(parts)
         status = await operations.end(cut=selection.cut, comment=comment)
         trail.end(self._app, association, destination.aet, selection, operations.counts, status)
+        measured.retrieved(operations.counts)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Be among the retrievals that send at a time."""
+        with measured.WAITING.track_inprogress():
+            await self._turns.acquire()
+        try:
+            with measured.RUNNING.track_inprogress():
+                yield
+        finally:
+            self._turns.release()

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
     from charrua_core.app import App
     from charrua_core.dicom import ServiceClass
+    from charrua_core.metrics import Read
     from charrua_core.settings import Setting
-    from charrua_core.types import Candidate, Coercion, Refuse
+    from charrua_core.types import Candidate, Coercion, Finding, Refuse
 
 
 @hookimpl
@@ -46,3 +47,19 @@ def coerce_object(app: App, candidate: Candidate) -> Sequence[Coercion]:
     from charrua_storescp.patient import coerce
 
     return coerce(app.settings, candidate)
+
+
+@hookimpl
+async def metrics(app: App) -> Sequence[Read]:
+    """Read when the last object came."""
+    from charrua_storescp.last import readings
+
+    return await readings(app)
+
+
+@hookimpl
+async def health(app: App) -> Sequence[Finding]:
+    """Tell when the last object came."""
+    from charrua_storescp.last import findings
+
+    return await findings(app)

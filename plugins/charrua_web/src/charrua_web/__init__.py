@@ -9,10 +9,12 @@ from charrua_core.hookspecs import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import click
+
     from charrua_core.app import App
     from charrua_core.services import Service
-    from charrua_core.services.health import Finding
     from charrua_core.settings import Setting
+    from charrua_core.types import Finding
     from charrua_core.web import WebRoute, WebSocketRoute
 
 
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
 def settings() -> Sequence[Setting]:
     """Declare addresses, TLS and limits of the web server."""
     from charrua_web.choices import SETTINGS
+    from charrua_web.dicomweb.stow import SETTINGS as STOW
 
-    return SETTINGS
+    return [*SETTINGS, *STOW]
 
 
 @hookimpl
@@ -38,6 +41,14 @@ async def health(app: App) -> Sequence[Finding]:
     from charrua_web.findings import web_health
 
     return await web_health(app)
+
+
+@hookimpl
+def cli_commands() -> Sequence[click.Command]:
+    """Give the command that lists routes."""
+    from charrua_web.commands import routes
+
+    return [routes]
 
 
 @hookimpl

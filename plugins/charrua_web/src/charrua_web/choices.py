@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from charrua_core.accounts import ROLES, is_local
 from charrua_core.errors import SettingInvalid
 from charrua_core.settings import Setting
+from charrua_web.networks import LOOPBACK
 
 if TYPE_CHECKING:
     from charrua_core.settings import Settings
@@ -75,6 +76,15 @@ SETTINGS = (
         unit="addresses or networks",
         help="From where callers without log-in may come, where rest_authentication is off; none: from this machine.",
         since="0.1",
+    ),
+    Setting(
+        "metrics_from",
+        tuple,
+        LOOPBACK,
+        unit="addresses or networks",
+        help="From where /metrics is read without log-in.",
+        since="0.1",
+        effect="now",
     ),
     Setting(
         "web_tls_certificate",

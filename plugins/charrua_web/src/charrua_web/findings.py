@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrua_core.errors import SettingInvalid
+from charrua_core.types import Finding
 from charrua_web import certificates
 
 if TYPE_CHECKING:
     from charrua_core.app import App
-    from charrua_core.services.health import Finding
     from charrua_core.settings import Settings
 
 NAME = "web certificate"
+_MEND = "put a certificate in force, with its key, into the files of web_tls_certificate and web_tls_key"
 
 
 async def web_health(app: App) -> Sequence[Finding]:
@@ -29,14 +30,15 @@ async def _certificate(app: App) -> list[Finding]:
         # In another process than the server's, as it would be read at a start.
         certificate = certificates.in_force.get(app) or await certificates.Certificate.of(app.settings)
     except SettingInvalid as error:
-        return [(NAME, False, str(error))]
+        return [Finding(NAME, False, str(error), _MEND)]
     if certificate is None:
         return []
     if certificate.problem:
-        return [(NAME, False, certificate.problem)]
+        return [Finding(NAME, False, certificate.problem, _MEND)]
     ends = await asyncio.to_thread(_ends, certificate.path)
     left = ends - datetime.now(UTC)
-    return [(NAME, left.total_seconds() > 0, f"{certificate.path} is good until {ends:%Y-%m-%d}: {left.days} days")]
+    said = f"{certificate.path} is good until {ends:%Y-%m-%d}: {left.days} days"
+    return [Finding(NAME, left.total_seconds() > 0, said, _MEND)]
 
 
 def _ends(path: Path) -> datetime:
@@ -52,4 +54,4 @@ def _anonymous(settings: Settings) -> list[Finding]:
     said = (
         f"rest_authentication is off: who comes from {networks} needs no log-in to act as {settings['anonymous_role']}"
     )
-    return [("web log-in", True, said)]
+    return [Finding("web log-in", True, said)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from charrua_core.errors import CharruaError
 from charrua_core.web import Headers, HttpError, Query, Request, Response, Table, WebRoute, problem
 from charrua_core.web.response import Piece
-from charrua_web import answers, origins, sending
+from charrua_web import answers, measured, origins, sending
 from charrua_web.asgi import Application, Receive, Scope, Send
 from charrua_web.callers import CALLER, CALLERS, Callers, refusal
 from charrua_web.networks import LOOPBACK, Networks
@@ -131,7 +131,9 @@ class Front:
 
 
 def _note(scope: Scope, matched: Any, status: int, user: str, seconds: float) -> None:
-    """The line of the log: the route, not the path, which names patients' studies."""
+    """The line of the log, and the counters: the route, not the path, which names patients' studies."""
+    if matched:
+        measured.answered(matched.route, status, seconds)
     told = {"method": scope["method"], "status": status, "user": user, "seconds": round(seconds, 4)}
     log.info("request", extra={"route": matched.base + matched.route.path if matched else "", **told})
 

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 
 from charrua_core.web import Headers, HttpError
 from charrua_web.asgi import Scope
-from charrua_web.networks import Networks, parsed_address
+from charrua_web.networks import LOOPBACK, Networks, parsed_address
 
 _HOST = re.compile(r"[A-Za-z0-9_.-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")
+_HERE = Networks(LOOPBACK)
+_TOLD = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+BEHIND_SOMETHING = "0.0.0.0"  # noqa: S104 -- no address of a sender
+"""The address of who comes through a proxy on this machine that the site did not name: not this machine's own."""
 _PAIR = re.compile(r'\s*([A-Za-z]+)=(?:"([^"]*)"|([^;,"\s]*))\s*')
 _SECURE: Mapping[str, str] = {"ws": "http", "wss": "https"}
 
@@ -44,6 +48,8 @@ def seen(scope: Scope, headers: Headers, trusted: Networks) -> Seen:
         address = _first_untrusted(chain, address, trusted)
         scheme = proto if proto in ("http", "https") else scheme
         host = named or host
+    elif any(name in headers for name in _TOLD) and address in _HERE:
+        address = BEHIND_SOMETHING
     if not _HOST.fullmatch(host):
         raise HttpError(400, "the header Host names no host")
     return Seen(address, scheme, host)

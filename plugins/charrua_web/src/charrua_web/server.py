@@ -14,9 +14,9 @@ from hypercorn.utils import wrap_app
 from charrua_core.accounts import CHANNEL as ACCOUNTS_CHANGED
 from charrua_core.services import Service
 from charrua_core.services.sockets import bind
-from charrua_core.web import Table, WebRoute, WebSocketRoute
 from charrua_web.asgi import Application
 from charrua_web.callers import Callers
+from charrua_web.catalogue import make_table
 from charrua_web.certificates import Certificate, in_force
 from charrua_web.choices import check_anonymous
 from charrua_web.connection import PING_EVERY_S, Connection, Patience
@@ -82,11 +82,11 @@ class WebServer(Service):
 
     async def _make_front(self) -> Front:
         app = self._app
-        routes = app.hooks.gather_of(WebRoute | WebSocketRoute, "web_routes", app=app)  # type: ignore[arg-type]
+        table = make_table(app)
         callers = Callers(app)
         await app.db.listen(ACCOUNTS_CHANGED, lambda _: callers.forget())
         insist = self.certificate is not None and not self.certificate.own
-        return Front(app, Table(routes), callers, cast(Application, make_pages(app)), insists_on_tls=insist)
+        return Front(app, table, callers, cast(Application, make_pages(app, table)), insists_on_tls=insist)
 
     def _maker(self, front: Application) -> Make:
         config = _config()

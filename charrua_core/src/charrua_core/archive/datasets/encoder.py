@@ -62,7 +62,7 @@ def encode_element(
             value = _sequence(element.get("Value") or (), layout, charset, strict, depth)
         else:
             value = encode_value(vr, element, layout.endian, charset)
-    except (struct.error, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (struct.error, OverflowError, ValueError, TypeError, KeyError, AttributeError) as error:
         if strict:
             raise Unencodable(f"the value of {tag} does not fit VR {vr}") from error
         value = b""

@@ -82,7 +82,8 @@ def _names(raw: bytes, charset: CharacterSet) -> list[Any]:
     return [person_name(value.rstrip(" ")) for value in text.split("\\")]
 
 
-def _decimal(text: str) -> float | str | None:
+def decimal(text: str) -> float | str | None:
+    """Give the number of a Decimal String, its text where it is none, None where it is empty."""
     text = text.strip("\0 ")
     try:
         number = float(text)
@@ -91,24 +92,25 @@ def _decimal(text: str) -> float | str | None:
     return number if isfinite(number) and "_" not in text else text
 
 
-def _integer(text: str) -> int | str | None:
+def integer(text: str) -> int | str | None:
+    """Give the number of an Integer String, its text where it is none or too long, None where it is empty."""
     text = text.strip("\0 ")
     if len(text) <= _LONGEST_INTEGER and "_" not in text:
         try:
             return int(text)
         except ValueError:
-            number = _decimal(text)
+            number = decimal(text)
             if isinstance(number, float) and number.is_integer() and abs(number) < 10**_LONGEST_INTEGER:
                 return int(number)
     return text.replace("\0", "\ufffd") or None
 
 
 def _decimals(raw: bytes, _: CharacterSet) -> list[Any]:
-    return [_decimal(value) for value in raw.decode("latin_1").split("\\")]
+    return [decimal(value) for value in raw.decode("latin_1").split("\\")]
 
 
 def _integers(raw: bytes, _: CharacterSet) -> list[Any]:
-    return [_integer(value) for value in raw.decode("latin_1").split("\\")]
+    return [integer(value) for value in raw.decode("latin_1").split("\\")]
 
 
 _TEXT_READERS: dict[str, Callable[[bytes, CharacterSet], list[Any]]] = {
@@ -193,13 +195,16 @@ def binary_json(tag: int, vr: str, raw: bytes, endian: str = "<") -> bytes:
     return b'%s,"InlineBinary":"%s"}' % (_opening(tag, vr), b64encode(in_little_endian(vr, raw, endian)))
 
 
-def bulk_json(tag: int, vr: str, offset: int, length: int, *, inflated: bool = False) -> bytes:
-    """Give the element with a BulkDataURI in our own relative form, which the web turns into real ones.
+def bulk_json(tag: int, vr: str, items: bytes, offset: int, length: int, *, inflated: bool = False) -> bytes:
+    """Give the element with a BulkDataURI in our own relative form, of which `metadata` makes the one that is delivered.
 
-    `?offset=N&length=M` counts bytes in the file; `?inflated-offset=N&length=M` bytes of the inflated data set.
+    It begins with the element's path: `items`, as `54000100/0/` each, and the tag. Then `?offset=N&length=M` counts bytes in
+    the file; `?inflated-offset=N&length=M` bytes of the inflated data set.
     """
-    return b'%s,"BulkDataURI":"?%soffset=%d&length=%d"}' % (
+    return b'%s,"BulkDataURI":"%s%08X?%soffset=%d&length=%d"}' % (
         _opening(tag, vr),
+        items,
+        tag,
         b"inflated-" if inflated else b"",
         offset,
         length,

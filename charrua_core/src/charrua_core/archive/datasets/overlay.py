@@ -49,23 +49,27 @@ class Modification:
     def attributes(self, previous: list[Mapping[str, Any]]) -> dict[str, Any]:
         """Give the item of the Original Attributes Sequence, with the items of its Modified Attributes Sequence."""
         moment = self.at.astimezone(UTC).strftime("%Y%m%d%H%M%S.%f+0000")
-        source = [self.source_of_previous_values] if self.source_of_previous_values else []
+        source = {"Value": [self.source_of_previous_values]} if self.source_of_previous_values else {}
         return {
             "04000550": {"vr": "SQ", "Value": previous},
             "04000562": {"vr": "DT", "Value": [moment]},
             "04000563": {"vr": "LO", "Value": [self.modifying_system]},
-            "04000564": {"vr": "LO", "Value": source},
+            "04000564": {"vr": "LO", **source},
             "04000565": {"vr": "CS", "Value": [self.reason]},
         }
 
 
 def apply_overlay_json(header: DicomJson, overlay: Overlay, modification: Modification | None = None) -> DicomJson:
-    """Give the attributes with the overlay laid over them, in the order of tags, Original Attributes appended if told."""
-    changed = {tag: element for tag, element in overlay.items() if not _same(header.get(tag), element)}
+    """Give the attributes with the overlay laid over them, in the order of tags, Original Attributes appended if told.
+
+    Bulk data are not told again among the values before.
+    """
+    changed = {tag: _told_empty(element) for tag, element in overlay.items() if not _same(header.get(tag), element)}
     merged: dict[str, Any] = {tag: element for tag, element in {**header, **changed}.items() if element is not None}
     if changed and modification:
         before = merged.get(ORIGINAL_ATTRIBUTES, {}).get("Value", [])
-        item = modification.attributes([{tag: header[tag] for tag in sorted(changed) if tag in header}])
+        previous = {tag: header[tag] for tag in sorted(changed) if tag in header and not _has_bulk_data(header[tag])}
+        item = modification.attributes([previous])
         merged[ORIGINAL_ATTRIBUTES] = {"vr": "SQ", "Value": [*before, item]}
     return dict(sorted(merged.items()))
 
@@ -193,13 +197,23 @@ class _Edit:
         return raw[head:-8] if undefined else raw[head:]
 
 
+def _told_empty(element: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """An element that is empty has no Value (PS3.18 F.2.5)."""
+    return {"vr": element["vr"]} if element and element.get("Value") == [] else element
+
+
+def _has_bulk_data(element: Mapping[str, Any]) -> bool:
+    items = element.get("Value", ()) if element["vr"] == "SQ" else ()
+    return "BulkDataURI" in element or any(_has_bulk_data(inner) for item in items for inner in item.values())
+
+
 def _told(attributes: dict[str, Any], layout: Layout, charset: CharacterSet) -> bytes:
     """The item's own texts; a name of ours that the object's character set cannot carry loses what it must."""
     try:
         return encode_dataset(attributes, layout, charset)
     except OtherCharacterSet:
         plain = {
-            tag: {**element, "Value": [_ascii(value) for value in element["Value"]]}
+            tag: {**element, "Value": [_ascii(value) for value in element.get("Value", ())]}
             for tag, element in attributes.items()
         }
         return encode_dataset(plain, layout, charset)

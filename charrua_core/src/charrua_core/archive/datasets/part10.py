@@ -79,8 +79,16 @@ def new_arrival_id() -> str:
     return f"{number:032x}"
 
 
-def file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str, arrival: Arrival) -> bytes:
-    """Give preamble, prefix and file meta group for an object that arrived, with the record of its arrival in it."""
+def file_meta(
+    sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str, arrival: Arrival | None = None
+) -> bytes:
+    """Give preamble, prefix and file meta group for an object that arrived, with the record of its arrival in it.
+
+    Without one they are those of a file that leaves, and tell nothing of where the object came from.
+    """
+    if arrival is None:
+        body = _identity(sop_class_uid) + _element(0x0003, b"UI", sop_instance_uid) + _by_us(transfer_syntax_uid)
+        return _HEAD + pack("<L", len(body)) + body
     origin = arrival.origin
     values = (arrival.arrival_id, _moment(arrival.received_at), *_origin_values(origin))
     record = orjson.dumps([*values, *_as_received_values(arrival.as_received)])
@@ -132,14 +140,19 @@ def _identity(sop_class_uid: str) -> bytes:
 @lru_cache(maxsize=256)
 def _writer(transfer_syntax_uid: str, calling_aet: str, called_aet: str) -> bytes:
     """All that an association's objects have in common, from (0002,0010) on."""
-    elements = [
-        _element(0x0010, b"UI", transfer_syntax_uid),
-        _element(0x0012, b"UI", IMPLEMENTATION_CLASS_UID),
-        _element(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME),
-    ]
     titles = ((0x0016, calling_aet), (0x0017, calling_aet), (0x0018, called_aet))
-    elements += [_element(number, b"AE", title[:16]) for number, title in titles if title]
-    return b"".join([*elements, _element(0x0100, b"UI", PRIVATE_INFORMATION_CREATOR)])
+    elements = [_element(number, b"AE", title[:16]) for number, title in titles if title]
+    return b"".join([_by_us(transfer_syntax_uid), *elements, _element(0x0100, b"UI", PRIVATE_INFORMATION_CREATOR)])
+
+
+@lru_cache(maxsize=256)
+def _by_us(transfer_syntax_uid: str) -> bytes:
+    """The transfer syntax, and what has written the file."""
+    return (
+        _element(0x0010, b"UI", transfer_syntax_uid)
+        + _element(0x0012, b"UI", IMPLEMENTATION_CLASS_UID)
+        + _element(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME)
+    )
 
 
 def read_file_meta(source: str | os.PathLike[str] | int | bytes) -> FileMeta:

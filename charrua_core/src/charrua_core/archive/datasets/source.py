@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zlib
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from time import perf_counter, thread_time
 from types import TracebackType
@@ -141,6 +141,11 @@ class SegmentSource:
                 piece = segment[first:last] if isinstance(segment, bytes) else _part(segment, first, last)
                 pieces.append(piece)
         return pieces
+
+    def chunks(self, size: int = 1 << 20) -> Iterator[bytes]:
+        """Give all bytes in pieces of at most this size. Blocking. Raises StorageFailed."""
+        for position in range(0, self.size, size):
+            yield self.read(position, size)
 
     def reaches(self, position: int) -> bool:
         """Whether the data set has so many bytes."""

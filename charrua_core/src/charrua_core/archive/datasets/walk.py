@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 from itertools import chain
 
 import orjson
@@ -103,11 +104,11 @@ class Walk:
         return True
 
     def json(self) -> bytes:
-        """Give the data set in the DICOM JSON Model; of a tag that stands twice, the last one counts."""
+        """Give the data set in the DICOM JSON Model, tags in order; of one that stands twice, the last counts."""
         if self._ordered:
             return b"{%s}" % b",".join([one if isinstance(one, bytes) else one.fragment for one in self._read_so_far])
         every = chain.from_iterable([one] if isinstance(one, bytes) else one.parts for one in self._read_so_far)
-        return b"{%s}" % b",".join({fragment[:_KEY]: fragment for fragment in every}.values())
+        return b"{%s}" % b",".join(_in_order(every))
 
     def frame_offsets(self) -> bytes | None:
         """Give the offsets of the encapsulated frames, as `Header.frame_offsets` has them."""
@@ -282,7 +283,9 @@ class Walk:
 
     def _unread(self, head: Head) -> bytes:
         self._bulky += 1
-        fragment = bulk_json(head.tag, head.vr, self._offset + head.value, head.length, inflated=self._source.inflated)
+        items = b"".join([b"%08X/%d/" % (level.tag, len(level.items)) for level in self._levels])
+        offset = self._offset + head.value
+        fragment = bulk_json(head.tag, head.vr, items, offset, head.length, inflated=self._source.inflated)
         self._json_left -= len(fragment)
         return fragment
 
@@ -364,7 +367,8 @@ class Walk:
         return sequence_json(level.tag, level.items)
 
     def _item_fragment(self, level: Level) -> bytes:
-        return b"{%s}" % b",".join(level.fragments)
+        fragments = level.fragments
+        return b"{%s}" % b",".join(fragments if fragments == sorted(fragments) else _in_order(fragments))
 
     def _deliver(self, fragment: bytes) -> None:
         if self._levels:
@@ -437,3 +441,8 @@ class Walk:
             level.item_context = entry.after or context
         level.items.append(self._item_fragment(level))
         level.in_item = False
+
+
+def _in_order(fragments: Iterable[bytes]) -> list[bytes]:
+    """The elements in the order of their tags (PS3.18 F.2.2), the last one of each."""
+    return sorted({fragment[:_KEY]: fragment for fragment in fragments}.values())

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import asyncpg
 
-from charrua_core import faults
+from charrua_core import faults, metrics
 from charrua_core.archive.datasets.header import pack_json
 from charrua_core.archive.edit import journal
 from charrua_core.archive.index.patience import PATIENCE_S, doubted_transaction, patiently
@@ -39,6 +39,10 @@ WORTH_BEGINNING_BYTES = 1 << 17
 """Files that have fewer are flushed before the two more round trips of an open transaction are through."""
 
 _STORE = "SELECT n, outcome FROM core.store_objects($1::text::jsonb, $2::bytea[], $3::bytea[], $4::text::jsonb)"
+
+_COMMIT_SECONDS = metrics.histogram(
+    "charrua_ingest_commit_seconds", "From when the files of a group lie in their places until its rows are committed."
+)
 
 Outcome = Literal["stored", "duplicate", "again", "stale"]
 """See `core.store_objects`."""
@@ -82,7 +86,8 @@ class Index:
             begun = None
         if begun is not None:
             begun = [outcome for outcome, place in zip(begun, placed, strict=True) if isinstance(place, str)]
-        found = iter(await self._store_placed(_with_places(group, placed), audits, begun))
+        with _COMMIT_SECONDS.time():
+            found = iter(await self._store_placed(_with_places(group, placed), audits, begun))
         return [place if isinstance(place, CharruaError) else next(found) for place in placed]
 
     async def _begin(self, group: Sequence[Filed], audits: Sequence[Mapping[str, Any]]) -> list[Outcome] | None:

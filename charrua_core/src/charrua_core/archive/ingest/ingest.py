@@ -18,7 +18,8 @@ from charrua_core.archive.datasets.part10 import file_meta, new_arrival_id
 from charrua_core.archive.index.rows import Filed
 from charrua_core.archive.index.store import Index
 from charrua_core.archive.index.studies import Studies
-from charrua_core.archive.ingest.judge import check_command
+from charrua_core.archive.ingest import measured
+from charrua_core.archive.ingest.judge import check_command, check_study
 from charrua_core.archive.ingest.spool import Spool
 from charrua_core.archive.ingest.storing import Desk, Stored, Storing
 from charrua_core.archive.ingest.transfers import Transfers
@@ -68,6 +69,13 @@ class Ingest:
 
         Raises StorageFull below the volume's reserve, StorageFailed where the volume does not work.
         """
+        try:
+            return self._begin(sop_class_uid, sop_instance_uid, transfer_syntax_uid, origin)
+        except CharruaError as error:
+            measured.not_begun(origin.kind, error)
+            raise
+
+    def _begin(self, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str, origin: Origin) -> Spool:
         volume = self._app.volumes.current
         volume.check()
         arrival = Arrival(new_arrival_id(), datetime.now(UTC), origin)
@@ -76,20 +84,31 @@ class Ingest:
         meta = file_meta(*uids, arrival)
         return Spool(volume, volume.spool_path(), uids, arrival, meta, limit=limit, check_room=volume.check)
 
-    async def store(self, spool: Spool) -> Stored:
-        """Make what was written an object of the archive; the spool is used up in any case.
+    async def store(self, spool: Spool, *, study_uid: str = "") -> Stored:
+        """Make what was written an object of the archive, with `study_uid` only as one of that study.
 
-        Raises StorageFull or StorageFailed (0xA700), HeaderDamaged (0xC000), DatasetMismatch (0xA900), ObjectRefused with
-        its own status, DatabaseUnavailable (0xA700), CommitUnknown or PluginFailed (0x0110).
+        The spool is used up in any case. Raises StorageFull or StorageFailed (0xA700), HeaderDamaged (0xC000),
+        DatasetMismatch (0xA900), ObjectRefused with its own status, DatabaseUnavailable (0xA700), CommitUnknown or
+        PluginFailed (0x0110).
         """
+        spool.taken = True
         try:
-            if spool.failure is not None:
-                raise spool.failure
-            header = await _scanned(spool)
-            check_command(header, spool.sop_class_uid, spool.sop_instance_uid)
-            return await Storing(self._desk, spool, header).run()
+            stored = await self._store(spool, study_uid)
+        except BaseException as error:
+            measured.ended(spool, measured.outcome_of(error))
+            raise
         finally:
             spool.abort()
+        measured.ended(spool, stored.status)
+        return stored
+
+    async def _store(self, spool: Spool, study_uid: str) -> Stored:
+        if spool.failure is not None:
+            raise spool.failure
+        header = await _scanned(spool)
+        check_command(header, spool.sop_class_uid, spool.sop_instance_uid)
+        check_study(header, study_uid)
+        return await Storing(self._desk, spool, header).run()
 
     async def _commit(self, group: Sequence[Filed], places: Places) -> list[Outcome | CharruaError]:
         """Index a group, in the order of arrival: the first object of a study speaks for it."""

@@ -37,6 +37,14 @@ def check_command(header: Header, sop_class_uid: str, sop_instance_uid: str) -> 
         raise DatasetMismatch("the SOP Class UID differs from the command's")
 
 
+def check_study(header: Header, study_uid: str) -> None:
+    """Raise DatasetMismatch where a study is named and the data set is of another (PS3.18 10.5.1.1, 409)."""
+    if study_uid and header.study_instance_uid != study_uid:
+        mismatch = DatasetMismatch("the object belongs to another study")
+        mismatch.http_status = 409
+        raise mismatch
+
+
 def admit(app: App, candidate: Candidate, arrival: Arrival) -> Admission:
     """Ask the judges, then those who coerce; raises ObjectRefused, or PluginFailed (0x0110)."""
     refused = app.hooks.judge("accept_object", app=app, candidate=candidate)

@@ -10,6 +10,7 @@ import asyncio
 import errno
 import logging
 import os
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from charrua_core import faults
+from charrua_core.archive.ingest import measured
 from charrua_core.errors import CharruaError, ObjectRefused, StorageFailed, StorageFull
 from charrua_core.types import Arrival
 
@@ -43,6 +45,7 @@ class Spool:
         "_limit",
         "_unflushed",
         "arrival",
+        "began",
         "check_room",
         "dataset_offset",
         "failure",
@@ -51,6 +54,7 @@ class Spool:
         "size",
         "sop_class_uid",
         "sop_instance_uid",
+        "taken",
         "transfer_syntax_uid",
         "volume",
     )
@@ -73,6 +77,9 @@ class Spool:
         self.dataset_offset = len(meta)
         self.meta_digest = blake3(meta).digest()
         self.check_room = check_room
+        self.began = time.monotonic()
+        self.taken = False
+        """Whether `Ingest.store` has taken it over."""
         self.failure: CharruaError | None = None
         self.size = 0
         """Bytes of the file so far."""
@@ -171,6 +178,8 @@ class Spool:
         """
         if self._descriptor >= 0 and not self._handed_over:
             self._close()
+            if not self.taken:
+                measured.ended(self, "broken off")
             try:
                 os.unlink(self.path)
             except FileNotFoundError:

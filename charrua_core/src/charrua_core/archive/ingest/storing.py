@@ -19,6 +19,7 @@ from charrua_core.types import Candidate, Level, StudyIdentity
 if TYPE_CHECKING:
     from charrua_core.app import App
     from charrua_core.archive.datasets.header import Header
+    from charrua_core.archive.edit.record import Record
     from charrua_core.archive.index.store import Index
     from charrua_core.archive.ingest.spool import Spool
     from charrua_core.archive.ingest.writer import GroupWriter
@@ -40,6 +41,8 @@ class Stored:
     study_uid: str
     series_uid: str
     sop_instance_uid: str
+    coercions: tuple[Record, ...] = ()
+    """What it was given on arrival."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +64,15 @@ class Storing:
         self._spool = spool
         self._header = header
         self._path: str | None = None
+        self._coercions: tuple[Record, ...] = ()
 
     async def run(self) -> Stored:
         """Bring it in; raises what `Ingest.store` does, having removed the file unless a row may speak of it."""
         header = self._header
         try:
             status = await self._until_not_stale()
-            return Stored(status, header.study_instance_uid, header.series_instance_uid, header.sop_instance_uid)
+            uids = (header.study_instance_uid, header.series_instance_uid, header.sop_instance_uid)
+            return Stored(status, *uids, () if status == "duplicate" else self._coercions)
         except CommitUnknown:
             raise  # the file stays: its row may be there
         except Exception:
@@ -102,6 +107,7 @@ class Storing:
         identity = known.identity if known else None
         candidate = Candidate(spool.arrival.origin, spool.transfer_syntax_uid, header, identity)
         admission = admit(self._desk.app, candidate, spool.arrival)
+        self._coercions = admission.records
         return Filed(
             header=header,
             transfer_syntax_uid=spool.transfer_syntax_uid,

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from charrua_core.archive.ingest.measured import FLUSH_SECONDS, GROUP_OBJECTS
 from charrua_core.errors import CharruaError, CommitUnknown
 from charrua_core.storage import Placing
 
@@ -152,6 +153,7 @@ class GroupWriter(Generic[T]):
     def _commit_next(self) -> None:
         if self._committing is None and self._to_commit:
             group = [self._to_commit.popleft() for _ in range(min(len(self._to_commit), MOST_IN_GROUP))]
+            GROUP_OBJECTS.observe(len(group))
             self._committing = asyncio.create_task(self._commit_group(group), name="ingest committing")
 
     async def _commit_group(self, group: list[Waiting[T]]) -> None:
@@ -173,7 +175,8 @@ async def _placed(group: Sequence[Waiting[T]]) -> Sequence[Place]:
     """The places of a group on one volume, or the error for all of them."""
     placings = [Placing(one.spool.path, one.relative, one.spool.descriptor) for one in group if one.spool is not None]
     try:
-        return await group[0].volume.place_many(placings)  # type: ignore[union-attr]  # what waits has a volume
+        with FLUSH_SECONDS.time():
+            return await group[0].volume.place_many(placings)  # type: ignore[union-attr]  # what waits has a volume
     except Exception as error:
         log.exception("objects could not be placed", extra={"action": "refused", "objects": len(group)})
         return [_named(error)] * len(group)

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from charrua_core.archive.search.answers import Found, unsupported
-from charrua_core.archive.search.engine import SETTINGS, search
+from charrua_core.archive.search.engine import SETTINGS, count, search
 from charrua_core.archive.search.identifier import read_query
 from charrua_core.archive.search.model import AnyItem, Between, Match, NoValue, OneOf, Query, Root
-from charrua_core.archive.search.objects import InstanceRecord, Run, instances, records, runs, sop_instance_uids
+from charrua_core.archive.search.objects import (
+    Described,
+    InstanceRecord,
+    Run,
+    headers,
+    instances,
+    records,
+    runs,
+    sop_instance_uids,
+)
 
 __all__ = [
     "SETTINGS",
     "AnyItem",
     "Between",
+    "Described",
     "Found",
     "InstanceRecord",
     "Match",
@@ -20,6 +30,8 @@ __all__ = [
     "Query",
     "Root",
     "Run",
+    "count",
+    "headers",
     "instances",
     "read_query",
     "records",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, any_, bindparam, cast, func, literal, or_
+from sqlalchemy import ColumnElement, Text, and_, any_, bindparam, cast, func, literal, or_
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from charrua_core.archive.index.names import name_key, text_key
@@ -41,6 +41,8 @@ class Condition:
     exact: bool
     chosen: Clause | None = None
     """For a text that may be rare or frequent: the clause with which its own index chooses the studies that have it."""
+    exactly: Clause | None = None
+    """Of a condition that is not exact: what makes it so for values as PS3.5 allows them, to count what matches."""
     few: bool = False
     """Few studies match: any way to find them will do."""
 
@@ -114,7 +116,8 @@ def _name(held: Held, match: OneOf, _ignore_case: bool) -> Condition:
     keys = [name_key(value) for value in match.values]
     clause = or_(*(_one_name(held, key) for key in keys))
     plain = held.tag in _IN_ORDER and all(key.isascii() and not patterns.has_wildcard(key) for key in keys)
-    return Condition(clause, exact=False, chosen=None if plain else _chosen(held, clause, keys))
+    exactly = or_(*(_just_one_name(held, key) for key in keys))
+    return Condition(clause, exact=False, chosen=None if plain else _chosen(held, clause, keys), exactly=exactly)
 
 
 def _chosen(held: Held, clause: Clause, values: Sequence[str]) -> Clause | None:
@@ -137,6 +140,18 @@ def _one_name(held: Held, key: str) -> Clause:
     else:
         alone = [matches(held.column, [key]), like(held.column, f"{key}{GROUP}*")]
     return or_(*alone) if key.isascii() else or_(*alone, like(held.column, f"*{GROUP}{key}*"))
+
+
+def _just_one_name(held: Held, key: str) -> Clause:
+    """Say it of the groups one by one: a star does not reach from one into the next."""
+
+    def group_is(number: int, pattern: str) -> Clause:
+        return like(func.split_part(held.column, GROUP, number, type_=C), pattern)
+
+    groups = key.split(GROUP)
+    if len(groups) == 1:
+        return or_(*(group_is(number, key) for number in ((1,) if key.isascii() else (1, 2, 3))))
+    return and_(*(group_is(number, group) for number, group in enumerate(groups, 1) if group))
 
 
 def _date(held: Held, match: OneOf, _ignore_case: bool) -> Condition:

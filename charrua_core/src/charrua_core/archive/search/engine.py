@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 
 SETTINGS = (
     Setting(
+        "query_results",
+        int,
+        500,
+        minimum=0,
+        effect="now",
+        help="The most results of a query: past it a DICOM query ends with an error status (A700H), and an answer over HTTP "
+        "with a link to the next. 0 is no limit.",
+        since="0.1",
+    ),
+    Setting(
         "search_ignores_case",
         bool,
         True,
@@ -44,6 +54,9 @@ async def search(app: App, query: Query, identity: Identity) -> AsyncGenerator[F
     number = looked_at = 0
     async for row in pages.rows_of(app.db, plan, _wanted(plan)):
         looked_at += 1
+        if not plan.tests and number < skipped:
+            number += 1
+            continue
         attributes = attributes_of(row)
         if plan.tests and not has_all(attributes, plan.tests):
             if looked_at > LOOKED_AT:
@@ -57,6 +70,15 @@ async def search(app: App, query: Query, identity: Identity) -> AsyncGenerator[F
         yield Found(query.level, choose(attributes))
         if query.limit and number - skipped >= query.limit:
             return
+
+
+async def count(app: App, query: Query, identity: Identity, at_most: int) -> int | None:
+    """Give how many match and the identity may see, counted up to `at_most`, whatever the query's limits.
+
+    None where each would have to be looked at. Raises QueryInvalid, NotPermitted, and TooManyResults when it takes too long.
+    """
+    plan = planned(app, query, identity, query.level)
+    return await pages.number_of(app.db, plan, at_most) if plan.countable else None
 
 
 def planned(app: App, query: Query, identity: Identity, rows: Level) -> Plan:

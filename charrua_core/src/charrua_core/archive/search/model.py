@@ -70,3 +70,7 @@ class Query:
     limit: int = 0
     at_most: int = 0
     offset: int = 0
+    after: str = ""
+    """The UID of the study, series or image after which the matches begin, whatever has arrived since; none for patients."""
+    by_number: bool = False
+    """Series by Series Number and images by that and Instance Number, rather than as they arrived: for those of one study."""

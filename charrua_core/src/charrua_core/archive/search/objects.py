@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from charrua_core.archive.search import pages, statements
@@ -40,6 +40,16 @@ class InstanceRecord:
     edited: bool
     overlay: Mapping[str, Any] | None
     """What edits lay over this object alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A stored object with what the index keeps of its data set, without edits (`datasets.header.unpack_json`)."""
+
+    record: InstanceRecord
+    header: bytes = field(repr=False)
+    unparsed: bool
+    """A budget was spent: the header is not whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,16 @@ async def records(app: App, ids: Sequence[int]) -> dict[int, InstanceRecord]:
     """Give the objects of these ids by id, as they are now; those removed meanwhile are not among them."""
     rows = await pages.read(app.db, statements.objects_by_id(ids))
     return {row["instance_id"]: InstanceRecord(**row) for row in rows}
+
+
+async def headers(app: App, ids: Sequence[int]) -> dict[int, Described]:
+    """Give the objects of these ids with their headers, as `records` does."""
+    described = {}
+    for row in await pages.read(app.db, statements.headers_by_id(ids)):
+        told = dict(row)
+        header, unparsed = told.pop("header"), told.pop("unparsed")
+        described[row["instance_id"]] = Described(InstanceRecord(**told), header, unparsed)
+    return described
 
 
 async def sop_instance_uids(app: App, ids: Sequence[int]) -> list[str]:

@@ -13,7 +13,7 @@ from charrua_core.archive.search.conditions import Clause
 from charrua_core.archive.search.plan import Plan
 from charrua_core.archive.search.statements import After
 from charrua_core.db import Database
-from charrua_core.errors import TooManyResults
+from charrua_core.errors import QueryInvalid, TooManyResults
 from charrua_core.types import Level
 
 FIRST_PAGE = 100
@@ -27,18 +27,20 @@ QUERY_CANCELED = "57014"
 
 
 def can_skip(plan: Plan) -> bool:
-    """Whether the database can leave out the first rows: those of plain pages of studies, which all match."""
-    return plan.query.level is Level.STUDY and plan.named is None and not plan.tests
+    """Whether the database can leave out the first rows: those of plain pages, which all match."""
+    level = plan.query.level
+    plain = level in (Level.SERIES, Level.IMAGE) or (level is Level.STUDY and plan.named is None)
+    return plain and not plan.tests and not plan.query.after
 
 
 async def rows_of(db: Database, plan: Plan, wanted: int = 0) -> AsyncIterator[RowMapping]:
     """Give the rows, which may be more than what matches: `plan.tests` are to be asked of each.
 
     Where `can_skip` says so, the query's offset is left out. `wanted` is how many will do, if that is known. Raises
-    TooManyResults when a statement takes too long.
+    TooManyResults when a statement takes too long, QueryInvalid where nothing is that the rows are to come after.
     """
     count = min(wanted or FIRST_PAGE, LARGEST_PAGE[plan.query.level])
-    after: After | None = None
+    after = await _position(db, plan) if plan.query.after else None
     while True:
         rows, last = await _READ[plan.query.level](db, plan, after, count)
         for row in rows:
@@ -46,6 +48,23 @@ async def rows_of(db: Database, plan: Plan, wanted: int = 0) -> AsyncIterator[Ro
         if last is None:
             return
         after, count = last, min(count * GROWTH, LARGEST_PAGE[plan.query.level])
+
+
+async def number_of(db: Database, plan: Plan, at_most: int) -> int:
+    """Give how many rows there are, counted up to `at_most`. Raises as `rows_of`."""
+    (found,) = await read(db, statements.number_of(plan.query.level, plan.counting, plan.lower, at_most))
+    return int(found["number"])
+
+
+async def _position(db: Database, plan: Plan) -> After:
+    query = plan.query
+    if query.level is Level.PATIENT:
+        raise QueryInvalid("patients have no UID that others come after")
+    clauses = [*plan.scope, *([plan.of_study] if plan.of_study is not None else [])]
+    rows = await read(db, statements.position(query.level, query.after, clauses, query.by_number))
+    if not rows:
+        raise QueryInvalid(f"there is nothing {query.after[:64]!r} to come after")
+    return tuple(rows[0].values())
 
 
 Page = tuple[Sequence[RowMapping], After | None]
@@ -114,13 +133,25 @@ def _patient_key(row: RowMapping) -> tuple[Any, ...]:
 
 
 async def _series(db: Database, plan: Plan, after: After | None, count: int) -> Page:
-    rows = await read(db, statements.lower_page(Level.SERIES, plan.chosen, plan.lower, after, count, plan.counted))
-    return rows, _last(rows, count, "series_id")
+    rows = await _lower(db, plan, after, count)
+    return rows, _last(rows, count, *_numbered(plan, "series_number"), "series_id")
 
 
 async def _images(db: Database, plan: Plan, after: After | None, count: int) -> Page:
-    rows = await read(db, statements.lower_page(Level.IMAGE, plan.chosen, plan.lower, after, count, plan.counted))
-    return rows, _last(rows, count, "series_id", "instance_id")
+    rows = await _lower(db, plan, after, count)
+    of_series = (*_numbered(plan, "series_number"), "series_id")
+    return rows, _last(rows, count, *of_series, *_numbered(plan, "instance_number"), "instance_id")
+
+
+async def _lower(db: Database, plan: Plan, after: After | None, count: int) -> Sequence[RowMapping]:
+    query = plan.query
+    offset = query.offset if after is None and can_skip(plan) else 0
+    of_plan = (query.level, plan.chosen, plan.lower, after, count, offset, plan.counted, query.by_number)
+    return await read(db, statements.lower_page(*of_plan))
+
+
+def _numbered(plan: Plan, name: str) -> tuple[str, ...]:
+    return (name,) if plan.query.by_number else ()
 
 
 def _last(rows: Sequence[RowMapping], count: int, *names: str) -> After | None:

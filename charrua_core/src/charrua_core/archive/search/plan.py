@@ -15,6 +15,7 @@ from charrua_core.archive.search.columns import (
     SOP_CLASSES_IN_STUDY,
     SOP_UID,
     STUDY_DATE,
+    STUDY_UID,
     UNIQUE_KEYS,
 )
 from charrua_core.archive.search.conditions import Clause, Condition, condition_of
@@ -48,6 +49,10 @@ class Plan:
     """A text that may be rare or frequent, which has steps of its own; not among `upper`."""
     counted: Counted = STORED
     """What studies tell that is counted."""
+    of_study: Clause | None = None
+    """What the key Study Instance UID asks; also among `upper`."""
+    exactly: dict[str, Clause] = field(default_factory=dict)
+    """Of tested attributes: what makes the conditions select just what matches."""
     in_index: bool = False
     """The text is one that the walked index holds."""
 
@@ -55,6 +60,16 @@ class Plan:
     def plain(self) -> list[Clause]:
         """All conditions on the study row."""
         return [*([self.named.clause] if self.named else []), *self.dates, *self.upper]
+
+    @property
+    def countable(self) -> bool:
+        """Whether the database can tell how many match, without a look at each."""
+        return self.tests.keys() <= self.exactly.keys()
+
+    @property
+    def counting(self) -> list[Clause]:
+        """The conditions on the study row, of all that is counted."""
+        return [*self.chosen, *self.exactly.values()]
 
     @property
     def chosen(self) -> list[Clause]:
@@ -80,9 +95,13 @@ def plan_of(query: Query, identity: Identity, ignore_case: bool, rows: Level | N
         if supported(tag, rows):
             condition = condition_of(tag, match, ignore_case, plan.counted.by_tag)
             few |= condition is not None and condition.few
+            if tag == STUDY_UID and condition is not None:
+                plan.of_study = condition.clause
             _take(plan, texts, tag, match, condition)
             if condition is None or not condition.exact or _may_be_edited(tag):
                 plan.tests[tag] = test_of(tag, match, ignore_case, query.fuzzy)
+                if condition is not None and condition.exactly is not None and not query.fuzzy:
+                    plan.exactly[tag] = condition.exactly
     _name_one(plan, texts, few)
     return plan
 

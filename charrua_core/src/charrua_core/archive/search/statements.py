@@ -87,6 +87,23 @@ _OBJECT_COLUMNS = (
     _i.overlay,
 )
 
+
+def _number(column: ColumnElement[Any]) -> ColumnElement[int]:
+    """The number that an IS writes; what is none comes last."""
+    return case((column.regexp_match(r"^\s*[+-]?\d{1,10}\s*$"), cast(column, BIGINT)), else_=literal(1 << 40, BIGINT))
+
+
+_SERIES_NUMBER = _number(_e.series_number).label("series_number")
+_INSTANCE_NUMBER = _number(_i.instance_number).label("instance_number")
+_ORDER: dict[tuple[Level, bool], tuple[ColumnElement[Any], ...]] = {
+    (Level.STUDY, False): (_s.study_date, _s.id),
+    (Level.SERIES, False): (_e.id,),
+    (Level.SERIES, True): (_SERIES_NUMBER.element, _e.id),
+    (Level.IMAGE, False): (_e.id, _i.id),
+    (Level.IMAGE, True): (_SERIES_NUMBER.element, _e.id, _INSTANCE_NUMBER.element, _i.id),
+}
+"""By level, and whether by number: what the pages are sorted by."""
+
 # Patients without an ID are told apart by name.
 _NOTHING: ColumnElement[bytes] = literal_column("''::bytea")
 _EMPTY: ColumnElement[str] = literal_column("''")
@@ -197,14 +214,41 @@ def lower_page(
     lower: Sequence[Clause],
     after: After | None,
     count: int,
+    offset: int = 0,
     counted: Counted = STORED,
+    by_number: bool = False,
 ) -> Select[Any]:
     """Series, or images, with their studies: series_by_study or series_by_uid, instance_by_series or instance_current.
 
     The studies are chosen first: the planner would otherwise walk all series in their order for the first page.
     """
     below = _SERIES_COLUMNS if level is Level.SERIES else _IMAGE_COLUMNS
-    return _below_studies((*_study_columns(counted), *below), level, upper, lower, after, count)
+    numbers = (_SERIES_NUMBER, *([_INSTANCE_NUMBER] if level is Level.IMAGE else ())) if by_number else ()
+    columns = (*_study_columns(counted), *below, *numbers)
+    return _below_studies(columns, level, upper, lower, after, count, by_number).offset(offset or None)
+
+
+def position(level: Level, uid: str, clauses: Sequence[Clause], by_number: bool) -> Select[Any]:
+    """Where an entity stands in the order of its level, deleted or not: the index of its UID."""
+    order = _ORDER[level, by_number and level is not Level.STUDY]
+    found: Select[Any] = select(*order).select_from(study)
+    if level is not Level.STUDY:
+        found = found.join(series, _e.study_id == _s.id)
+    if level is Level.IMAGE:
+        found = found.join(instance, _i.series_id == _e.id)
+    of_uid = {Level.STUDY: _s.study_uid, Level.SERIES: _e.series_uid, Level.IMAGE: _i.sop_instance_uid}[level]
+    return found.where(of_uid == uid, *clauses).order_by(order[-1].desc()).limit(1)
+
+
+def number_of(level: Level, upper: Sequence[Clause], lower: Sequence[Clause], at_most: int) -> Select[Any]:
+    """How many there are, counted up to `at_most`: the indexes of the pages."""
+    if level is Level.PATIENT:
+        some = select(*_PATIENT_KEY).where(_STUDY_SHOWN, *upper).distinct()
+    elif level is Level.STUDY:
+        some = select(_s.id).where(_STUDY_SHOWN, *upper)
+    else:
+        some = _shown_below((_e.id,), level, upper, lower)
+    return select(func.count().label("number")).select_from(some.limit(at_most).subquery("some"))
 
 
 def object_page(upper: Sequence[Clause], lower: Sequence[Clause], after: After | None, count: int) -> Select[Any]:
@@ -227,10 +271,17 @@ def object_runs(upper: Sequence[Clause], lower: Sequence[Clause], at_most: int |
 
 def objects_by_id(ids: Sequence[int]) -> Select[Any]:
     """What sending needs to know of these objects, if they are shown: the primary keys."""
+    return _shown_of(ids, *_OBJECT_COLUMNS)
+
+
+def headers_by_id(ids: Sequence[int]) -> Select[Any]:
+    """The same with the headers of these objects."""
+    return _shown_of(ids, *_OBJECT_COLUMNS, _i.header, _i.unparsed)
+
+
+def _shown_of(ids: Sequence[int], *columns: Any) -> Select[Any]:
     shown = (_STUDY_SHOWN, _e.deleted_by.is_(None), _i.deleted_by.is_(None))
-    found = (
-        select(*_OBJECT_COLUMNS).join_from(instance, series, _e.id == _i.series_id).join(study, _s.id == _e.study_id)
-    )
+    found = select(*columns).join_from(instance, series, _e.id == _i.series_id).join(study, _s.id == _e.study_id)
     return found.where(_of_ids(ids), *shown)
 
 
@@ -250,17 +301,23 @@ def _below_studies(
     lower: Sequence[Clause],
     after: After | None,
     count: int | None,
+    by_number: bool = False,
 ) -> Select[Any]:
-    order = (_e.id, _i.id) if level is Level.IMAGE else (_e.id,)
+    order = _ORDER[level, by_number]
+    found = _shown_below(columns, level, upper, lower)
+    if after:
+        found = found.where(tuple_(*order) > tuple_(*map(literal, after)))
+    return found.order_by(*order).limit(count)
+
+
+def _shown_below(columns: Sequence[Any], level: Level, upper: Sequence[Clause], lower: Sequence[Clause]) -> Select[Any]:
     found = select(*columns).join_from(study, series, _e.study_id == _s.id).where(_STUDY_SHOWN, _e.deleted_by.is_(None))
     if level is Level.IMAGE:
         found = found.join(instance, _i.series_id == _e.id).where(_i.deleted_by.is_(None), _i.current)
     if upper:
         chosen = _materialised(select(_s.id).where(_STUDY_SHOWN, *upper))
         found = found.join(chosen, chosen.c.id == _e.study_id)
-    if after:
-        found = found.where(tuple_(*order) > tuple_(*map(literal, after)))
-    return found.where(*lower).order_by(*order).limit(count)
+    return found.where(*lower)
 
 
 def _materialised(statement: Select[Any]) -> CTE:

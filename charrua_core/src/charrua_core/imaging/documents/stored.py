@@ -17,7 +17,7 @@ from charrua_core.archive.datasets.source import BudgetSpent, Clock, FileSource,
 from charrua_core.errors import DocumentTooLarge, DocumentUnreadable
 from charrua_core.types import FileRange
 
-_BULK = re.compile(r"\?(inflated-)?offset=(\d{1,15})&length=(\d{1,15})", re.ASCII)
+_BULK = re.compile(r"[0-9A-F/]*\?(inflated-)?offset=(\d{1,15})&length=(\d{1,15})", re.ASCII)
 _INFLATE_SECONDS = 20.0
 
 

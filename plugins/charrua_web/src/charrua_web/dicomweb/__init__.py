@@ -1,0 +1,1 @@
+"""DICOMweb (PS3.18): one module for each kind of resource."""

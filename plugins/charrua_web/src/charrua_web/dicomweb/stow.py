@@ -1,0 +1,152 @@
+"""STOW-RS (PS3.18 10.5): every object of a request goes to disk as it arrives, and is in the index before the answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from charrua_core import faults
+from charrua_core.settings import Setting
+from charrua_core.web import (
+    HttpError,
+    MediaType,
+    Request,
+    Response,
+    WebRoute,
+    choose,
+    json_response,
+    media_type,
+)
+from charrua_web.choices import DICOMWEB
+from charrua_web.dicomweb.incoming import MultipartReader, PartCutOff
+from charrua_web.dicomweb.intake import Intake
+from charrua_web.dicomweb.stow_answer import answer_of, status_of
+
+STOW = "/stow-rs"
+DICOM = "application/dicom"
+CONSUMES = (f'multipart/related; type="{DICOM}"', DICOM)
+PRODUCES = ("application/dicom+json",)
+
+SETTINGS = (
+    Setting(
+        "stow_most_objects",
+        int,
+        10_000,
+        minimum=1,
+        maximum=1_000_000,
+        unit="objects",
+        help="Objects that one request of STOW-RS may bring; those before are kept when there are more (413).",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "stow_most_bytes",
+        int,
+        1 << 36,
+        minimum=1 << 20,
+        maximum=1 << 50,
+        unit="bytes",
+        help="Bytes that one request of STOW-RS may have; the objects that came whole are kept when there are more (413).",
+        since="0.1",
+        effect="now",
+    ),
+)
+
+
+async def store(request: Request) -> Response:
+    """Store the objects of the request, of any study or of the one in its path.
+
+    200 all are stored, 202 some are or were coerced, 400 there is no object, 409 none could be stored; 415, 413, 503, 507.
+    """
+    choose(request, PRODUCES)
+    given = _content_type(request)
+    intake = Intake(request, request.parameters.get("study", ""))
+    end = "broken off"
+    try:
+        await _take(intake, given, _limited(request), request.app.settings["stow_most_objects"])
+        end = "answered"
+    finally:
+        await intake.finish(end=end)
+    if not intake.outcomes:
+        raise HttpError(400, "the request brings no object")
+    faults.passing("before_reply")
+    base = request.base.removesuffix(STOW) + DICOMWEB if request.base.endswith(STOW) else request.base
+    return json_response(answer_of(intake.outcomes, base), status_of(intake.outcomes), PRODUCES[0])
+
+
+def _content_type(request: Request) -> MediaType:
+    """What the body is. HttpError 415 names what is taken, where it is something else or is compressed."""
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise HttpError(415, "bodies are taken without Content-Encoding", {"Accept-Encoding": "identity"})
+    given = media_type(request.headers.get("content-type") or "application/octet-stream")
+    takes = given.type == DICOM or (given.type == "multipart/related" and given.part in ("", DICOM))
+    if not takes:
+        raise HttpError(415, f"objects are taken as {' or '.join(CONSUMES)}", {"Accept": ", ".join(CONSUMES)})
+    return given
+
+
+async def _take(intake: Intake, given: MediaType, body: AsyncIterator[bytes], most: int) -> None:
+    """Take all objects of the body, `most` at most. HttpError where it is none; an object that is cut off is an outcome."""
+    if given.type == DICOM:
+        await intake.take(_viewed(body))
+        return
+    try:
+        async for part in MultipartReader(body, given.parameters.get("boundary", "")).parts():
+            if len(intake.outcomes) == most:
+                raise HttpError(413, f"a request may bring {most} objects at most")
+            await intake.take(part.pieces)
+    except PartCutOff as cut:
+        if not intake.outcomes:
+            raise
+        intake.failed(cut)
+
+
+async def _viewed(body: AsyncIterator[bytes]) -> AsyncIterator[memoryview]:
+    async for piece in body:
+        yield memoryview(piece)
+
+
+async def _limited(request: Request) -> AsyncIterator[bytes]:
+    """The body's pieces. HttpError 413 where it is longer than a request may be."""
+    left: int = request.app.settings["stow_most_bytes"]
+    too_long = HttpError(413, f"a request may have {left} bytes at most")
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > left:
+        raise too_long
+    async for piece in request.stream():
+        left -= len(piece)
+        if left < 0:
+            raise too_long
+        yield piece
+
+
+_STATUSES = {
+    200: "All objects are stored",
+    202: "Some are stored, or with changes; the answer names the others and why they are not",
+    400: "There is no DICOM object in the request",
+    409: "None could be stored; the answer says why",
+    413: "The request is larger than this archive takes; the objects that came whole before are stored",
+    415: "The body is of another media type, or compressed",
+    503: "The database cannot be reached",
+    507: "There is no room",
+}
+
+
+def _route(path: str, summary: str) -> WebRoute:
+    return WebRoute(
+        "POST",
+        path,
+        store,
+        "store",
+        summary,
+        tag="STOW-RS",
+        bases=(DICOMWEB, STOW),
+        consumes=CONSUMES,
+        produces=PRODUCES,
+        statuses=_STATUSES,
+    )
+
+
+ROUTES = (
+    _route("/studies", "Store objects of any studies"),
+    _route("/studies/{study}", "Store objects of one study; those of others are refused"),
+)
