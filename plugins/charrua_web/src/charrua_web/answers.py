@@ -24,7 +24,7 @@ SMALLEST = 1024
 """Bytes of a body that is worth compressing."""
 _IN_THREAD = 1 << 16
 _LEVEL = 1
-"""Of 1 to 9: DICOM JSON becomes a tenth with 1 at four times the speed of 6, which makes it an eleventh."""
+"""Of 1 to 9: 1 makes headers of all kinds in DICOM JSON a seventh at 200 MB/s, 6 a ninth at 70 MB/s (one core)."""
 _WORDS = 16 + zlib.MAX_WBITS  # gzip's own header
 
 
