@@ -441,6 +441,29 @@ async def test_an_early_answer_over_http_2_leaves_other_requests_alone(serve, fi
     assert statuses == {upload: b"413", other: b"200"}
 
 
+async def test_a_body_that_nobody_reads_yet_keeps_no_other_request_waiting(serve, files) -> None:
+    served = await serve(files)
+    client = await H2Client.to(served)
+    upload = client.begin("POST", "/slow?s=2", end=False)
+    await client.flush()
+    for _ in range(6):
+        client.h2.send_data(upload, b"x" * 10_000)
+    other = client.begin("GET", "/say", end=True)
+    await client.flush()
+    async with asyncio.timeout(5):
+        async for event in client.events():
+            if isinstance(event, h2.events.ResponseReceived):
+                break
+    assert event.stream_id == other
+
+
+async def test_a_large_body_arrives_over_http_2(serve, files) -> None:
+    served = await serve(files)
+    async with httpx.AsyncClient(base_url=served.url, verify=False, http2=True) as client:
+        answers = await asyncio.gather(*(client.post("/take", content=b"x" * 3_000_000) for _ in range(4)))
+    assert [(answer.http_version, answer.text) for answer in answers] == [("HTTP/2", "3000000")] * 4
+
+
 async def test_a_client_that_resets_without_end_is_sent_away(serve, files) -> None:
     served = await serve(files)
     client = await H2Client.to(served)

@@ -60,11 +60,12 @@ class Connection:
         self.address: str = self._writer.get_extra_info("peername")[0]
         tls = self._writer.get_extra_info("ssl_object")
         protocol = Http2 if tls is not None and tls.selected_alpn_protocol() == "h2" else Http1
-        self._tasks = Answering(asyncio.get_running_loop(), self._wanted)
+        self._tasks = Answering(asyncio.get_running_loop())
         self._tls = tls is not None
         ends = (self._writer.get_extra_info(name)[:2] for name in ("peername", "sockname"))
         state = ConnectionState({})
         self._protocol = protocol(app, config, context, self._tasks, state, self._tls, *ends, self._send)
+        self._tasks.source = self._protocol
 
     @property
     def idle_since(self) -> float | None:
@@ -96,9 +97,6 @@ class Connection:
                 self._head_since = self._heard
             if self._closing_since is None:
                 await self._protocol.handle(RawData(data))
-
-    async def _wanted(self) -> None:
-        await self._protocol.wanted()
 
     async def _send(self, event: Event) -> None:
         if isinstance(event, RawData):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from typing import Any
 
 import h2.events
@@ -12,7 +13,7 @@ import h2.settings
 import h11
 from h2.errors import ErrorCodes
 from hypercorn.events import Closed
-from hypercorn.protocol.events import Event, StreamClosed
+from hypercorn.protocol.events import Body, Event, StreamClosed
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.protocol.h11 import H11Protocol
 
@@ -35,6 +36,8 @@ class _Patient(h11.Connection):
 class Http1(H11Protocol):
     """HTTP/1.1 without the upgrade to HTTP/2 in the clear."""
 
+    most_waiting = 4
+
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self.connection = _Patient(h11.SERVER, max_incomplete_event_size=self.config.h11_max_incomplete_size)
@@ -43,6 +46,9 @@ class Http1(H11Protocol):
         """Send 100 Continue to who waits for it (RFC 9110 10.1.1)."""
         if isinstance(self.connection, h11.Connection) and self.connection.client_is_waiting_for_100_continue:
             await self._send_h11_event(h11.InformationalResponse(status_code=100, headers=[]))
+
+    async def taken(self, stream: int, size: int) -> None:
+        """Do nothing: the socket is read again when there is room."""
 
     @property
     def unread(self) -> bool:
@@ -63,6 +69,8 @@ class Http2(H2Protocol):
     """HTTP/2 with larger windows, few resets, and answers before the end of a request."""
 
     unread = False
+    most_waiting = 1 << 20
+    """The window limits what comes: a request that nobody reads does not keep others from being read."""
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
@@ -84,6 +92,13 @@ class Http2(H2Protocol):
     async def wanted(self) -> None:
         """Do nothing: clients of HTTP/2 wait for a window, not for 100 Continue."""
 
+    async def taken(self, stream: int, size: int) -> None:
+        """Open the client's window again by what has been read."""
+        if size and not self.closed:
+            with suppress(h2.exceptions.ProtocolError):
+                self.connection.acknowledge_received_data(size, stream)
+            await self._flush()
+
     async def go_away(self) -> None:
         """Tell the client that this connection takes no more requests."""
         try:
@@ -103,8 +118,8 @@ class Http2(H2Protocol):
 
     async def _handle_events(self, events: list[Any]) -> None:
         for event in events:
-            if isinstance(event, h2.events.DataReceived) and event.stream_id not in self.streams:
-                self.connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            if isinstance(event, h2.events.DataReceived):
+                await self._receive(event)
             elif isinstance(event, h2.events.StreamReset) and self._are_too_many():
                 log.warning("an HTTP/2 client breaks off too many requests", extra={"address": self.client})
                 self.connection.close_connection(ErrorCodes.ENHANCE_YOUR_CALM)
@@ -113,6 +128,13 @@ class Http2(H2Protocol):
                 return
             else:
                 await super()._handle_events([event])
+
+    async def _receive(self, event: h2.events.DataReceived) -> None:
+        stream = self.streams.get(event.stream_id)
+        padding = event.flow_controlled_length - len(event.data)
+        await self.taken(event.stream_id, event.flow_controlled_length if stream is None else padding)
+        if stream is not None and event.data:
+            await stream.handle(Body(stream_id=event.stream_id, data=event.data))
 
     def _are_too_many(self) -> bool:
         now = time.monotonic()
