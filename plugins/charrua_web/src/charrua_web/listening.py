@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from charrua_web.connection import Connection
+from charrua_web.measured import CONNECTIONS, REFUSED
 from charrua_web.networks import Networks
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,6 @@ class Listening:
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._counts: Counter[str] = Counter()
         self.connections: set[Connection] = set()
-        self.refused = 0
         self._told = 0.0
 
     def listen(self, listening: socket.socket, tls: ssl.SSLContext | None, make: Make) -> None:
@@ -92,20 +92,22 @@ class Listening:
 
     def _refuse(self, accepted: socket.socket) -> None:
         accepted.close()
-        self.refused += 1
+        REFUSED.inc()
         if time.monotonic() - self._told > _TELL_EVERY_S:
             self._told = time.monotonic()
-            log.warning("connections are refused: there are too many", extra={"refused": self.refused})
+            log.warning("connections are refused: there are too many", extra={"open": len(self._tasks)})
 
     def _begin(self, accepted: socket.socket, address: str, tls: ssl.SSLContext | None, make: Make) -> None:
         task = asyncio.create_task(self._serve(accepted, tls, make), name="web connection")
         self._tasks[task] = address
         self._counts[address] += 1
+        CONNECTIONS.inc()
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         address = self._tasks.pop(task)
         self._counts[address] -= 1
+        CONNECTIONS.dec()
         if not self._counts[address]:
             del self._counts[address]
         if not task.cancelled() and (error := task.exception()):
