@@ -1,4 +1,4 @@
-"""`python -m benchmarks store|find|move|get|memory|stow|all`: measures the contestants in turn, prints the table of ratios."""
+"""`python -m benchmarks store|find|move|get|memory|stow|wado|all`: measures contestants in turn, prints ratios."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import argparse
 import os
 import platform
 
-from benchmarks import find, memory, retrieve, store, stow
+from benchmarks import find, memory, retrieve, store, stow, wado
 from benchmarks.contestants import ALL
 from benchmarks.goals import GOALS
 from benchmarks.isolation import isolate
 from benchmarks.machine import touch_memory
 from benchmarks.results import Results, figures_table, ratio_table
 
-WHAT = ("store", "find", "move", "get", "memory", "stow")
+WHAT = ("store", "find", "move", "get", "memory", "stow", "wado")
 
 
 def _options() -> argparse.Namespace:
@@ -30,7 +30,7 @@ def _options() -> argparse.Namespace:
 
 
 def _measure(what: str, results: Results, options: argparse.Namespace) -> None:
-    module = {"store": store, "find": find, "memory": memory, "stow": stow}.get(what, retrieve)
+    module = {"store": store, "find": find, "memory": memory, "stow": stow, "wado": wado}.get(what, retrieve)
     names = tuple(name for name in module.CONTESTANTS if not options.only or name in options.only)
     if what == "store":
         store.measure_store(results, names, options.repeat, options.scale)
@@ -44,6 +44,8 @@ def _measure(what: str, results: Results, options: argparse.Namespace) -> None:
         retrieve.measure_get(results, names, options.repeat)
     elif what == "stow":
         stow.measure_stow(results, names, options.repeat, options.scale)
+    elif what == "wado":
+        wado.measure_wado(results, names, options.repeat, options.scale)
     else:
         memory.measure_memory(results, names, options.repeat)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import queue
@@ -346,7 +347,46 @@ class CharruaTwoWorkers(Charrua):
     workers = "2"
 
 
+class Nginx(Contestant):
+    """nginx with sendfile, one worker process, serving the files of its folder `files`: the ceiling of HTTP."""
+
+    name = "nginx"
+    web: ClassVar[str] = "/files"
+
+    def command(self) -> list[str]:
+        """Write nginx.conf."""
+        (self.folder / "files").mkdir(exist_ok=True)
+        temporary = "".join(
+            f"{kind}_temp_path {self.folder}/tmp; " for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        path = self.folder / "nginx.conf"
+        path.write_text(
+            f"daemon off; worker_processes 1; pid {self.folder}/pid; error_log {self.folder}/error.log; user root;\n"
+            f"events {{ worker_connections 256; }}\n"
+            f"http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000; {temporary}\n"
+            f"  server {{ listen 127.0.0.1:{self.web_port}; root {self.folder}; }} }}\n"
+        )
+        return ["nginx", "-p", str(self.folder), "-c", str(path)]
+
+    def echoes(self) -> bool:
+        """Whether it answers at all."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.web_port, timeout=5)
+        try:
+            connection.request("GET", "/")
+            return connection.getresponse().status > 0
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    def put(self, name: str, content: bytes) -> str:
+        """Make a file; give its path in URLs."""
+        path: Path = self.folder / "files" / name
+        path.write_bytes(content)
+        return f"{self.web}/{name}"
+
+
 ALL: tuple[type[Contestant], ...] = (
     Charrua, CharruaTwoWorkers, Orthanc, OrthancNoDelay, OrthancNoSync, OrthancWeb, OrthancWebNoSync, Dcmrecv, Storescp,
-    Dcmqrscp,
+    Dcmqrscp, Nginx,
 )  # fmt: skip
