@@ -98,6 +98,8 @@ class NotPermitted(CharruaError):
 
     dimse_status = 0x0124
     http_status = 403
+    retry_after_s: float | None = None
+    """Where it is a matter of waiting: how long."""
 
 
 class StudyNotFound(CharruaError):

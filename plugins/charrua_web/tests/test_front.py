@@ -46,8 +46,8 @@ PLUGIN = """
 
 
 @pytest.fixture
-async def archive(start_archive, write_plugin):
-    return await start_archive(plugins=[write_plugin("answering", PLUGIN)])
+async def archive(serve_web, write_plugin):
+    return await serve_web(plugins=[write_plugin("answering", PLUGIN)])
 
 
 async def test_a_caller_is_known_by_token(archive, browse) -> None:
@@ -57,7 +57,7 @@ async def test_a_caller_is_known_by_token(archive, browse) -> None:
 
 
 async def test_a_caller_is_known_by_name_and_password(archive, browse) -> None:
-    await archive.run("user", "add", "rosa", "--role", "Referring", "--password-stdin", given="a good password\n")
+    await archive.app.accounts.add("rosa", "Referring", "a good password", by="test")
     client = await browse(None)
     assert (await client.get("/here/say", auth=("rosa", "a good password"))).status_code == 200
     wrong = await client.get("/here/say", auth=("rosa", "a bad password"))

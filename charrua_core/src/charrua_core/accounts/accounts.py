@@ -221,9 +221,11 @@ class Accounts:
 
     async def _answer(self, credentials: Mapping[str, Any], ask: Callable[..., Any], keys: tuple[str, ...]) -> Identity:
         name = str(credentials.get("name", ""))
-        if await throttle.wait_until(self._db, keys):
+        if until := await throttle.wait_until(self._db, keys):
             _log_in(credentials, "throttled")
-            raise _refusal(Refuse("too many wrong passwords: wait a little", http_status=429))
+            error = _refusal(Refuse("too many wrong passwords: wait a little", http_status=429))
+            error.retry_after_s = (until - datetime.now(UTC)).total_seconds()
+            raise error
         try:
             verdict = await ask(credentials) or WRONG
         except Exception:

@@ -4,43 +4,52 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Iterator
 from contextlib import aclosing
 
 from charrua_core.errors import StorageFailed
 from charrua_core.types import FileRange
 from charrua_core.web import Response
+from charrua_core.web.response import Body
 from charrua_web.asgi import Receive, Send
 
 CHUNK = 256 * 1024
 """Bytes of a file that are read at once: what one answer holds in memory, twice."""
+_CUT = 32 * 1024
+"""Bytes that even a slow client of HTTP/2 takes before its time is over."""
 
 
 class Gone(Exception):
     """The client has closed its connection, or takes nothing any more."""
 
 
-async def send_response(
-    send: Send, response: Response, *, head: bool, stall_s: float, before_end: Callable[[], Awaitable[None]]
-) -> None:
-    """Send an answer whose first piece is known. Gone where the client does not take it within `stall_s` seconds a piece.
+async def send_response(send: Send, response: Response, *, head: bool, stall_s: float | None = None) -> None:
+    """Send an answer.
 
-    The connection may be closed with the end of the answer: `before_end` has returned by then.
+    With `stall_s`, of HTTP/2 where a client may stop a single answer: Gone where it takes nothing of it for so long.
     """
     await _within(
         stall_s, send({"type": "http.response.start", "status": response.status, "headers": fields_of(response)})
     )
-    if head:
-        if isinstance(response.body, AsyncGenerator):
-            await response.body.aclose()
-    elif isinstance(response.body, bytes):
-        await _within(stall_s, send({"type": "http.response.body", "body": response.body, "more_body": True}))
-    else:
-        async with aclosing(_chunks(response.body)) as chunks:
-            async for chunk in chunks:
-                await _within(stall_s, send({"type": "http.response.body", "body": chunk, "more_body": True}))
-    await before_end()
+    if not head:
+        await _send_body(send, response.body, stall_s)
     await _within(stall_s, send({"type": "http.response.body", "body": b""}))
+
+
+async def _send_body(send: Send, body: Body, stall_s: float | None) -> None:
+    chunks = _once(body) if isinstance(body, bytes) else chunks_of(body)
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            for part in [chunk] if stall_s is None else _cut(chunk):
+                await _within(stall_s, send({"type": "http.response.body", "body": part, "more_body": True}))
+
+
+async def _once(body: bytes) -> AsyncGenerator[bytes, None]:
+    yield body
+
+
+def _cut(chunk: bytes) -> Iterator[bytes]:
+    return (chunk[at : at + _CUT] for at in range(0, len(chunk), _CUT))
 
 
 async def closed(receive: Receive) -> None:
@@ -49,7 +58,7 @@ async def closed(receive: Receive) -> None:
         pass
 
 
-async def _within(stall_s: float, sending: Awaitable[None]) -> None:
+async def _within(stall_s: float | None, sending: Awaitable[None]) -> None:
     try:
         async with asyncio.timeout(stall_s):
             await sending
@@ -67,7 +76,7 @@ def fields_of(response: Response) -> list[tuple[bytes, bytes]]:
     return fields
 
 
-async def _chunks(
+async def chunks_of(
     body: list[bytes | FileRange] | AsyncGenerator[bytes | FileRange, None],
 ) -> AsyncGenerator[bytes, None]:
     """Give the bytes of all pieces, small ones joined."""

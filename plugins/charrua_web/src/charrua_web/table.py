@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from charrua_core.web import WebRoute, WebSocketRoute
-from charrua_web import status
+from charrua_web import sessions, status
 from charrua_web.dicomweb import qido_routes, stow, wado_frames, wado_instances, wado_rendered, wado_thumbnails
 from charrua_web.dicomweb.wado_lookup import Lookup
 
@@ -19,6 +19,7 @@ def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
     lookup = Lookup(app)
     return [
         *status.ROUTES,
+        *sessions.ROUTES,
         *qido_routes.ROUTES,
         *stow.ROUTES,
         *wado_instances.ROUTES,
