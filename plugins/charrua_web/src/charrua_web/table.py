@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web import status
 from charrua_web.dicomweb import qido_routes, stow, wado_frames, wado_instances, wado_rendered, wado_thumbnails
+from charrua_web.dicomweb import stow, wado_frames, wado_instances, wado_rendered, wado_thumbnails
+from charrua_web.dicomweb import wado_frames, wado_instances, wado_rendered, wado_thumbnails, wado_uri
 from charrua_web.dicomweb.wado_lookup import Lookup
 
 if TYPE_CHECKING:
@@ -25,4 +27,5 @@ def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
         *wado_frames.routes(lookup),
         *wado_rendered.routes(lookup),
         *wado_thumbnails.routes(lookup),
+        *wado_uri.routes(lookup),
     ]

@@ -38,7 +38,7 @@ async def retrieve(request: Request) -> Response:
     chosen = await selected(request)
     kept = with_forms(request, chosen, wanted)
     if offer.type == DICOM:
-        return await _single(request, kept, wanted)
+        return await single(request, kept, wanted)
     left_out = chosen.total - kept.total
     status, headers = (206, [_warning(left_out)]) if left_out else (200, [])
     return multipart_response(_parts(request, kept, wanted), DICOM, status=status, headers=headers)
@@ -60,8 +60,8 @@ def _warning(left_out: int) -> tuple[str, str]:
     )
 
 
-async def _single(request: Request, chosen: Selection, wanted: Wanted) -> Response:
-    """The one object without multipart around it."""
+async def single(request: Request, chosen: Selection, wanted: Wanted) -> Response:
+    """Give the one object without multipart around it. HttpError 406 where there are more."""
     if chosen.total > 1:
         raise HttpError(406, f"these are {chosen.total} objects: accept {MULTIPART}")
 
