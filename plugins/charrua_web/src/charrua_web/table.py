@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web import status
-from charrua_web.dicomweb import qido_routes, stow, wado_frames, wado_instances, wado_rendered, wado_thumbnails
-from charrua_web.dicomweb import stow, wado_frames, wado_instances, wado_rendered, wado_thumbnails
-from charrua_web.dicomweb import wado_frames, wado_instances, wado_rendered, wado_thumbnails, wado_uri
-from charrua_web.dicomweb.wado_lookup import Lookup
+from charrua_web.dicomweb import qido_routes, stow, wado
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -18,14 +15,4 @@ if TYPE_CHECKING:
 
 def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
     """Give them."""
-    lookup = Lookup(app)
-    return [
-        *status.ROUTES,
-        *qido_routes.ROUTES,
-        *stow.ROUTES,
-        *wado_instances.ROUTES,
-        *wado_frames.routes(lookup),
-        *wado_rendered.routes(lookup),
-        *wado_thumbnails.routes(lookup),
-        *wado_uri.routes(lookup),
-    ]
+    return [*status.ROUTES, *qido_routes.ROUTES, *stow.ROUTES, *wado.routes(app)]

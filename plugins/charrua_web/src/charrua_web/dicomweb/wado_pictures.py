@@ -65,7 +65,7 @@ async def show(request: Request, picture: Picture, frames: Sequence[int] = ()) -
     if picture.documents and not frames:
         return await _document(request, picture)
     if picture.is_video and not frames:
-        return await _video(request, picture)
+        return await show_video(request, picture)
     image = await stored_image(picture.app, picture.record)
     moving = image.number_of_frames > 1 if not frames else len(frames) > 1
     offers = (*STILL, *MOVING) if moving and not frames else MOVING if moving else STILL
@@ -115,7 +115,7 @@ async def _document(request: Request, picture: Picture) -> Response:
     return ranged(request, [made.body], kind, etag_of(found, picture, offer.type), fields)
 
 
-async def _video(request: Request, picture: Picture) -> Response:
+async def show_video(request: Request, picture: Picture) -> Response:
     """Give the stream as it is stored, with ranges for players that seek; or a picture of it."""
     image = await stored_image(picture.app, picture.record)
     pieces = await stream_ranges(image)
