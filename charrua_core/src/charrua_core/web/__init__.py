@@ -11,9 +11,12 @@ from charrua_core.web.request import Request
 from charrua_core.web.response import Response, json_response
 from charrua_core.web.route import PUBLIC, Parameter, Table, WebRoute
 from charrua_core.web.socket import Gone, WebSocket, WebSocketRoute
+from charrua_core.web.zipped import ZIP, Entry, zip_response
 
 __all__ = [
     "PUBLIC",
+    "ZIP",
+    "Entry",
     "Form",
     "Gone",
     "Headers",
@@ -41,4 +44,5 @@ __all__ = [
     "problem",
     "ranges_of",
     "said_of",
+    "zip_response",
 ]
