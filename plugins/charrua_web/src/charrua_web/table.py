@@ -9,6 +9,8 @@ from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web import sessions, status
 from charrua_web.dicomweb import qido_routes, stow, wado_frames, wado_instances, wado_rendered, wado_thumbnails
 from charrua_web.dicomweb.wado_lookup import Lookup
+from charrua_web import status
+from charrua_web.dicomweb import qido_routes, stow, wado
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -27,3 +29,4 @@ def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
         *wado_rendered.routes(lookup),
         *wado_thumbnails.routes(lookup),
     ]
+    return [*status.ROUTES, *qido_routes.ROUTES, *stow.ROUTES, *wado.routes(app)]

@@ -15,6 +15,7 @@ from charrua_core.archive.search.objects import (
     records,
     runs,
     sop_instance_uids,
+    state,
 )
 
 __all__ = [
@@ -38,5 +39,6 @@ __all__ = [
     "runs",
     "search",
     "sop_instance_uids",
+    "state",
     "unsupported",
 ]

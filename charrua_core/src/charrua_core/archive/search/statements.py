@@ -285,6 +285,17 @@ def _shown_of(ids: Sequence[int], *columns: Any) -> Select[Any]:
     return found.where(_of_ids(ids), *shown)
 
 
+def object_state(upper: Sequence[Clause], lower: Sequence[Clause]) -> Select[Any]:
+    """One word for the rows of objects, of their series and of their studies as they are: as `object_page`."""
+    rows: list[ColumnElement[str]] = [
+        literal_column(f"core.{table}.xmin::text") for table in ("study", "series", "instance")
+    ]
+    columns = (_e.id.label("series_id"), _i.id.label("instance_id"), func.concat_ws(",", _i.id, *rows).label("row"))
+    found = _below_studies(columns, Level.IMAGE, upper, lower, None, None).subquery("found")
+    rows_in_order = aggregate_order_by(literal(";"), found.c.series_id, found.c.instance_id)
+    return select(func.md5(func.string_agg(found.c.row, rows_in_order)).label("state"))
+
+
 def uids_by_id(ids: Sequence[int]) -> Select[Any]:
     """The SOP Instance UIDs of these objects: the primary key."""
     return select(_i.sop_instance_uid).where(_of_ids(ids))
