@@ -53,6 +53,8 @@ def counted_for(identity: Identity, *, sop_classes: bool = True, institution: bo
 
     With `institution`, also the name of the institution, which looks at each series. Raises NotPermitted as `scope` does.
     """
+    if not identity.row_filters and not institution:
+        return STORED
     shown = series.alias("shown")
     seen = series_scope(identity, shown)
     here = [shown.c.study_id == study.c.id, shown.c.deleted_by.is_(None), *seen]
