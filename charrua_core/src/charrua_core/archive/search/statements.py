@@ -52,9 +52,11 @@ def _study_columns(counted: Counted) -> tuple[ColumnElement[Any], ...]:
         counted.sop_classes.label("sop_classes"),
         counted.series.label("study_series"),
         counted.instances.label("study_instances"),
+        counted.institution.label("institution"),
     )
 
 
+_STUDIES: Select[Any] = select(*_study_columns(STORED))
 _SERIES_COLUMNS = (
     _e.id.label("series_id"),
     _e.series_uid,
@@ -120,7 +122,8 @@ def study_page(
     clauses: Sequence[Clause], after: After | None, count: int, offset: int = 0, counted: Counted = STORED
 ) -> Select[Any]:
     """Studies by date: index study_by_date, or that of a selective key, which the planner chooses."""
-    found = select(*_study_columns(counted)).where(_STUDY_SHOWN, *clauses, *_older(after))
+    found = (_STUDIES if counted is STORED else select(*_study_columns(counted))).where(_STUDY_SHOWN, *clauses)
+    found = found.where(*_older(after))
     return _newest_first(found).limit(count).offset(offset or None)
 
 
@@ -148,6 +151,14 @@ def dates_left(dates: Sequence[Clause], after: After | None, rows: int) -> Selec
     """How many studies are left by date, counted up to `rows`: index study_by_date alone."""
     left = select(_s.id).where(_STUDY_SHOWN, *dates, *_older(after)).limit(rows).subquery("left")
     return select(*(func.count(left.c.id).label("number"),))
+
+
+def number_of_newest(named: Sequence[Clause], dates: Sequence[Clause], rows: int, at_most: int) -> Select[Any]:
+    """How many of the first `rows` studies by date match `named`, counted up to `at_most`: index study_by_date alone."""
+    walk: Select[Any] = select(and_(*named).label("named")).where(_STUDY_SHOWN, *dates)
+    studies = _newest_first(walk).limit(rows).subquery("studies")
+    some = select(studies.c.named).where(studies.c.named).limit(at_most).subquery("some")
+    return select(func.count().label("number")).select_from(some)
 
 
 def chosen_studies(
