@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web import status
 from charrua_web.dicomweb import qido_routes, stow, wado_frames, wado_instances, wado_rendered, wado_thumbnails
+from charrua_web.dicomweb import deletion, stow, wado_frames, wado_instances, wado_rendered, wado_thumbnails
 from charrua_web.dicomweb.wado_lookup import Lookup
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
         *status.ROUTES,
         *qido_routes.ROUTES,
         *stow.ROUTES,
+        *deletion.ROUTES,
         *wado_instances.ROUTES,
         *wado_frames.routes(lookup),
         *wado_rendered.routes(lookup),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from charrua_core import faults
+from charrua_core.archive.datasets.xmlmodel import to_xml
 from charrua_core.settings import Setting
+from charrua_core.types import DicomJson
 from charrua_core.web import (
     HttpError,
     MediaType,
@@ -22,9 +24,9 @@ from charrua_web.dicomweb.intake import Intake
 from charrua_web.dicomweb.stow_answer import answer_of, status_of
 
 STOW = "/stow-rs"
-DICOM = "application/dicom"
+DICOM, XML = "application/dicom", "application/dicom+xml"
 CONSUMES = (f'multipart/related; type="{DICOM}"', DICOM)
-PRODUCES = ("application/dicom+json",)
+PRODUCES = ("application/dicom+json", XML, "application/json")
 
 SETTINGS = (
     Setting(
@@ -57,7 +59,7 @@ async def store(request: Request) -> Response:
 
     200 all are stored, 202 some are or were coerced, 400 there is no object, 409 none could be stored; 415, 413, 503, 507.
     """
-    choose(request, PRODUCES)
+    wanted, _ = choose(request, PRODUCES)
     given = _content_type(request)
     intake = Intake(request, request.parameters.get("study", ""))
     end = "broken off"
@@ -70,7 +72,11 @@ async def store(request: Request) -> Response:
         raise HttpError(400, "the request brings no object")
     faults.passing("before_reply")
     base = request.base.removesuffix(STOW) + DICOMWEB if request.base.endswith(STOW) else request.base
-    return json_response(answer_of(intake.outcomes, base), status_of(intake.outcomes), PRODUCES[0])
+    return _answer(answer_of(intake.outcomes, base), status_of(intake.outcomes), wanted.type)
+
+
+def _answer(told: DicomJson, status: int, form: str) -> Response:
+    return Response(status, to_xml(told), form) if form == XML else json_response(told, status, form)
 
 
 def _content_type(request: Request) -> MediaType:
