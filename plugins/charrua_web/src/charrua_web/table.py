@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING
 
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web import status
-from charrua_web.dicomweb import qido_routes, stow, wado_frames, wado_instances, wado_rendered, wado_thumbnails
-from charrua_web.dicomweb import deletion, stow, wado_frames, wado_instances, wado_rendered, wado_thumbnails
+from charrua_web.dicomweb import (
+    deletion,
+    qido_routes,
+    stow,
+    wado_frames,
+    wado_instances,
+    wado_rendered,
+    wado_thumbnails,
+)
 from charrua_web.dicomweb.wado_lookup import Lookup
 
 if TYPE_CHECKING:
