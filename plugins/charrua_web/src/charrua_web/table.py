@@ -8,6 +8,16 @@ from typing import TYPE_CHECKING
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web import sessions, status
 from charrua_web.dicomweb import qido_routes, stow, wado_frames, wado_instances, wado_rendered, wado_thumbnails
+from charrua_web import status
+from charrua_web.dicomweb import (
+    deletion,
+    qido_routes,
+    stow,
+    wado_frames,
+    wado_instances,
+    wado_rendered,
+    wado_thumbnails,
+)
 from charrua_web.dicomweb.wado_lookup import Lookup
 from charrua_web import status
 from charrua_web.dicomweb import qido_routes, stow, wado
@@ -24,6 +34,7 @@ def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
         *sessions.ROUTES,
         *qido_routes.ROUTES,
         *stow.ROUTES,
+        *deletion.ROUTES,
         *wado_instances.ROUTES,
         *wado_frames.routes(lookup),
         *wado_rendered.routes(lookup),
