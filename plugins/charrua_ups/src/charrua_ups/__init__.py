@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from charrua_core.jobs import JobType
     from charrua_core.services import Service
     from charrua_core.settings import Setting
+    from charrua_core.web import WebRoute, WebSocketRoute
 
 
 @hookimpl
@@ -52,3 +53,11 @@ def job_types(app: App) -> Sequence[JobType]:
     from charrua_ups.reporting import report_job
 
     return [report_job(app)]
+
+
+@hookimpl
+def web_routes() -> Sequence[WebRoute | WebSocketRoute]:
+    """Answer UPS-RS, and notify over WebSocket."""
+    from charrua_ups.routes import ups_routes
+
+    return ups_routes()

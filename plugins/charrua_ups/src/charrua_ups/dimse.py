@@ -31,6 +31,7 @@ from charrua_ups.model import (
     Caller,
     text,
 )
+from charrua_ups.payloads import clean
 from charrua_ups.refusals import (
     SUCCESS,
     ActionUnknown,
@@ -137,7 +138,7 @@ class UpsScp:
         caller = caller_of(self._app, association)
         try:
             syntax = message.context.transfer_syntax
-            given = decode_identifier(await message.read(LIMIT), syntax) if message.has_data else {}
+            given = clean(decode_identifier(await message.read(LIMIT), syntax)) if message.has_data else {}
             _check_class(message.command)
             answer = await self._operations[message.command.command_field](caller, message, given)
         except AssociationAborted:

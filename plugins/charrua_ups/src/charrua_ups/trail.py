@@ -66,3 +66,8 @@ def studies_of(attributes: DicomJson) -> list[str]:
     """Name the studies that a workitem is about."""
     datasets = (attributes, *values(attributes, REQUESTS), *values(attributes, INPUT))
     return sorted({uid for dataset in datasets if (uid := text(dataset, STUDY_UID))})
+
+
+def watching(app: App, caller: Caller, aet: str) -> None:
+    """Write that somebody listens to an AE's events."""
+    app.audit.later(_EVENT, "R", caller.identity.name, caller.origin, notifications=aet)
