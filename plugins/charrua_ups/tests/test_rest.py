@@ -102,6 +102,7 @@ CREATED: list[tuple[str, dict[str, Any], int]] = [
     ("?1.2.4", {"SOPInstanceUID": "1.2.5"}, 400),
     ("", {"ProcedureStepState": "IN PROGRESS"}, 400),
     ("", {"InputReadinessState": None}, 400),
+    ("", {"ScheduledProcedureStepStartDateTime": "2026"}, 201),
     ("", {"WorklistLabel": ""}, 201),
 ]
 BODIES: list[tuple[Any, str, int]] = [
@@ -114,6 +115,7 @@ BODIES: list[tuple[Any, str, int]] = [
     ('{"00100020": {"vr": "LO", "Value": [{}]}}', "application/json", 400),
     ('{"00100020": {"vr": "LO", "Value": "4711"}}', "application/json", 400),
     ('{"00420011": {"vr": "OB", "BulkDataURI": "file:///etc/passwd"}}', "application/json", 400),
+    ('{"00100020": {"vr": ["LO"]}}', "application/json", 400),
     ("<x/>", "application/dicom+xml", 400),
     ("0074,1000=SCHEDULED", "text/plain", 415),
     (json.dumps({"00404021": {"vr": "SQ", "Value": [{}]}})[:-4] * 2_000, "application/json", 400),

@@ -27,7 +27,7 @@ from charrua_core.testing.worklist import (
     performed,
 )
 
-STATE, TRANSACTION_UID, READINESS = 0x00741000, 0x00081195, 0x00404041
+STATE, TRANSACTION_UID, READINESS, CHARACTER_SET = 0x00741000, 0x00081195, 0x00404041, 0x00080005
 
 
 async def test_a_workitem_is_ordered_found_claimed_performed_and_completed(orderer: Party, performer: Party) -> None:
@@ -178,7 +178,9 @@ async def test_what_may_be_set_is_set_all_or_nothing(performer: Party) -> None:
 
 async def test_what_is_asked_for_is_given_and_no_transaction(performer: Party) -> None:
     uid, _, _ = await in_state(performer, "IN PROGRESS")
-    assert {element.keyword for element in (await performer.get(uid, [STATE, READINESS]))[1]} == {
+    status, told = await performer.get(uid, [STATE, READINESS, CHARACTER_SET])
+    assert status == 0x0000
+    assert {element.keyword for element in told} == {
         "ProcedureStepState",
         "InputReadinessState",
     }

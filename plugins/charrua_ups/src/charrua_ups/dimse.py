@@ -17,6 +17,7 @@ from charrua_ups import subscriptions, trail, workitems
 from charrua_ups.callers import caller_of
 from charrua_ups.find import answer_extended, find
 from charrua_ups.model import (
+    CHARACTER_SET,
     DELETION_LOCK,
     EVENT,
     PULL,
@@ -31,7 +32,7 @@ from charrua_ups.model import (
     Caller,
     text,
 )
-from charrua_ups.payloads import clean
+from charrua_ups.payloads import checked, clean
 from charrua_ups.refusals import (
     SUCCESS,
     ActionUnknown,
@@ -138,7 +139,7 @@ class UpsScp:
         caller = caller_of(self._app, association)
         try:
             syntax = message.context.transfer_syntax
-            given = clean(decode_identifier(await message.read(LIMIT), syntax)) if message.has_data else {}
+            given = clean(checked(decode_identifier(await message.read(LIMIT), syntax))) if message.has_data else {}
             _check_class(message.command)
             answer = await self._operations[message.command.command_field](caller, message, given)
         except AssociationAborted:
@@ -170,7 +171,8 @@ class UpsScp:
         if not asked:
             return Answer(attributes=attributes)
         found = {tag: attributes[tag] for tag in asked if tag in attributes}
-        return Answer(SUCCESS if len(found) == len(set(asked)) else _NOT_ALL_ATTRIBUTES, found)
+        missing = set(asked) - found.keys() - {CHARACTER_SET}  # that one is written with the answer
+        return Answer(_NOT_ALL_ATTRIBUTES if missing else SUCCESS, found)
 
     async def _set(self, caller: Caller, message: Message, given: DicomJson) -> Answer:
         return Answer(await workitems.update_workitem(self._app, caller, _instance(message.command), given))

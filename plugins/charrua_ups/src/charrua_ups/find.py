@@ -14,7 +14,7 @@ from charrua_core.types import DicomJson
 from charrua_ups import trail
 from charrua_ups.callers import caller_of
 from charrua_ups.model import TRANSACTION_UID, element
-from charrua_ups.payloads import clean
+from charrua_ups.payloads import checked, clean
 from charrua_ups.searching import Search, keys_of, search
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ class _Answer:
     async def give(self) -> int:
         """Send all matches; give the final status."""
         context = self._message.context
-        identifier = clean(decode_identifier(await self._message.read(IDENTIFIER_LIMIT), context.transfer_syntax))
+        given = decode_identifier(await self._message.read(IDENTIFIER_LIMIT), context.transfer_syntax)
+        identifier = clean(checked(given))
         fuzzy = self._association.extended.get(context.abstract_syntax, b"")[2:3] == b"\1"
         asked = Search(keys_of(identifier), fuzzy=fuzzy, at_most=self._app.settings["ups_results"])
         self._keys = set(asked.keys)

@@ -1,4 +1,4 @@
-"""Data sets that come over the web: DICOM JSON or Native DICOM Model XML, checked before anything is made of them."""
+"""Data sets that come in, checked before anything is made of them: over the web as DICOM JSON or Native DICOM Model XML."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def _json(body: bytes) -> Any:
 
 
 def checked(given: Any, depth: int = 0) -> DicomJson:
-    """Give the data set with its tags in capital letters. Raises MetadataInvalid where it is none."""
+    """Give the data set with its tags in capital letters, without group lengths. Raises MetadataInvalid where it is none."""
     if not isinstance(given, dict):
         raise MetadataInvalid("a data set is an object of elements by tag")
     if depth > _DEEPEST:
         raise MetadataInvalid(f"sequences are more than {_DEEPEST} deep")
-    return {_tag(tag): _element(tag, element, depth) for tag, element in given.items()}
+    return {_tag(tag): _element(tag, element, depth) for tag, element in given.items() if tag[4:] != "0000"}
 
 
 def _tag(tag: str) -> str:
@@ -67,9 +67,9 @@ def _element(tag: str, element: Any, depth: int) -> dict[str, Any]:
         raise MetadataInvalid(f"{tag} is no element")
     known = public_vr(int(tag, 16))
     vr = element.get("vr", known)
-    if vr not in KNOWN_VRS:
+    if not isinstance(vr, str) or vr not in KNOWN_VRS:
         raise MetadataInvalid(f"{tag} has no VR")
-    if known not in (None, "UN", vr) and not {known, vr} <= _EITHER:
+    if known not in (None, vr) and "UN" not in (known, vr) and not {known, vr} <= _EITHER:
         raise MetadataInvalid(f"{tag} is of VR {known}")
     if "BulkDataURI" in element:
         raise MetadataInvalid(f"{tag}: a workitem has no bulk data")

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from charrua_core.app import App
 
 BATCH = 100
-RETRY_AFTER_S = (5.0, 30.0, 120.0, 600.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
+_DAY_S = 24 * 3600.0
+RETRY_AFTER_S = (2.0, 30.0, 120.0, 600.0, 3600.0, 6 * 3600.0, *[_DAY_S] * 6)
+"""A week, for which events are kept."""
 
 log = logging.getLogger(__name__)
 

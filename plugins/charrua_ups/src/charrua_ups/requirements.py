@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from charrua_core.archive.index.levels import tag_of
+from charrua_core.archive.search import dates
 from charrua_core.types import DicomJson, is_valid_uid
 from charrua_ups.model import (
     CANCELLED_AT,
@@ -19,6 +20,7 @@ from charrua_ups.model import (
     REQUESTS,
     SOP_CLASS_UID,
     SOP_INSTANCE_UID,
+    START,
     STATE,
     STUDY_UID,
     TRANSACTION_UID,
@@ -98,7 +100,9 @@ def check_setting(changes: DicomJson) -> None:
 
 def _check_values(attributes: DicomJson) -> None:
     wrong = [tag for tag, known in ENUMERATED.items() if tag in attributes and text(attributes, tag) not in known]
-    wrong += [tag for tag in (STUDY_UID,) if (uid := text(attributes, tag)) and not is_valid_uid(uid)]
+    uid, start = text(attributes, STUDY_UID), text(attributes, START)
+    wrong += [STUDY_UID] if uid and not is_valid_uid(uid) else []
+    wrong += [START] if start and dates.begin("DT", start) is None else []
     if wrong:
         raise ValueInvalid(wrong)
     if incomplete := list(_incomplete_items(attributes)):
