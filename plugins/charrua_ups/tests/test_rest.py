@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -29,6 +30,7 @@ from charrua_core.testing.worklist import (
 )
 
 ITEMS = "/dicom-web/workitems"
+EXAMPLES = Path(__file__).parents[3] / "examples" / "worklist"
 STATE, LABEL, UID, TRANSACTION = "00741000", "00741202", "00080018", "00081195"
 
 
@@ -82,6 +84,14 @@ async def test_a_workitem_is_created_claimed_updated_completed_and_read_in_each_
     assert from_xml(document) == item
     parts = parts_of(await client.get(path, headers={"Accept": 'multipart/related; type="application/dicom+xml"'}))
     assert [from_xml(content) for _, content in parts] == [item]
+
+
+async def test_the_examples_of_the_documents_are_created_claimed_and_completed(browse: Any) -> None:
+    client, mine, path = await browse(), "1.2.840.99.2", f"{ITEMS}/1.2.840.99.1"
+    assert (await client.post(f"{ITEMS}?1.2.840.99.1", content=(EXAMPLES / "workitem.json").read_bytes())).is_success
+    assert (await client.put(f"{path}/state", content=state("IN PROGRESS", mine))).is_success
+    assert (await client.post(f"{path}?{mine}", content=(EXAMPLES / "performed.json").read_bytes())).is_success
+    assert (await client.put(f"{path}/state", content=state("COMPLETED", mine))).is_success
 
 
 async def test_a_workitem_comes_as_xml_and_under_the_uid_of_its_data_set_or_a_new_one(browse: Any) -> None:
