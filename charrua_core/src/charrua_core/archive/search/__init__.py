@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from charrua_core.archive.search.answers import Found, unsupported
 from charrua_core.archive.search.engine import SETTINGS, count, search
-from charrua_core.archive.search.identifier import read_query
+from charrua_core.archive.search.identifier import read_keys, read_query
 from charrua_core.archive.search.model import AnyItem, Between, Match, NoValue, OneOf, Query, Root
 from charrua_core.archive.search.objects import (
     Described,
@@ -34,6 +34,7 @@ __all__ = [
     "count",
     "headers",
     "instances",
+    "read_keys",
     "read_query",
     "records",
     "runs",
