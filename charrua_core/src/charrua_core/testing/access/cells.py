@@ -35,6 +35,8 @@ class Ask:
     """Statuses where it is not; a 200 then has nothing in it."""
     general: bool = False
     """It asks for no target: what comes is `good`."""
+    blind: bool = False
+    """It is answered in one way, `good`, whether the target is seen, is hidden or is not there."""
     changes: bool = False
     """It changes its target: each cell has one of its own."""
     whole: bool = False
@@ -82,7 +84,7 @@ class Cell:
         refused = self.caller.refusal(self.route.permission)
         if refused is not None:
             return frozenset({refused})
-        return self.ask.hidden if self.is_hidden else self.ask.good
+        return self.ask.hidden if self.is_hidden and not self.ask.blind else self.ask.good
 
     def secrets(self) -> Iterator[str]:
         """Give the words that the answer must not tell: not those that the request itself says."""
@@ -92,11 +94,11 @@ class Cell:
     def faults(self, answer: Answer) -> Iterator[str]:
         """Give what is wrong with an answer, a sentence each."""
         if answer.status not in self.statuses:
-            yield f"{self}: {answer.status}, not {sorted(self.statuses)}: {answer.body[:200]}"
+            yield f"{self}: {answer.status}, not {sorted(self.statuses)}: {answer.body[:160]!r}"
         elif answer.status >= 400 and self.method != "HEAD" and _PROBLEM not in answer.headers:
-            yield f"{self}: {answer.status} in another shape: {answer.body[:200]}"
-        elif self.is_let_in and self.is_hidden and answer.status < 300 and not answer.is_empty:
-            yield f"{self}: gives what is hidden: {answer.body[:200]}"
+            yield f"{self}: {answer.status} in another shape: {answer.body[:160]!r}"
+        elif self.is_let_in and self.is_hidden and not self.ask.blind and answer.status < 300 and not answer.is_empty:
+            yield f"{self}: gives what is hidden: {answer.body[:160]!r}"
         yield from (f"{self}: tells {word}" for word in self.secrets() if word in answer.headers or word in answer.body)
 
     def __str__(self) -> str:

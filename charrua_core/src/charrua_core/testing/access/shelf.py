@@ -112,8 +112,6 @@ class Caller:
     permissions: frozenset[str] = frozenset()
     sees: str = ""
     known: bool = True
-    address: str = "127.0.0.1"
-    """Where it calls from: an address that fails often has to wait."""
 
     def refusal(self, permission: str) -> int | None:
         """Give the status with which a route of this permission refuses the caller, None where it lets it in."""
