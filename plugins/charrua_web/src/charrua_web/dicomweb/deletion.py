@@ -6,7 +6,7 @@ from charrua_core.archive.remove import delete as remove
 from charrua_core.types import Level
 from charrua_core.web import Parameter, Request, Response, WebRoute
 from charrua_web.choices import DICOMWEB
-from charrua_web.dicomweb.wado_selection import query_of, the_object
+from charrua_web.dicomweb.wado_selection import query_below, the_object
 
 _REASON = Parameter("reason", "Why, for the record of the deletion")
 
@@ -23,7 +23,7 @@ async def delete_series(request: Request) -> Response:
 
 async def delete_instance(request: Request) -> Response:
     """Delete the object of the path, with its other versions."""
-    await the_object(request.app, query_of(request), request.identity)
+    await the_object(request.app, query_below(request.parameters), request.identity)
     return await _deleted(request, Level.IMAGE, request.parameters["instance"])
 
 
