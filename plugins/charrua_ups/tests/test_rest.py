@@ -385,6 +385,7 @@ async def test_subscriptions_by_the_web_are_those_of_dimse(browse: Any, orderer:
         one = f"{ITEMS}/{before}/subscribers/VIEWER"
         assert (await client.delete(one)).status_code == 404
         assert (await client.post(one + "?deletionlock=maybe")).status_code == 400
+        assert (await client.post(f"{subscribers[1]}?PatientBirthDate=soon")).status_code == 400
         assert (await client.post(one)).status_code == 201
         assert event_of(await next_event()) == (before, 1, "SCHEDULED")
         assert (await client.delete(one)).status_code == 200
