@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
+import httpx
+import orjson
+from pydicom.dataset import Dataset
+from pydicom.uid import generate_uid
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from charrua_core.accounts import ROLES
 from charrua_core.app import App, Start
-from charrua_core.testing.access import KINDS, Ask, Caller, Matrix, Study, Target, a_shelved_study, judged
+from charrua_core.testing.access import KINDS, Ask, Caller, Matrix, Recipe, Study, Target, a_shelved_study, judged
 from charrua_core.testing.devices import Modality
 from charrua_core.testing.objects import an_object, part10
+from charrua_core.testing.worklist import WORKLIST, a_workitem, code
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web.catalogue import make_table
 from charrua_web.pages import make_pages
@@ -62,6 +68,61 @@ def wado_uri(target: Target) -> Sequence[Ask]:
     return [Ask(query=query, names=names), Ask(query=[*query, ("contentType", "application/dicom")], names=names)]
 
 
+# A workitem is ordered for each study, under the study's own UID: it states the modalities of all series.
+JSON = {"Content-Type": "application/dicom+json"}
+CLAIM = {"00741000": {"vr": "CS", "Value": ["IN PROGRESS"]}, "00081195": {"vr": "UI", "Value": ["1.2.3"]}}
+
+
+def workitem_of(study: str, patient_id: str, modalities: Sequence[str]) -> bytes:
+    item = a_workitem(PatientID=patient_id, StudyInstanceUID=study)
+    item.ScheduledStationClassCodeSequence = [one for modality in modalities for one in code(modality, "DCM")]
+    return item.to_json().encode()
+
+
+def of_workitem(**details: Any) -> Recipe:
+    values = {"requester": "WARD", "aet": "AET"}
+
+    def asks(target: Target) -> Sequence[Ask]:
+        named = {**values, "workitem": target.study}
+        return [Ask(values=named, names=frozenset({"study"}), whole=True, headers=JSON, **details)]
+
+    return asks
+
+
+def order_workitem(target: Target) -> Sequence[Ask]:
+    body = workitem_of(generate_uid(), "ID-Ordered", target.modalities)
+    return [Ask(headers=JSON, body=body, whole=True, good=frozenset({201}), hidden=frozenset({201, 403}))]
+
+
+def suspend(_target: Target) -> Sequence[Ask]:
+    return [Ask(values={"workitem": WORKLIST, "aet": "NOBODY"}, general=True, good=frozenset({404}))]
+
+
+def search_workitems(target: Target) -> Sequence[Ask]:
+    key = [("PatientID", target.patient_id), ("includefield", "all")]
+    here = Ask(query=key, names=frozenset({"study"}), hidden=frozenset({200}), whole=True)
+    return [here, Ask(general=True), Ask(query=[("limit", "1")], general=True)]
+
+
+def workitem_recipes() -> dict[str, Recipe]:
+    item = "/workitems/{workitem}"
+    claim = of_workitem(body=orjson.dumps(CLAIM), changes=True)
+    cancel = of_workitem(changes=True, good=frozenset({202}))
+    return {
+        "POST /workitems": order_workitem,
+        "GET /workitems": search_workitems,
+        f"GET {item}": of_workitem(),
+        f"POST {item}": of_workitem(body=b"{}"),
+        f"PUT {item}/state": claim,
+        f"PUT {item}/state/{{requester}}": claim,
+        f"POST {item}/cancelrequest": cancel,
+        f"POST {item}/cancelrequest/{{requester}}": cancel,
+        f"POST {item}/subscribers/{{aet}}": of_workitem(good=frozenset({201})),
+        f"DELETE {item}/subscribers/{{aet}}": of_workitem(good=frozenset({200, 404})),
+        f"POST {item}/subscribers/{{aet}}/suspend": suspend,
+    }
+
+
 FRAMES = "/studies/{study}/series/{series}/instances/{instance}/frames/{frames}"
 RECIPES = {
     f"GET {FRAMES}": frames,
@@ -76,6 +137,7 @@ RECIPES = {
     "GET /studies/{study}/instances": search_within,
     "GET /studies/{study}/series/{series}/instances": search_within,
     "GET /wado": wado_uri,
+    **workitem_recipes(),
 }
 
 
@@ -103,13 +165,26 @@ async def make_callers(archive) -> list[Caller]:
     return [*callers, *(Caller(name, headers, known=False) for name, headers in refused.items())]
 
 
-async def shelve(modality) -> dict[str, Study]:
-    """Store one study of each kind."""
+async def shelve(archive, modality) -> dict[str, Study]:
+    """Store one study of each kind, and order a workitem for each."""
     studies = {}
     for kind in KINDS:
         studies[kind], objects = a_shelved_study(kind)
         await modality.give(objects)
+        await order(archive, objects)
     return studies
+
+
+async def order(archive, objects: Sequence[Dataset]) -> None:
+    """Order a workitem for each study that the objects are of."""
+    modalities: dict[tuple[str, str], list[str]] = {}
+    for one in objects:
+        modalities.setdefault((one.StudyInstanceUID, one.PatientID), []).append(one.Modality)
+    headers = {**JSON, "Authorization": f"Bearer {await archive.token('Admin')}"}
+    async with httpx.AsyncClient(base_url=archive.url, headers=headers, timeout=60) as client:
+        for (study, patient_id), of in modalities.items():
+            answer = await client.post(f"/dicom-web/workitems?{study}", content=workitem_of(study, patient_id, of))
+            assert answer.status_code == 201, answer.text
 
 
 def routes_of(*plugins: str) -> list[WebRoute | WebSocketRoute]:
@@ -134,10 +209,11 @@ def test_every_page_is_one_that_anybody_may_see() -> None:
 
 
 async def test_nobody_sees_or_does_more_than_role_and_filter_say(archive, modality) -> None:
-    matrix = Matrix(await make_callers(archive), await shelve(modality), RECIPES)
+    matrix = Matrix(await make_callers(archive), await shelve(archive, modality), RECIPES)
     routes = requests_of(routes_of())
     cells = matrix.cells(routes)
     await modality.give(matrix.objects)
+    await order(archive, matrix.objects)
     answers = await matrix.run(archive.url, cells)
     faults = judged(answers)
     print(f"{len(cells)} cells of {len(routes)} routes")
@@ -147,20 +223,22 @@ async def test_nobody_sees_or_does_more_than_role_and_filter_say(archive, modali
 async def test_what_is_hidden_changes_no_answer(archive, modality) -> None:
     """No count, total, order or ETag differs when more is stored that the caller does not see."""
     callers = [caller for caller in await make_callers(archive) if caller.name == "Admin-CR"]
-    studies = await shelve(modality)
+    studies = await shelve(archive, modality)
     matrix = Matrix(callers, studies, RECIPES)
     routes = [route for route in requests_of(routes_of()) if route.method == "GET" and route.path not in CHANGING]
     cells = [cell for cell in matrix.cells(routes) if cell.method == "GET" and cell.base == cell.route.bases[0]]
     before = await matrix.run(archive.url, cells)
-    await shelve_more(modality, studies)
+    await shelve_more(archive, modality, studies)
     after = await matrix.run(archive.url, cells)
     told = [f"{cell}: {was} became {now}" for (cell, was), (_, now) in zip(before, after, strict=True) if was != now]
     assert not told, "\n".join(told[:20])
 
 
-async def shelve_more(modality, studies: Mapping[str, Study]) -> None:
-    """Store a further study, series and object that the filter Modality=CR hides."""
-    await modality.give(a_shelved_study("MR")[1])
+async def shelve_more(archive, modality, studies: Mapping[str, Study]) -> None:
+    """Store a further study with its workitem, a series and an object that the filter Modality=CR hides."""
+    _, objects = a_shelved_study("MR")
+    await modality.give(objects)
+    await order(archive, objects)
     both = studies["BOTH"]
     known = {"StudyInstanceUID": both.uid, "PatientID": both.patient_id, "Modality": "MR"}
     await modality.give(
@@ -231,7 +309,7 @@ async def test_the_matrix_finds_leaks(start_archive, write_plugin) -> None:
     plugin = write_plugin("leaks", LEAKS)
     archive = await start_archive(plugins=[plugin])
     callers = [one for one in await make_callers(archive) if one.name in ("Admin", "Admin-CR", "nobody")]
-    matrix = Matrix(callers, await shelve(Modality(archive.peer)))
+    matrix = Matrix(callers, await shelve(archive, Modality(archive.peer)))
     cells = matrix.cells(route for route in requests_of(routes_of(plugin)) if route.tag == "Leaks")
     faults = judged(await matrix.run(archive.url, cells))
     for leak in ("unfiltered", "listing", "header", "oracle", "shape"):
