@@ -55,6 +55,7 @@ class HeaderDamaged(CharruaError):
 class MetadataInvalid(CharruaError):
     """The JSON or XML is no data set of the DICOM JSON Model or of the Native DICOM Model."""
 
+    dimse_status = 0xC000  # Error: cannot understand
     http_status = 400
 
 

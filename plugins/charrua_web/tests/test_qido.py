@@ -190,6 +190,17 @@ async def test_what_is_told_of_a_study(archive, browse, shelf) -> None:
     assert study["00100040"] == {"vr": "CS"}
 
 
+async def test_the_manuals_path_tells_the_institution_of_a_study_as_well(archive, browse, shelf) -> None:
+    sur, norte = {"InstitutionName": "Sur", "Modality": "CT"}, {"InstitutionName": "Norte", "Modality": "MR"}
+    await shelf.study([{}], [sur], [norte], StudyInstanceUID="1.1")
+    client, limited = await browse(), await browse("Referring", {"Modality": ["CT"]})
+    assert values(await client.get("/qido-rs/studies"), "00080080") == ["Norte"]
+    assert values(await limited.get("/qido-rs/studies"), "00080080") == ["Sur"]
+    assert values(await client.get("/dicom-web/studies?includefield=InstitutionName"), "00080080") == ["Norte"]
+    assert "00080080" not in (await client.get("/dicom-web/studies")).json()[0]
+    assert "InstitutionName" in (await client.get("/dicom-web/studies?InstitutionName=x")).headers["warning"]
+
+
 async def test_what_is_told_of_series_and_instances(archive, browse, shelf) -> None:
     await three_studies(shelf)
     client = await browse()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from charrua_core.archive.search.answers import Found, unsupported
 from charrua_core.archive.search.engine import SETTINGS, count, search
-from charrua_core.archive.search.identifier import read_query
+from charrua_core.archive.search.identifier import read_keys, read_query
 from charrua_core.archive.search.model import AnyItem, Between, Match, NoValue, OneOf, Query, Root
 from charrua_core.archive.search.objects import (
     Described,
@@ -15,6 +15,7 @@ from charrua_core.archive.search.objects import (
     records,
     runs,
     sop_instance_uids,
+    state,
 )
 
 __all__ = [
@@ -33,10 +34,12 @@ __all__ = [
     "count",
     "headers",
     "instances",
+    "read_keys",
     "read_query",
     "records",
     "runs",
     "search",
     "sop_instance_uids",
+    "state",
     "unsupported",
 ]

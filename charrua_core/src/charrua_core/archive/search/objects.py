@@ -115,6 +115,16 @@ async def headers(app: App, ids: Sequence[int]) -> dict[int, Described]:
     return described
 
 
+async def state(app: App, query: Query, identity: Identity) -> str:
+    """Give a word for the objects that `instances` gives: another one when any of them changes, comes or goes.
+
+    Empty where there are none. Raises as `instances` does.
+    """
+    plan = _plan(app, query, identity)
+    (row,) = await pages.read(app.db, statements.object_state(plan.chosen, plan.lower))
+    return row["state"] or ""
+
+
 async def sop_instance_uids(app: App, ids: Sequence[int]) -> list[str]:
     """Give the UIDs of these ids, also of objects that are removed, as long as the index knows them."""
     return [row["sop_instance_uid"] for row in await pages.read(app.db, statements.uids_by_id(ids))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,12 +50,7 @@ class Selection:
                     yield found[instance_id]
 
 
-def query_of(request: Request) -> Query:
-    """Give the query of the UIDs in the request's path, at the level of the last of them."""
-    return query_below({name: uid for name, uid in request.parameters.items() if uid})
-
-
-def query_below(uids: dict[str, str]) -> Query:
+def query_below(uids: Mapping[str, str]) -> Query:
     """Give the query of the UIDs named `study`, `series` and `instance`; each of them has to match."""
     named = [(level, uids[name]) for level, name in _LEVELS if name in uids]
     return Query(named[-1][0], keys={UNIQUE_KEYS[level]: OneOf("UI", (uid,)) for level, uid in named})
@@ -63,7 +58,12 @@ def query_below(uids: dict[str, str]) -> Query:
 
 async def selected(request: Request) -> Selection:
     """Give the objects that the path names. Raises StudyNotFound where there are none that the caller may see."""
-    found, _ = await runs(request.app, query_of(request), request.identity)
+    return await selected_below(request, request.parameters)
+
+
+async def selected_below(request: Request, uids: Mapping[str, str]) -> Selection:
+    """As `selected`, of the UIDs named `study`, `series` and `instance`."""
+    found, _ = await runs(request.app, query_below(uids), request.identity)
     if not found:
         raise StudyNotFound
     return Selection(found)

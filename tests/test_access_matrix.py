@@ -1,0 +1,238 @@
+"""Who sees what over HTTP: every route × every caller × objects inside and outside the caller's row filter.
+
+The cells come from the table of routes, so that a new route is among them; one that needs more than its path says fails
+`test_every_route_can_be_called` until it has a recipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from charrua_core.accounts import ROLES
+from charrua_core.app import App, Start
+from charrua_core.testing.access import KINDS, Ask, Caller, Matrix, Study, Target, a_shelved_study, judged
+from charrua_core.testing.devices import Modality
+from charrua_core.testing.objects import an_object, part10
+from charrua_core.web import WebRoute, WebSocketRoute
+from charrua_web.catalogue import make_table
+from charrua_web.pages import make_pages
+
+CHANGING = {"/health", "/metrics", "/openapi.json"}
+"""What is about the server, not about objects: it may say other things when more is stored."""
+PUBLIC_PAGES = {"/docs", "/static/<path:filename>"}
+PASSWORD = "an unlikely password"
+
+
+# -- how to call what a path alone does not say --------------------------------------------------------------------------
+def frames(_target: Target) -> Sequence[Ask]:
+    return [Ask(values={"frames": "1"})]
+
+
+def store(target: Target) -> Sequence[Ask]:
+    image = an_object(StudyInstanceUID=target.study, PatientID=target.patient_id)
+    headers = {"Content-Type": "application/dicom"}
+    return [Ask(headers=headers, body=part10(image), blind=True, changes=True, good=frozenset({200, 202}))]
+
+
+def search(target: Target) -> Sequence[Ask]:
+    """By what names the target, and for everything there is."""
+    keys = [("PatientID", target.patient_id)], [("StudyInstanceUID", target.study)]
+    every = [], [("includefield", "all")], [("limit", "1")], [("PatientName", "*"), ("fuzzymatching", "true")]
+    return [
+        *(
+            Ask(query=[*key, ("includefield", "all")], names=frozenset({"study"}), hidden=frozenset({200}))
+            for key in keys
+        ),
+        *(Ask(query=query, general=True) for query in every),
+    ]
+
+
+def search_within(_target: Target) -> Sequence[Ask]:
+    return [Ask(query=[("includefield", "all")], hidden=frozenset({200, 404}))]
+
+
+def wado_uri(target: Target) -> Sequence[Ask]:
+    named = [("requestType", "WADO"), ("studyUID", target.study), ("seriesUID", target.series)]
+    query = [*named, ("objectUID", target.instance)]
+    names = frozenset({"study", "series", "instance"})
+    return [Ask(query=query, names=names), Ask(query=[*query, ("contentType", "application/dicom")], names=names)]
+
+
+FRAMES = "/studies/{study}/series/{series}/instances/{instance}/frames/{frames}"
+RECIPES = {
+    f"GET {FRAMES}": frames,
+    f"GET {FRAMES}/rendered": frames,
+    f"GET {FRAMES}/thumbnail": frames,
+    "POST /studies": store,
+    "POST /studies/{study}": store,
+    "GET /studies": search,
+    "GET /series": search,
+    "GET /instances": search,
+    "GET /studies/{study}/series": search_within,
+    "GET /studies/{study}/instances": search_within,
+    "GET /studies/{study}/series/{series}/instances": search_within,
+    "GET /wado": wado_uri,
+}
+
+
+# -- who calls -----------------------------------------------------------------------------------------------------------
+async def make_callers(archive) -> list[Caller]:
+    """Every role, row filters that mirror each other, and credentials that prove nothing."""
+    async with App.opened(Start(archive.environment)) as app:
+
+        async def bearer(name: str, role: str, sees: str = "", **token) -> Mapping[str, str]:
+            row_filter = {"Modality": [sees]} if sees else None
+            await app.accounts.add(name, role, PASSWORD, by="test", row_filter=row_filter)
+            return {"Authorization": f"Bearer {await app.accounts.create_token(name, by='test', **token)}"}
+
+        callers = [Caller(role, await bearer(f"any-{role}", role), ROLES[role]) for role in ROLES]
+        for role, sees in (("Admin", "CR"), ("Admin", "MR"), ("Referring", "CR")):
+            name = f"{role}-{sees}"
+            callers.append(Caller(name, await bearer(name, role, sees), ROLES[role], sees))
+        expired = await bearer("expired", "Admin", lifetime=timedelta(seconds=-1))
+        revoked = await bearer("revoked", "Admin")
+        await app.accounts.revoke_token(revoked["Authorization"].removeprefix("Bearer "), by="test")
+        disabled = await bearer("disabled", "Admin")
+        await app.accounts.change("disabled", by="test", disabled=True)
+    wrong = {"Authorization": "Bearer nobody-has-this-one"}
+    refused = {"nobody": {}, "wrong": wrong, "expired": expired, "revoked": revoked, "disabled": disabled}
+    return [*callers, *(Caller(name, headers, known=False) for name, headers in refused.items())]
+
+
+async def shelve(modality) -> dict[str, Study]:
+    """Store one study of each kind."""
+    studies = {}
+    for kind in KINDS:
+        studies[kind], objects = a_shelved_study(kind)
+        await modality.give(objects)
+    return studies
+
+
+def routes_of(*plugins: str) -> list[WebRoute | WebSocketRoute]:
+    return list(make_table(App(Start({}, plugins=plugins), (), {})).routes)
+
+
+def requests_of(routes: Sequence[WebRoute | WebSocketRoute]) -> list[WebRoute]:
+    return [route for route in routes if isinstance(route, WebRoute)]
+
+
+# -- what holds ----------------------------------------------------------------------------------------------------------
+def test_every_route_can_be_called() -> None:
+    matrix = Matrix([], {}, RECIPES)
+    for route in requests_of(routes_of()):
+        assert matrix.asks(route, Target.absent())
+
+
+def test_every_page_is_one_that_anybody_may_see() -> None:
+    app = App(Start({}), (), {})
+    pages = make_pages(app, make_table(app))
+    assert {rule.rule for rule in pages.url_map.iter_rules()} == PUBLIC_PAGES
+
+
+async def test_nobody_sees_or_does_more_than_role_and_filter_say(archive, modality) -> None:
+    matrix = Matrix(await make_callers(archive), await shelve(modality), RECIPES)
+    routes = requests_of(routes_of())
+    cells = matrix.cells(routes)
+    await modality.give(matrix.objects)
+    answers = await matrix.run(archive.url, cells)
+    faults = judged(answers)
+    print(f"{len(cells)} cells of {len(routes)} routes")
+    assert not faults, f"{len(faults)} faults:\n" + "\n".join(faults[:40])
+
+
+async def test_what_is_hidden_changes_no_answer(archive, modality) -> None:
+    """No count, total, order or ETag differs when more is stored that the caller does not see."""
+    callers = [caller for caller in await make_callers(archive) if caller.name == "Admin-CR"]
+    studies = await shelve(modality)
+    matrix = Matrix(callers, studies, RECIPES)
+    routes = [route for route in requests_of(routes_of()) if route.method == "GET" and route.path not in CHANGING]
+    cells = [cell for cell in matrix.cells(routes) if cell.method == "GET" and cell.base == cell.route.bases[0]]
+    before = await matrix.run(archive.url, cells)
+    await shelve_more(modality, studies)
+    after = await matrix.run(archive.url, cells)
+    told = [f"{cell}: {was} became {now}" for (cell, was), (_, now) in zip(before, after, strict=True) if was != now]
+    assert not told, "\n".join(told[:20])
+
+
+async def shelve_more(modality, studies: Mapping[str, Study]) -> None:
+    """Store a further study, series and object that the filter Modality=CR hides."""
+    await modality.give(a_shelved_study("MR")[1])
+    both = studies["BOTH"]
+    known = {"StudyInstanceUID": both.uid, "PatientID": both.patient_id, "Modality": "MR"}
+    await modality.give(
+        an_object(**known, SeriesInstanceUID=both.series["MR"].uid, InstanceNumber=2),
+        an_object(**known, SeriesNumber=9),
+    )
+
+
+async def test_websockets_open_to_who_has_the_permission(archive) -> None:
+    callers = await make_callers(archive)
+    for route in routes_of():
+        if isinstance(route, WebSocketRoute):
+            for caller in callers:
+                path = route.bases[0] + route.path.replace("{aet}", "AET")
+                assert await opens(archive.url, path, caller) == caller.refusal(route.permission), (
+                    f"{path} {caller.name}"
+                )
+
+
+async def opens(url: str, path: str, caller: Caller) -> int | None:
+    """Give the status with which a WebSocket is refused, None where it opens."""
+    try:
+        async with connect(url.replace("http", "ws", 1) + path, additional_headers=dict(caller.headers)):
+            return None
+    except InvalidStatus as refused:
+        return refused.response.status_code
+
+
+# -- the matrix finds leaks ----------------------------------------------------------------------------------------------
+LEAKS = """
+    from sqlalchemy import text
+    from charrua_core.errors import StudyNotFound
+    from charrua_core.web import HttpError, Response, WebRoute, json_response
+
+    async def rows(request, statement, **given):
+        async with request.app.db.reading() as connection:
+            return [list(row) for row in await connection.execute(text(statement), given)]
+
+    async def unfiltered(request):
+        found = await rows(request, "select study_uid from core.study where study_uid = :uid", uid=request.parameters["study"])
+        if not found:
+            raise StudyNotFound
+        return json_response(found)
+
+    async def listing(request):
+        return json_response(await rows(request, "select patient_name from core.study"))
+
+    async def header(request):
+        (uids,) = await rows(request, "select string_agg(study_uid, ',') from core.study")
+        return Response(200, b"[]", "application/json", [("X-Studies", uids[0])])
+
+    async def oracle(request):
+        found = await rows(request, "select 1 from core.study where study_uid = :uid", uid=request.parameters["study"])
+        raise HttpError(404, "you may not see this study" if found else "there is no such study")
+
+    async def shape(request):
+        return Response(404, b"<h1>Not here</h1>", "text/html")
+
+    @hookimpl
+    def web_routes():
+        calls = {"unfiltered/{study}": unfiltered, "listing": listing, "header": header, "oracle/{study}": oracle,
+            "shape/{study}": shape}
+        return [WebRoute("GET", f"/leak/{path}", call, "query", "Leak", tag="Leaks") for path, call in calls.items()]
+"""
+
+
+async def test_the_matrix_finds_leaks(start_archive, write_plugin) -> None:
+    plugin = write_plugin("leaks", LEAKS)
+    archive = await start_archive(plugins=[plugin])
+    callers = [one for one in await make_callers(archive) if one.name in ("Admin", "Admin-CR", "nobody")]
+    matrix = Matrix(callers, await shelve(Modality(archive.peer)))
+    cells = matrix.cells(route for route in requests_of(routes_of(plugin)) if route.tag == "Leaks")
+    faults = judged(await matrix.run(archive.url, cells))
+    for leak in ("unfiltered", "listing", "header", "oracle", "shape"):
+        assert any(f"/leak/{leak}" in fault for fault in faults), leak
