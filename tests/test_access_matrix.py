@@ -123,6 +123,15 @@ def workitem_recipes() -> dict[str, Recipe]:
     }
 
 
+def nothing_said(_target: Target) -> Sequence[Ask]:
+    """What logs in or changes a password says nothing here: it is refused as that, whoever calls."""
+    return [Ask(headers={"Content-Type": "application/json"}, body=b"{}", general=True, good=frozenset({400}))]
+
+
+def log_out(_target: Target) -> Sequence[Ask]:
+    return [Ask(general=True, good=frozenset({204}))]
+
+
 FRAMES = "/studies/{study}/series/{series}/instances/{instance}/frames/{frames}"
 RECIPES = {
     f"GET {FRAMES}": frames,
@@ -138,6 +147,9 @@ RECIPES = {
     "GET /studies/{study}/series/{series}/instances": search_within,
     "GET /wado": wado_uri,
     **workitem_recipes(),
+    "POST /login": nothing_said,
+    "POST /logout": log_out,
+    "POST /password": nothing_said,
 }
 
 
