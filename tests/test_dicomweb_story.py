@@ -42,6 +42,8 @@ def same(told: Dataset, given: Dataset) -> bool:
 async def test_series_go_in_and_are_found_and_fetched_by_every_service(archive, workstation, tmp_path) -> None:
     given = Given()
     token = await archive.token("Radiologist")
+    # dicomweb-client names the server without its port: the addresses that it is told could not be used.
+    await archive.run("settings", "set", "web_url", archive.url)
     client = DICOMwebClient(f"{archive.url}/dicom-web", headers={"Authorization": f"Bearer {token}"})
     await asyncio.to_thread(stow, client, given)
     for check in (qido, metadata, frames, rendered, bulk_data, instances):
