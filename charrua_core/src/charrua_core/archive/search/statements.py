@@ -297,10 +297,12 @@ def _shown_of(ids: Sequence[int], *columns: Any) -> Select[Any]:
 
 
 def object_state(upper: Sequence[Clause], lower: Sequence[Clause]) -> Select[Any]:
-    """One word for the rows of objects, of their series and of their studies as they are: as `object_page`."""
-    rows: list[ColumnElement[str]] = [
-        literal_column(f"core.{table}.xmin::text") for table in ("study", "series", "instance")
-    ]
+    """One word for the rows of objects and of their series, and for what their studies were edited to: as `object_page`.
+
+    Not for the row of a study: it changes with each series, also with those that the caller does not see.
+    """
+    rows: list[ColumnElement[str]] = [literal_column("md5(core.study.overlay::text)")]
+    rows += [literal_column(f"core.{table}.xmin::text") for table in ("series", "instance")]
     columns = (_e.id.label("series_id"), _i.id.label("instance_id"), func.concat_ws(",", _i.id, *rows).label("row"))
     found = _below_studies(columns, Level.IMAGE, upper, lower, None, None).subquery("found")
     rows_in_order = aggregate_order_by(literal(";"), found.c.series_id, found.c.instance_id)
