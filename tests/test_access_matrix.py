@@ -10,19 +10,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import httpx
-import orjson
-from pydicom.dataset import Dataset
-from pydicom.uid import generate_uid
 from pydicom.dataset import Dataset
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from charrua_core.accounts import ROLES
 from charrua_core.app import App, Start
-from charrua_core.testing.access import KINDS, Ask, Caller, Matrix, Recipe, Study, Target, a_shelved_study, judged
 from charrua_core.testing.access import (
     KINDS,
     Answer,
@@ -84,77 +79,6 @@ def wado_uri(target: Target) -> Sequence[Ask]:
     return [Ask(query=query, names=names), Ask(query=[*query, ("contentType", "application/dicom")], names=names)]
 
 
-# A workitem is ordered for each study, under the study's own UID: it states the modalities of all series.
-JSON = {"Content-Type": "application/dicom+json"}
-CLAIM = {"00741000": {"vr": "CS", "Value": ["IN PROGRESS"]}, "00081195": {"vr": "UI", "Value": ["1.2.3"]}}
-
-
-def workitem_of(study: str, patient_id: str, modalities: Sequence[str]) -> bytes:
-    item = a_workitem(PatientID=patient_id, StudyInstanceUID=study)
-    item.ScheduledStationClassCodeSequence = [one for modality in modalities for one in code(modality, "DCM")]
-    return item.to_json().encode()
-
-
-def of_workitem(**details: Any) -> Recipe:
-    values = {"requester": "WARD", "aet": "AET"}
-
-    def asks(target: Target) -> Sequence[Ask]:
-        named = {**values, "workitem": target.study}
-        return [Ask(values=named, names=frozenset({"study"}), whole=True, headers=JSON, **details)]
-
-    return asks
-
-
-def order_workitem(target: Target) -> Sequence[Ask]:
-    body = workitem_of(generate_uid(), "ID-Ordered", target.modalities)
-    return [Ask(headers=JSON, body=body, whole=True, good=frozenset({201}), hidden=frozenset({201, 403}))]
-
-
-def suspend(_target: Target) -> Sequence[Ask]:
-    return [Ask(values={"workitem": WORKLIST, "aet": "NOBODY"}, general=True, good=frozenset({404}))]
-
-
-def search_workitems(target: Target) -> Sequence[Ask]:
-    key = [("PatientID", target.patient_id), ("includefield", "all")]
-    here = Ask(query=key, names=frozenset({"study"}), hidden=frozenset({200}), whole=True)
-    return [here, Ask(general=True), Ask(query=[("limit", "1")], general=True)]
-
-
-def workitem_recipes() -> dict[str, Recipe]:
-    item = "/workitems/{workitem}"
-    claim = of_workitem(body=orjson.dumps(CLAIM), changes=True)
-    cancel = of_workitem(changes=True, good=frozenset({202}))
-    return {
-        "POST /workitems": order_workitem,
-        "GET /workitems": search_workitems,
-        f"GET {item}": of_workitem(),
-        f"POST {item}": of_workitem(body=b"{}"),
-        f"PUT {item}/state": claim,
-        f"PUT {item}/state/{{requester}}": claim,
-        f"POST {item}/cancelrequest": cancel,
-        f"POST {item}/cancelrequest/{{requester}}": cancel,
-        f"POST {item}/subscribers/{{aet}}": of_workitem(good=frozenset({201})),
-        f"DELETE {item}/subscribers/{{aet}}": of_workitem(good=frozenset({200, 404})),
-        f"POST {item}/subscribers/{{aet}}/suspend": suspend,
-    }
-
-
-def nothing_said(_target: Target) -> Sequence[Ask]:
-    """What logs in or changes a password says nothing here: it is refused as that, whoever calls."""
-    return [Ask(headers={"Content-Type": "application/json"}, body=b"{}", general=True, good=frozenset({400}))]
-
-
-def log_out(_target: Target) -> Sequence[Ask]:
-    return [Ask(general=True, good=frozenset({204}))]
-
-
-FRAMES = "/studies/{study}/series/{series}/instances/{instance}/frames/{frames}"
-RECIPES = {
-    f"GET {FRAMES}": frames,
-    f"GET {FRAMES}/rendered": frames,
-    f"GET {FRAMES}/thumbnail": frames,
-    "POST /studies": store,
-    "POST /studies/{study}": store,
 def delete(_target: Target) -> Sequence[Ask]:
     return [Ask(changes=True, good=frozenset({204}))]
 
@@ -246,10 +170,6 @@ RECIPES: dict[str, Recipe] = {
     f"GET {FRAMES}/thumbnail": frames,
     f"GET {SERIES}/instances/{{instance}}/bulkdata/{{path...}}": bulk_data,
     "GET /wado": wado_uri,
-    **workitem_recipes(),
-    "POST /login": nothing_said,
-    "POST /logout": log_out,
-    "POST /password": nothing_said,
     "POST /studies": store,
     "POST /studies/{study}": store,
     "DELETE /studies/{study}": delete_study,
@@ -298,26 +218,13 @@ async def make_callers(archive) -> list[Caller]:
     return [*callers, *(Caller(name, headers, known=False) for name, headers in refused.items())]
 
 
-async def shelve(archive, modality) -> dict[str, Study]:
-    """Store one study of each kind, and order a workitem for each."""
+async def shelve(modality) -> dict[str, Study]:
+    """Store one study of each kind."""
     studies = {}
     for kind in KINDS:
         studies[kind], objects = a_shelved_study(kind)
         await modality.give(objects)
-        await order(archive, objects)
     return studies
-
-
-async def order(archive, objects: Sequence[Dataset]) -> None:
-    """Order a workitem for each study that the objects are of."""
-    modalities: dict[tuple[str, str], list[str]] = {}
-    for one in objects:
-        modalities.setdefault((one.StudyInstanceUID, one.PatientID), []).append(one.Modality)
-    headers = {**JSON, "Authorization": f"Bearer {await archive.token('Admin')}"}
-    async with httpx.AsyncClient(base_url=archive.url, headers=headers, timeout=60) as client:
-        for (study, patient_id), of in modalities.items():
-            answer = await client.post(f"/dicom-web/workitems?{study}", content=workitem_of(study, patient_id, of))
-            assert answer.status_code == 201, answer.text
 
 
 def routes_of(*plugins: str) -> list[WebRoute | WebSocketRoute]:
@@ -344,13 +251,10 @@ def test_every_page_is_one_that_anybody_may_see() -> None:
 
 
 async def test_nobody_sees_or_does_more_than_role_and_filter_say(archive, modality) -> None:
-    matrix = Matrix(await make_callers(archive), await shelve(archive, modality), RECIPES)
+    matrix = Matrix(await make_callers(archive), await shelve(modality), RECIPES)
     routes = requests_of(routes_of())
     cells = matrix.cells(routes)
     await modality.give(matrix.objects)
-    await order(archive, matrix.objects)
-    answers = await matrix.run(archive.url, cells)
-    faults = judged(answers)
     await schedule(archive.url, matrix.callers[0], cells)
     faults = judged(await matrix.run(archive.url, cells))
     print(f"{len(cells)} cells of {len(routes)} routes")
@@ -360,14 +264,13 @@ async def test_nobody_sees_or_does_more_than_role_and_filter_say(archive, modali
 async def test_what_is_hidden_changes_no_answer(archive, modality) -> None:
     """No count, total, order or ETag differs when more is stored that the caller does not see."""
     callers = [caller for caller in await make_callers(archive) if caller.name == "Admin-CR"]
-    studies = await shelve(archive, modality)
+    studies = await shelve(modality)
     matrix = Matrix(callers, studies, RECIPES)
     admin = Caller("Admin", {"Authorization": f"Bearer {await archive.token()}"})
     routes = [route for route in requests_of(routes_of()) if route.method == "GET" and route.path not in CHANGING]
     cells = [cell for cell in matrix.cells(routes) if cell.method == "GET" and cell.base == cell.route.bases[0]]
     await schedule(archive.url, admin, cells)
     before = await matrix.run(archive.url, cells)
-    await shelve_more(archive, modality, studies)
     await shelve_more(modality, studies)
     hidden = Target.of(a_shelved_study("MR")[0], "MR")
     await schedule(archive.url, admin, [replace(cell, target=hidden) for cell in cells if cell.ask.values])
@@ -376,11 +279,6 @@ async def test_what_is_hidden_changes_no_answer(archive, modality) -> None:
     assert not told, "\n".join(told[:20])
 
 
-async def shelve_more(archive, modality, studies: Mapping[str, Study]) -> None:
-    """Store a further study with its workitem, a series and an object that the filter Modality=CR hides."""
-    _, objects = a_shelved_study("MR")
-    await modality.give(objects)
-    await order(archive, objects)
 def difference(cell: Cell, was: Answer, now: Answer) -> str:
     """What became of an answer, in words."""
     here = next((at for at, (one, other) in enumerate(zip(was.body, now.body, strict=False)) if one != other), 0)
@@ -472,7 +370,7 @@ async def test_the_matrix_finds_leaks(start_archive, write_plugin) -> None:
     plugin = write_plugin("leaks", LEAKS)
     archive = await start_archive(plugins=[plugin])
     callers = [one for one in await make_callers(archive) if one.name in ("Admin", "Admin-CR", "nobody")]
-    matrix = Matrix(callers, await shelve(archive, Modality(archive.peer)))
+    matrix = Matrix(callers, await shelve(Modality(archive.peer)))
     cells = matrix.cells(route for route in requests_of(routes_of(plugin)) if route.tag == "Leaks")
     faults = judged(await matrix.run(archive.url, cells))
     for leak in ("unfiltered", "listing", "header", "oracle", "shape"):
