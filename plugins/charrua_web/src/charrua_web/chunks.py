@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import threading
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from typing import BinaryIO
 
 from charrua_core.errors import StorageFailed
 from charrua_core.types import FileRange
@@ -69,16 +70,18 @@ async def _each(pieces: Pieces) -> AsyncGenerator[Piece, None]:
 
 async def _of_file(piece: FileRange) -> AsyncGenerator[asyncio.Future[bytes], None]:
     loop, file = asyncio.get_running_loop(), _File(piece)
-    reading: asyncio.Future[bytes] | None = None
+    reading: list[asyncio.Future[bytes]] = []
     try:
         for at in range(0, piece.length, CHUNK):
-            reading = loop.run_in_executor(None, file.read, at, min(CHUNK, piece.length - at))
-            yield reading
+            read = loop.run_in_executor(None, file.read, at, min(CHUNK, piece.length - at))
+            reading = [*reading[-1:], read]  # those before are done: nobody is more than one chunk ahead
+            yield read
     finally:
-        if reading is not None:
-            await asyncio.wait([reading])
-            if not reading.cancelled():
-                reading.exception()  # told to who waits for the chunk, if there is anybody still
+        if reading:
+            await asyncio.wait(reading)
+            for one in reading:
+                if not one.cancelled():
+                    one.exception()  # told to who waits for the chunk, if there is anybody still
         file.close()
 
 
@@ -87,14 +90,17 @@ class _File:
 
     def __init__(self, piece: FileRange) -> None:
         self._piece = piece
-        self._descriptor = -1
+        self._file: BinaryIO | None = None
+        self._lock = threading.Lock()  # the next chunk is asked for while this one is read, in another thread
 
     def read(self, at: int, length: int) -> bytes:
         """Give bytes of the range; blocks."""
         try:
-            if self._descriptor < 0:
-                self._descriptor = os.open(self._piece.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-            data = os.pread(self._descriptor, length, self._piece.offset + at)
+            with self._lock:
+                if self._file is None:
+                    self._file = open(self._piece.path, "rb", buffering=0)  # noqa: SIM115 -- `close` closes it
+                self._file.seek(self._piece.offset + at)
+                data = self._file.read(length)
         except OSError as error:
             raise StorageFailed(f"the file of an object cannot be read: {error.strerror}") from error
         if len(data) < length:
@@ -103,5 +109,5 @@ class _File:
 
     def close(self) -> None:
         """Close it."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
+        if self._file is not None:
+            self._file.close()
