@@ -55,12 +55,21 @@ async def test_a_piece_is_read_before_its_maker_is_asked_for_the_next(file, tmp_
 
 async def test_no_more_than_a_chunk_is_read_ahead(file, monkeypatch) -> None:
     reads: list[int] = []
-    pread = os.pread
-    monkeypatch.setattr(chunks.os, "pread", lambda fd, length, at: reads.append(at) or pread(fd, length, at))
+    read = chunks._File.read
+    monkeypatch.setattr(chunks._File, "read", lambda self, at, length: reads.append(at) or read(self, at, length))
     several = chunks_of([FileRange(file, 0, SIZE)])
     await anext(several)
     assert len(reads) <= 2
     await several.aclose()
+
+
+async def test_who_leaves_early_leaves_no_file_open(file) -> None:
+    before = open_files()
+    for _ in range(20):
+        several = chunks_of([FileRange(file, 0, SIZE)])
+        await anext(several)
+        await several.aclose()
+    assert open_files() == before
 
 
 async def test_a_file_that_is_removed_while_it_is_sent_is_sent_whole(file, tmp_path) -> None:
