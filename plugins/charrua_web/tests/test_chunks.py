@@ -59,7 +59,7 @@ async def test_no_more_than_a_chunk_is_read_ahead(file, monkeypatch) -> None:
     monkeypatch.setattr(chunks._File, "read", lambda self, at, length: reads.append(at) or read(self, at, length))
     several = chunks_of([FileRange(file, 0, SIZE)])
     await anext(several)
-    assert reads == [0, CHUNK]
+    assert sorted(reads) in ([0], [0, CHUNK])
     await several.aclose()
 
 
