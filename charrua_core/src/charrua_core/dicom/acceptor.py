@@ -104,6 +104,7 @@ class Acceptor:
         self._listeners: list[socket.socket] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._all_gone = asyncio.Event()
+        self._finishing: set[asyncio.Task[Any]] = set()
 
     @property
     def port(self) -> int:
@@ -141,6 +142,8 @@ class Acceptor:
         for association in list(self.established):
             association.connection.cut()
         await asyncio.gather(*listening, return_exceptions=True)
+        if self._finishing:
+            await asyncio.wait(self._finishing, timeout=grace_s)
 
     async def _end(self, association: Accepted, grace_s: float) -> None:
         if (task := association.task) is not None:
@@ -202,6 +205,10 @@ class Acceptor:
         self.left(association)
         if association in self.established:
             self.established.discard(association)
+            if (task := association.task) is not None and not task.done():
+                # The peer is gone, but not who served it: what it did is still to be written down.
+                self._finishing.add(task)
+                task.add_done_callback(self._finishing.discard)
             measured.ended(association.stats.end)
             if not self.established:
                 self._all_gone.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
@@ -71,9 +72,10 @@ class FindScp:
         try:
             await until_cancelled(message, answer.give())
         except Cancelled:
-            status = CANCELLED
-        except AssociationAborted as error:
-            answer.audit(error.dimse_status)
+            # The end of the association breaks the search off as well, which nobody has asked for.
+            status = CANCELLED if association.is_open else AssociationAborted.dimse_status
+        except (AssociationAborted, asyncio.CancelledError):
+            answer.audit(AssociationAborted.dimse_status)
             raise
         except CharruaError as error:
             status, comment = error.dimse_status, comment_of(error)
