@@ -101,8 +101,11 @@ class Table:
     def match(self, method: str, path: str) -> Matched | None:
         """Give the route of a request, None where no path fits.
 
-        Raises HttpError 405 where the path has other methods, 426 where it has a WebSocket, 400 where a UID in it is none.
+        Raises HttpError 405 where the path has other methods, 426 where it has a WebSocket, 400 where a UID in it is none or
+        it has a NUL.
         """
+        if "\0" in path:
+            raise HttpError(400, "the path has a NUL in it")
         allowed: set[str] = set()
         for methods, values in self._root.find(_segments(path)):
             found = methods.get("GET" if method == "HEAD" else method)
