@@ -1,4 +1,4 @@
-"""`python -m benchmarks store|find|move|get|memory|stow|wado|all`: measures contestants in turn, prints ratios."""
+"""`python -m benchmarks store|find|qido|move|get|memory|stow|wado|all`: measures contestants in turn, prints ratios."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import argparse
 import os
 import platform
 
-from benchmarks import find, memory, retrieve, store, stow, wado
+from benchmarks import find, memory, qido, retrieve, store, stow, wado
 from benchmarks.contestants import ALL
 from benchmarks.goals import GOALS
 from benchmarks.isolation import isolate
 from benchmarks.machine import touch_memory
 from benchmarks.results import Results, figures_table, ratio_table
 
-WHAT = ("store", "find", "move", "get", "memory", "stow", "wado")
+WHAT = ("store", "find", "qido", "move", "get", "memory", "stow", "wado")
 
 
 def _options() -> argparse.Namespace:
@@ -30,7 +30,8 @@ def _options() -> argparse.Namespace:
 
 
 def _measure(what: str, results: Results, options: argparse.Namespace) -> None:
-    module = {"store": store, "find": find, "memory": memory, "stow": stow, "wado": wado}.get(what, retrieve)
+    modules = {"store": store, "find": find, "qido": qido, "memory": memory, "stow": stow, "wado": wado}
+    module = modules.get(what, retrieve)
     names = tuple(name for name in module.CONTESTANTS if not options.only or name in options.only)
     if what == "store":
         store.measure_store(results, names, options.repeat, options.scale)
@@ -38,6 +39,10 @@ def _measure(what: str, results: Results, options: argparse.Namespace) -> None:
         queries = max(5, int(100 * options.scale))
         find.measure_find(results, names, options.repeat, queries, options.orthanc_studies)
         find.measure_large(results, options.studies, queries)
+    elif what == "qido":
+        queries = max(5, int(100 * options.scale))
+        qido.measure_qido(results, names, options.repeat, queries, options.orthanc_studies)
+        qido.measure_large(results, options.studies, queries)
     elif what == "move":
         retrieve.measure_move(results, names, options.repeat)
     elif what == "get":

@@ -14,7 +14,7 @@ import os
 import random
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import asyncpg
@@ -70,9 +70,9 @@ def measure_find(results: Results, names: Sequence[str], repeats: int, queries: 
 
     def turn(contestant: Contestant) -> None:
         count = orthanc_studies if contestant.name.startswith("orthanc") else 1000
-        filled = min(count, contestant.most_studies)
-        fill(contestant, filled)
-        known = [stored_study(number) for number in random.Random(5).sample(range(filled), min(filled, 200))]
+        held = min(count, contestant.most_studies)
+        fill(contestant, held)
+        known = [stored_study(number) for number in random.Random(5).sample(range(held), min(held, 200))]
         if contestant.name != "orthanc":
             ask(results, contestant, known, count, queries)
         one = [f"{keyword}={value}" for keyword, value in {**known[0], "QueryRetrieveLevel": "STUDY"}.items()]
@@ -128,12 +128,17 @@ def measure_large(results: Results, sizes: Sequence[int], queries: int) -> None:
     if not sizes:
         return
     with started(Charrua) as contestant:
-        filled = 0
-        for count in sorted(sizes):
-            asyncio.run(_fill_index(contestant, filled + 1, count - filled))
-            filled = count
-            known = [_indexed_study(number) for number in random.Random(6).sample(range(1, count + 1), 200)]
+        for count, known in filled(contestant, sizes):
             ask(results, contestant, known, count, queries)
+
+
+def filled(contestant: Contestant, sizes: Sequence[int]) -> Iterator[tuple[int, list[Study]]]:
+    """Fill the index to each size, smallest first; give the size, and studies that are there then."""
+    held = 0
+    for count in sorted(sizes):
+        asyncio.run(_fill_index(contestant, held + 1, count - held))
+        held = count
+        yield count, [_indexed_study(number) for number in random.Random(6).sample(range(1, count + 1), 200)]
 
 
 async def _fill_index(contestant: Contestant, first: int, count: int) -> None:

@@ -54,6 +54,8 @@ GOALS: tuple[Goal, ...] = (
     Goal("P6", "8 associations: SR/s", US, NOSYNC, 2.2, 4),
     Goal("P6", "8 associations: SR/s", TWO, NOSYNC, 2.2, 4),
     Goal("P7", "8 large objects at once: MiB over idle", US, NODELAY, -32, -16, "at most"),
+    Goal("P10", "QIDO everything of 20000 studies: p50 ms", US, WEB, 20, 40, "less"),
+    Goal("P10", "QIDO everything of 1000 studies: p50 ms", US, WEB, 20, 40, "less"),
     Goal("P13", "WADO-RS study, 1 client: MB/s", US, "nginx", 0.45, 0.9),
     Goal("P13", "WADO-RS study, 4 clients: MB/s", US, "nginx", 0.45, 0.9),
     Goal("P13", "WADO-RS study, 1 client: MB/s", US, WEB, 1, 1),

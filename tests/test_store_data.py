@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 from collections import Counter
 from pathlib import Path
 
 import asyncpg
+import httpx
+import pydicom
 import pytest
 from blake3 import blake3
+from dicomweb_client.api import DICOMwebClient
+from pydicom.uid import UID
 
 from charrua_core.archive.datasets.part10 import read_file_meta
 from charrua_core.dicom import ContextNotAccepted, ProposedContext, associate
@@ -68,6 +73,53 @@ async def test_every_sound_file_is_stored_in_its_own_transfer_syntax(archive):
     statuses = {row["path"]: await send(archive, row) for row in sound()}
     assert {path: status for path, status in statuses.items() if status != 0x0000} == {}
     assert await digests(archive) == Counter({digest_of(row) for row in sound()})
+
+
+async def test_every_sound_file_is_stored_over_http_as_it_is(archive):
+    """By dicomweb-client, which writes each object anew, and byte for byte where it does not."""
+    token = await archive.token()
+    files = [DATA / row["path"] for row in sound()]
+    async with httpx.AsyncClient(base_url=archive.url, headers={"Authorization": f"Bearer {token}"}) as client:
+        for at in range(0, len(files), 40):
+            parts = [b"--B\r\n\r\n%b\r\n" % file.read_bytes() for file in files[at : at + 40]]
+            media = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=B'}
+            answer = await client.post(
+                "/dicom-web/studies", content=b"".join([*parts, b"--B--"]), headers=media, timeout=60
+            )
+            assert answer.status_code == 200, answer.text
+    assert await digests(archive) == Counter({digest_of(row) for row in sound()})
+
+
+async def test_dicomweb_client_stores_what_pydicom_writes(archive):
+    token = await archive.token()
+    known = [row for row in sound() if UID(row["transfer_syntax_uid"]).is_transfer_syntax]
+    rows = [row for row in known if row["pydicom"] == "ok"]
+    images = [pydicom.dcmread(DATA / row["path"], force=True) for row in rows]
+
+    def store() -> list[str]:
+        client = DICOMwebClient(f"{archive.url}/dicom-web", headers={"Authorization": f"Bearer {token}"})
+        told = [client.store_instances(images[at : at + 20]) for at in range(0, len(images), 20)]
+        assert not any("FailedSOPSequence" in one for one in told)
+        return [item.ReferencedSOPInstanceUID for one in told for item in one.ReferencedSOPSequence]
+
+    assert Counter(await asyncio.to_thread(store)) == Counter(row["sop_instance_uid"] for row in rows)
+
+
+async def test_every_damaged_file_is_named_over_http_and_leaves_nothing_half_done(archive):
+    token = await archive.token()
+    rows = manifest("broken", "odd")
+    parts = [b"--B\r\n\r\n%b\r\n" % (DATA / row["path"]).read_bytes() for row in rows]
+    async with httpx.AsyncClient(base_url=archive.url, headers={"Authorization": f"Bearer {token}"}) as client:
+        media = {"Content-Type": "multipart/related; boundary=B"}
+        answer = await client.post(
+            "/dicom-web/studies", content=b"".join([*parts, b"--B--"]), headers=media, timeout=60
+        )
+    told = answer.json()
+    stored, failed, others = (told.get(tag, {}).get("Value", []) for tag in ("00081199", "00081198", "0008119A"))
+    assert (answer.status_code, len(stored) + len(failed) + len(others)) == (202, len(rows))
+    assert {item["00081197"]["Value"][0] for item in [*failed, *others]} <= DEFINED | {0xC122}
+    assert files_of(archive, "spool/*/*") == []
+    assert (await digests(archive)).total() == len(files_of(archive, "2*/**/*.dcm")) <= len(stored)
 
 
 @with_dcmtk

@@ -55,6 +55,7 @@ class HeaderDamaged(CharruaError):
 class MetadataInvalid(CharruaError):
     """The JSON or XML is no data set of the DICOM JSON Model or of the Native DICOM Model."""
 
+    dimse_status = 0xC000  # Error: cannot understand
     http_status = 400
 
 
@@ -98,6 +99,8 @@ class NotPermitted(CharruaError):
 
     dimse_status = 0x0124
     http_status = 403
+    retry_after_s: float | None = None
+    """Where it is a matter of waiting: how long."""
 
 
 class StudyNotFound(CharruaError):

@@ -53,7 +53,7 @@ def migrations() -> Sequence[str]:  # type: ignore[empty-body]
 
         @hookimpl
         def migrations():
-            return ["charrua_routing.migrations"]
+            return ["charrua_routing.lineage"]
     """
 
 

@@ -46,8 +46,8 @@ PLUGIN = """
 
 
 @pytest.fixture
-async def archive(start_archive, write_plugin):
-    return await start_archive(plugins=[write_plugin("answering", PLUGIN)])
+async def archive(serve_web, write_plugin):
+    return await serve_web(plugins=[write_plugin("answering", PLUGIN)])
 
 
 async def test_a_caller_is_known_by_token(archive, browse) -> None:
@@ -57,7 +57,7 @@ async def test_a_caller_is_known_by_token(archive, browse) -> None:
 
 
 async def test_a_caller_is_known_by_name_and_password(archive, browse) -> None:
-    await archive.run("user", "add", "rosa", "--role", "Referring", "--password-stdin", given="a good password\n")
+    await archive.app.accounts.add("rosa", "Referring", "a good password", by="test")
     client = await browse(None)
     assert (await client.get("/here/say", auth=("rosa", "a good password"))).status_code == 200
     wrong = await client.get("/here/say", auth=("rosa", "a bad password"))
@@ -92,6 +92,8 @@ async def test_a_route_wants_its_permission_and_refusals_are_in_the_trail(archiv
         ("/here/broken", 500),
         ("/here/stream?early", 507),
         ("/here/say?a=%ff", 400),
+        ("/here/say?a=%00", 400),
+        ("/here/all/a%00b", 400),
         ("/here/say/more", 404),
         ("/of/1..2", 400),
         ("/of/1.2/", 200),

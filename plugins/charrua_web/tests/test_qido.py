@@ -190,6 +190,17 @@ async def test_what_is_told_of_a_study(archive, browse, shelf) -> None:
     assert study["00100040"] == {"vr": "CS"}
 
 
+async def test_the_manuals_path_tells_the_institution_of_a_study_as_well(archive, browse, shelf) -> None:
+    sur, norte = {"InstitutionName": "Sur", "Modality": "CT"}, {"InstitutionName": "Norte", "Modality": "MR"}
+    await shelf.study([{}], [sur], [norte], StudyInstanceUID="1.1")
+    client, limited = await browse(), await browse("Referring", {"Modality": ["CT"]})
+    assert values(await client.get("/qido-rs/studies"), "00080080") == ["Norte"]
+    assert values(await limited.get("/qido-rs/studies"), "00080080") == ["Sur"]
+    assert values(await client.get("/dicom-web/studies?includefield=InstitutionName"), "00080080") == ["Norte"]
+    assert "00080080" not in (await client.get("/dicom-web/studies")).json()[0]
+    assert "InstitutionName" in (await client.get("/dicom-web/studies?InstitutionName=x")).headers["warning"]
+
+
 async def test_what_is_told_of_series_and_instances(archive, browse, shelf) -> None:
     await three_studies(shelf)
     client = await browse()
@@ -217,6 +228,7 @@ async def test_includefield_adds_to_what_is_told(archive, browse, shelf) -> None
     assert set(codes["00081032"]["Value"][0]) == {"00080100", "00080104"}
     assert (codes["00104000"], codes["00101010"]) == ({"vr": "LT"}, {"vr": "AS"})
     assert "00081140" in await told("/instances?includefield=all&PatientID=B2")
+    assert "00080018" in await told("/instances?includefield=SOPInstanceUID.SOPInstanceUID&PatientID=B2")
     matched = await told("/instances?00081140.00081155=1.9.9")
     assert matched["00081140"]["Value"] == [{"00081155": {"vr": "UI", "Value": ["1.9.9"]}}]
 

@@ -15,6 +15,7 @@ import pytest
 from blake3 import blake3
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from charrua_core.archive.datasets.xmlmodel import from_xml
 from charrua_core.testing.devices import received_of
 from charrua_core.testing.objects import a_study, an_object, part10
 
@@ -423,3 +424,13 @@ async def test_a_full_volume_is_told_for_every_object(archive, browse) -> None:
     answer = await stow(await browse(), related(IMAGE, part10(an_object())))
     assert (answer.status_code, reasons(answer, FAILED)) == (507, [0xA700, 0xA700])
     assert spooled(archive) == []
+
+
+@pytest.mark.parametrize("form", ["application/dicom+json", "application/dicom+xml", "application/json"])
+async def test_the_answer_comes_in_the_form_that_is_wanted(browse, form: str) -> None:
+    image = an_object()
+    answer = await stow(await browse(), related(part10(image), b"none"), Accept=form)
+    assert (answer.status_code, answer.headers["content-type"]) == (202, form)
+    told = from_xml(answer.content) if "xml" in form else answer.json()
+    assert told[STORED]["Value"][0]["00081155"]["Value"] == [image.SOPInstanceUID]
+    assert told[OTHERS]["Value"][0][REASON]["Value"] == [0xC000]

@@ -10,6 +10,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from charrua_core.testing.waiting import until
+from charrua_web import websocket
 
 PLUGIN = """
     import asyncio
@@ -58,8 +59,8 @@ PLUGIN = """
 
 
 @pytest.fixture
-async def archive(start_archive, write_plugin):
-    return await start_archive(plugins=[write_plugin("talking", PLUGIN)])
+async def archive(serve_web, write_plugin):
+    return await serve_web(plugins=[write_plugin("talking", PLUGIN)])
 
 
 @pytest.fixture
@@ -142,12 +143,40 @@ async def test_a_client_that_sends_what_none_will_read_is_cut_off(opening, sent,
     assert closed.value.rcvd.code == code
 
 
+async def test_it_is_closed_when_its_token_is_revoked(archive, monkeypatch) -> None:
+    monkeypatch.setattr(websocket, "PROVE_EVERY_S", 0.1)
+    token = await archive.token("Referring")
+    url = archive.url.replace("http", "ws") + "/ws/quiet"
+    async with connect(url, additional_headers={"Authorization": f"Bearer {token}"}) as socket:
+        await archive.app.accounts.revoke_token(token, by="admin")
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+    assert closed.value.rcvd.code == 4401
+
+
+@pytest.mark.parametrize(("origin", "opens"), [("own", True), ("https://evil.example", False), (None, False)])
+async def test_no_other_site_opens_one_by_the_cookie(archive, origin: str | None, opens: bool) -> None:
+    identity = await archive.app.accounts.identity(await archive.user("Referring"))
+    session = await archive.app.accounts.sessions.begin(identity, address="", agent="")
+    given = archive.url if origin == "own" else origin
+    fields = {"Cookie": f"charrua={session}", **({"Origin": given} if given else {})}
+    opening = connect(archive.url.replace("http", "ws") + "/ws/once", additional_headers=fields)
+    if opens:
+        async with opening as socket:
+            assert await socket.recv() == "once"
+        return
+    with pytest.raises(InvalidStatus) as refused:
+        async with opening:
+            pass
+    assert refused.value.response.status_code == 403
+
+
 async def test_all_are_closed_when_the_server_ends(archive, opening) -> None:
     async with opening("/ws/quiet") as one, opening("/ws/echo/1.2") as other:
-        stopping = asyncio.create_task(archive.stop())
+        stopping = asyncio.create_task(archive.server.stop())
         for socket in (one, other):
             with pytest.raises(ConnectionClosed) as closed:
                 while True:
                     await socket.recv()
             assert closed.value.rcvd.code == 1001
-        assert await stopping == 0
+        await stopping

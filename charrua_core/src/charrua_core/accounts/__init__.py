@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from charrua_core.accounts.accounts import Account, Accounts, TokenInfo
+from charrua_core.accounts.accounts import Account, Accounts, TokenInfo, is_local
 from charrua_core.accounts.roles import PERMISSIONS, ROLES
 from charrua_core.accounts.rows import CHANNEL
 from charrua_core.accounts.sessions import SessionInfo
 
-__all__ = ["CHANNEL", "PERMISSIONS", "ROLES", "Account", "Accounts", "SessionInfo", "TokenInfo"]
+__all__ = ["CHANNEL", "PERMISSIONS", "ROLES", "Account", "Accounts", "SessionInfo", "TokenInfo", "is_local"]

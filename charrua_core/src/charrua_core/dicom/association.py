@@ -115,6 +115,33 @@ class Association(Exchange):
                 return response
         raise AssociationAborted
 
+    async def report(
+        self,
+        sop_class_uid: str,
+        sop_instance_uid: str,
+        event_type_id: int,
+        information: bytes,
+        *,
+        negotiated: str = "",
+        timeout_s: float | None = None,
+    ) -> Command:
+        """N-EVENT-REPORT (PS3.7 10.1.1), by which an SCP tells its SCU of an event; gives the response.
+
+        `negotiated` is the SOP class of the presentation context where it is another than the instance's. A peer that answered
+        no role selection is taken at its default role. Raises ContextNotAccepted.
+        """
+        abstract_syntax = negotiated or sop_class_uid
+        context = next((one for one in self.accepted.values() if one.abstract_syntax == abstract_syntax), None)
+        if context is None:
+            raise ContextNotAccepted
+        command = Command(
+            CommandField.N_EVENT_REPORT,
+            affected_sop_class_uid=sop_class_uid,
+            affected_sop_instance_uid=sop_instance_uid,
+            event_type_id=event_type_id,
+        )
+        return (await self.request(context, command, information, timeout_s=timeout_s))[0]
+
     async def echo(self, timeout_s: float | None = None) -> Command:
         """C-ECHO (PS3.7 9.1.5); gives the response."""
         command = Command(CommandField.C_ECHO, affected_sop_class_uid=VERIFICATION)

@@ -58,8 +58,10 @@ class Archive:
             self.ready = (await self.process.stdout.readline()).decode().strip()
         if not self.ready.startswith("ready"):
             raise AssertionError(f"the archive did not start:\n{self.told()}")
-        # The port that it found is the one that it keeps when it is started again.
+        # The ports that it found are those that it keeps when it is started again.
         self.environment["CHARRUA_DICOM_PORT"] = str(self.port)
+        if self.url:
+            self.environment["CHARRUA_WEB_PORT"] = self.url.rpartition(":")[2]
         return time.monotonic() - began
 
     async def stop(self, number: int = signal.SIGTERM) -> int:

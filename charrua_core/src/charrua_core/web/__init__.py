@@ -5,15 +5,18 @@ from __future__ import annotations
 from charrua_core.web.datasets import Form, datasets_response, form_of
 from charrua_core.web.errors import HttpError, problem
 from charrua_core.web.headers import Headers, Query
-from charrua_core.web.media import MediaType, accepted, choose, media_type, media_types, ranges_of, said_of
+from charrua_core.web.media import MediaType, accepted, choose, chosen_of, media_type, media_types, ranges_of, said_of
 from charrua_core.web.multipart import Part, multipart_response, multipart_whole
 from charrua_core.web.request import Request
 from charrua_core.web.response import Response, json_response
 from charrua_core.web.route import PUBLIC, Parameter, Table, WebRoute
 from charrua_core.web.socket import Gone, WebSocket, WebSocketRoute
+from charrua_core.web.zipped import ZIP, Entry, zip_response
 
 __all__ = [
     "PUBLIC",
+    "ZIP",
+    "Entry",
     "Form",
     "Gone",
     "Headers",
@@ -30,6 +33,7 @@ __all__ = [
     "WebSocketRoute",
     "accepted",
     "choose",
+    "chosen_of",
     "datasets_response",
     "form_of",
     "json_response",
@@ -40,4 +44,5 @@ __all__ = [
     "problem",
     "ranges_of",
     "said_of",
+    "zip_response",
 ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 
 import orjson
 
-from charrua_core.errors import CharruaError
+from charrua_core.errors import CharruaError, NotPermitted
 from charrua_core.web.response import Response
 
 PROBLEM = "application/problem+json"
@@ -27,5 +28,7 @@ def problem(error: CharruaError) -> Response:
     status = error.http_status
     name = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Error"
     told = {"type": "about:blank", "title": name, "status": status, "detail": str(error)}
-    headers = getattr(error, "headers", {})
+    headers = dict(error.headers) if isinstance(error, HttpError) else {}
+    if isinstance(error, NotPermitted) and error.retry_after_s is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
     return Response(status, orjson.dumps(told), PROBLEM, headers=tuple(headers.items()))

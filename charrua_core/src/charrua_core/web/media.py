@@ -107,7 +107,12 @@ def choose(request: Request, offers: Sequence[str]) -> tuple[MediaType, MediaTyp
 
     HttpError 406 names the offers where none is wanted.
     """
-    ranges = accepted(request)
+    return chosen_of(said_of(request), offers)
+
+
+def chosen_of(said: str, offers: Sequence[str]) -> tuple[MediaType, MediaType]:
+    """As `choose`, of a text that names media types."""
+    ranges = ranges_of(said)
     read = [media_type(offer) for offer in offers]
     refused = [one for one in ranges if one.q == 0]
     for wanted in ranges:

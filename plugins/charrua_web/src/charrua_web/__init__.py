@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from charrua_core.app import App
     from charrua_core.services import Service
     from charrua_core.settings import Setting
+    from charrua_core.types import Finding
     from charrua_core.web import WebRoute, WebSocketRoute
 
 
@@ -32,6 +33,14 @@ def services(app: App) -> Sequence[Service]:
     from charrua_web.server import WebServer
 
     return [WebServer(app)]
+
+
+@hookimpl
+async def health(app: App) -> Sequence[Finding]:
+    """Tell of the certificate, and of callers who need not log in."""
+    from charrua_web.findings import web_health
+
+    return await web_health(app)
 
 
 @hookimpl

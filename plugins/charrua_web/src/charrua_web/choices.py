@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from charrua_core.accounts import ROLES, is_local
+from charrua_core.errors import SettingInvalid
 from charrua_core.settings import Setting
+from charrua_web.networks import LOOPBACK
+
+if TYPE_CHECKING:
+    from charrua_core.settings import Settings
 
 DICOMWEB = "/dicom-web"
 """The one base path of all DICOMweb services; the manual's paths stand beside it."""
@@ -31,12 +38,116 @@ SETTINGS = (
         since="0.1",
     ),
     Setting(
+        "web_trusted_proxies",
+        tuple,
+        (),
+        unit="addresses or networks",
+        help="Reverse proxies whose Forwarded and X-Forwarded-For, -Proto and -Host are believed.",
+        since="0.1",
+    ),
+    Setting(
+        "web_cors_origins",
+        tuple,
+        (),
+        help="Origins whose pages may read what is answered here, with their visitor's log-in, as https://viewer.example; "
+        "`*`: pages of all others as well, without it.",
+        since="0.1",
+    ),
+    Setting(
+        "rest_authentication",
+        bool,
+        True,
+        help="Whether callers of the APIs must log in; off takes anonymous_role, and web_host on loopback or "
+        "anonymous_networks.",
+        since="0.1",
+    ),
+    Setting(
+        "anonymous_role",
+        str,
+        "",
+        choices=("", *ROLES),
+        help="The role of callers without log-in, where rest_authentication is off.",
+        since="0.1",
+    ),
+    Setting(
+        "anonymous_networks",
+        tuple,
+        (),
+        unit="addresses or networks",
+        help="From where callers without log-in may come, where rest_authentication is off; none: from this machine.",
+        since="0.1",
+    ),
+    Setting(
+        "metrics_from",
+        tuple,
+        LOOPBACK,
+        unit="addresses or networks",
+        help="From where /metrics is read without log-in.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
         "web_tls_certificate",
         Path,
         None,
-        help="Certificate chain of the web server (PEM); none: no TLS.",
+        help="Certificate chain of the web server (PEM): https. Read again when it changes.",
         since="0.1",
         local=True,
     ),
+    Setting(
+        "web_tls",
+        str,
+        "certificate",
+        choices=("certificate", "self-signed"),
+        help="certificate: https where web_tls_certificate is given; self-signed: https with a certificate made in the data "
+        "folder where it is not.",
+        since="0.1",
+    ),
+    Setting(
+        "web_redirect_port",
+        int,
+        None,
+        minimum=0,
+        maximum=65535,
+        help="A second port, without TLS, that leads browsers to https; none: there is none.",
+        since="0.1",
+        local=True,
+    ),
+    Setting(
+        "web_max_connections",
+        int,
+        1000,
+        minimum=10,
+        maximum=100_000,
+        help="Connections to the web server at a time; one more takes the place of the longest idle one, or is refused.",
+        since="0.1",
+    ),
+    Setting(
+        "web_max_connections_per_address",
+        int,
+        100,
+        minimum=5,
+        maximum=100_000,
+        help="Of these, how many from one address; trusted proxies may have all.",
+        since="0.1",
+    ),
     Setting("web_tls_key", Path, None, help="Private key of the certificate (PEM).", since="0.1", local=True),
 )
+
+
+def check_anonymous(settings: Settings) -> None:
+    """SettingInvalid where callers without log-in would be let in from anywhere, or as nobody knows whom."""
+    if settings["rest_authentication"]:
+        return
+    if not settings["anonymous_role"]:
+        raise SettingInvalid("rest_authentication is off: anonymous_role must say what callers without log-in may do")
+    if not is_here(settings["web_host"]) and not settings["anonymous_networks"]:
+        raise SettingInvalid(
+            f"rest_authentication is off and web_host {settings['web_host']} is open to the network: name in "
+            "anonymous_networks from where callers without log-in may come"
+        )
+
+
+def is_here(host: str) -> bool:
+    """Whether a server that listens there is reached from its own machine alone."""
+    return host == "localhost" or (host != "" and is_local(host))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from charrua_core.errors import CharruaError
 from charrua_core.web import Headers, HttpError, Query, Request, Response, Table, WebRoute, problem
 from charrua_core.web.response import Piece
-from charrua_web import measured, sending
+from charrua_web import answers, measured, origins, sending
 from charrua_web.asgi import Application, Receive, Scope, Send
-from charrua_web.callers import Callers, refusal
+from charrua_web.callers import CALLER, CALLERS, Callers, refusal
+from charrua_web.inbox import SEND_FILE
+from charrua_web.networks import LOOPBACK, Networks
+from charrua_web.receiving import Receiving
 from charrua_web.websocket import WebSockets
 
 if TYPE_CHECKING:
@@ -23,125 +24,144 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LINGER_S = 2.0
-"""How long the rest of a body is taken and thrown away when it was answered before its end."""
+JSON = "application/json"
+GONE = 499
+"""What the log says of a request whose client did not wait for the answer."""
+_HERE = Networks(LOOPBACK)
 
 
 class Front:
     """The ASGI application: routes of the table, and `pages` for all other paths."""
 
-    def __init__(self, app: App, table: Table, pages: Application) -> None:
+    def __init__(
+        self, app: App, table: Table, callers: Callers, pages: Application, *, insists_on_tls: bool = False
+    ) -> None:
         self._app = app
         self._table = table
         self._pages = pages
-        self._callers = Callers(app)
+        self._callers = callers
         self._websockets = WebSockets(app, table, self._callers)
         self._stall_s: float = app.settings["web_stall"].total_seconds()
+        self._origins = frozenset(origin.lower().rstrip("/") for origin in app.settings["web_cors_origins"])
+        self._hsts = (answers.HSTS,) if insists_on_tls else ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "websocket":
             await self._websockets.serve(scope, receive, send)
-            return
-        if scope["type"] != "http":
-            return
-        body = _Receiving(receive, self._stall_s)
-        try:
-            matched = self._table.match(scope["method"], scope["path"])
-        except HttpError as error:
-            await self._send(scope, body, send, problem(error))
-            return
-        if matched is None:
-            await self._pages(scope, receive, send)
-            return
-        began = time.monotonic()
-        response = await self._answer(scope, matched, body)
-        await self._send(scope, body, send, response)
-        seconds = time.monotonic() - began
-        measured.answered(matched.route, response.status, seconds)
-        log.debug(
-            "request",
-            extra={
-                "method": scope["method"],
-                "route": matched.route.path,
-                "status": response.status,
-                "seconds": round(seconds, 4),
-            },
-        )
+        elif scope["type"] == "http":
+            await self._serve(scope, receive, send)
 
     def stop(self) -> None:
         """Close what has no end of its own."""
         self._websockets.stop()
 
-    async def _answer(self, scope: Scope, matched: Any, receive: Receive) -> Response:
-        route: WebRoute = matched.route
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope["headers"])
+        more = (*self._hsts, *origins.cors_fields(headers, self._origins))
+        matched = None
+        answer = origins.preflight(scope["method"], headers, self._origins)
+        if answer is None:
+            try:
+                matched = self._table.match(scope["method"], scope["path"])
+            except CharruaError as error:
+                answer = problem(error)
+        if matched is None and answer is None:
+            await self._pages(scope, receive, _completing(send, more))
+            return
+        began = time.monotonic()
+        body = Receiving(receive, headers, self._stall_s)
+        status, user, stream = GONE, "", None
         try:
-            headers = Headers(scope["headers"])
-            identity, origin = await self._callers.admit(scope, headers, route)
+            async with body.told_when_gone(safe=scope["method"] in origins.SAFE):
+                response, user = (answer, "") if answer else await self._answer(scope, headers, matched, body)
+                stream = response.body
+                response = answers.completed(await self._packed(scope, headers, response), more)
+                response = await body.settled(response, http1=scope["http_version"].startswith("1"))
+                status = response.status
+                async with body.told_when_gone(safe=body.ended):
+                    await self._send(scope, body.until_answered(send), response)
+        except sending.Gone:
+            status = GONE
+        finally:
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()
+            _note(scope, matched, status, user, time.monotonic() - began)
+
+    async def _answer(self, scope: Scope, headers: Headers, matched: Any, receive: Receive) -> tuple[Response, str]:
+        route: WebRoute = matched.route
+        user = ""
+        try:
+            caller = await self._callers.admit(scope, headers, route)
+            user = caller.identity.name
+            _check_content(route, headers)
             request = Request(
                 self._app,
                 route,
-                identity,
-                origin,
+                caller.identity,
+                caller.origin,
                 scope["path"],
                 matched.parameters,
                 Query.parsed(scope["query_string"]),
                 headers,
-                self._callers.root_of(scope, headers) + matched.base,
+                caller.root + matched.base,
                 receive,
+                {CALLER: caller, CALLERS: self._callers},
             )
-            return await _begun(await route.handle(request))
+            return await _begun(await route.handle(request)), user
         except CharruaError as error:
-            return refusal(error)
+            return refusal(error, headers), user
         except Exception:
             log.exception("a request failed", extra={"method": scope["method"], "route": route.path})
-            return problem(HttpError(500, "the archive failed at this request; its log says why"))
+            return problem(HttpError(500, "the archive failed at this request; its log says why")), user
 
-    async def _send(self, scope: Scope, body: _Receiving, send: Send, response: Response) -> None:
-        """Send the answer until it is sent or the client has gone."""
-        sent = asyncio.create_task(
-            sending.send_response(
-                send, response, head=scope["method"] == "HEAD", stall_s=self._stall_s, before_end=body.linger
-            )
-        )
-        gone = asyncio.create_task(sending.closed(body.take))
-        try:
-            await asyncio.wait({sent, gone}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            gone.cancel()
-            if not sent.done():
-                sent.cancel()
-        with suppress(asyncio.CancelledError, sending.Gone):
-            await sent
+    async def _packed(self, scope: Scope, headers: Headers, response: Response) -> Response:
+        """The answer in gzip where that pays: to this machine itself, bytes cost less than packing them."""
+        if not answers.is_text(response.content_type) or scope["method"] == "HEAD":
+            return response
+        response = replace(response, headers=(*response.headers, ("vary", "Accept-Encoding")))
+        client = scope["client"][0] if scope.get("client") else ""
+        if (client in _HERE and not self._callers.is_proxy(client)) or not answers.may_compress(response, headers):
+            return response
+        return await answers.compressed(response)
+
+    async def _send(self, scope: Scope, send: Send, response: Response) -> None:
+        # A connection of HTTP/1 watches over itself; of HTTP/2 a single answer may be stopped by its reader.
+        stall_s = None if scope["http_version"].startswith("1") else self._stall_s
+        send_file = scope["extensions"].get(SEND_FILE)
+        head = scope["method"] == "HEAD"
+        await sending.send_response(send, response, head=head, stall_s=stall_s, send_file=send_file)
 
 
-class _Receiving:
-    """`receive` with a limit to how long the client may send nothing."""
+def _note(scope: Scope, matched: Any, status: int, user: str, seconds: float) -> None:
+    """The line of the log, and the counters: the route, not the path, which names patients' studies."""
+    if matched:
+        measured.answered(matched.route, status, seconds)
+    told = {"method": scope["method"], "status": status, "user": user, "seconds": round(seconds, 4)}
+    log.info("request", extra={"route": matched.base + matched.route.path if matched else "", **told})
 
-    def __init__(self, receive: Receive, stall_s: float) -> None:
-        self._receive = receive
-        self._stall_s = stall_s
-        self._ended = asyncio.Event()
 
-    async def __call__(self) -> Any:
-        try:
-            async with asyncio.timeout(self._stall_s):
-                return await self.take()
-        except TimeoutError:
-            raise HttpError(408, "the request stopped in its middle", {"Connection": "close"}) from None
+def _completing(send: Send, more: tuple[tuple[str, str], ...]) -> Send:
+    """`send` of a page, which adds what every answer carries."""
 
-    async def take(self) -> Any:
-        """Give what comes next, however long that takes."""
-        message = await self._receive()
-        if not message.get("more_body", False):
-            self._ended.set()
-        return message
+    async def complete(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            given = [(name.decode("latin_1"), value.decode("latin_1")) for name, value in message["headers"]]
+            message["headers"] = [
+                (name.encode("latin_1"), value.encode("latin_1"))
+                for name, value in (*given, *answers.missing(given, more))
+            ]
+        await send(message)
 
-    async def linger(self) -> None:
-        """Wait while somebody takes what the client still sends: of a connection closed before, it may not read the answer."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LINGER_S):
-                await self._ended.wait()
+    return complete
+
+
+def _check_content(route: WebRoute, headers: Headers) -> None:
+    """HttpError 415 for a body that this server cannot read, or that a form of another site may have sent as JSON."""
+    if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise HttpError(415, "bodies are taken without Content-Encoding", {"Accept-Encoding": "identity"})
+    if tuple(route.consumes) == (JSON,) and headers.get("content-type").partition(";")[0].strip().lower() != JSON:
+        raise HttpError(415, f"the body is {JSON}", {"Accept": JSON})
 
 
 async def _begun(response: Response) -> Response:
@@ -150,16 +170,27 @@ async def _begun(response: Response) -> Response:
     if not isinstance(stream, AsyncGenerator):
         return response
     try:
-        first = await anext(stream)
+        return replace(response, body=_Begun(await anext(stream), stream))
     except StopAsyncIteration:
         return replace(response, body=b"")
 
-    async def whole() -> AsyncGenerator[Piece, None]:
-        try:
-            yield first
-            async for piece in stream:
-                yield piece
-        finally:
-            await stream.aclose()
 
-    return replace(response, body=whole())
+class _Begun(AsyncGenerator[Piece, None]):
+    """A stream whose first piece has been made; closing it closes the stream, also before anybody took that piece."""
+
+    def __init__(self, first: Piece, stream: AsyncGenerator[Piece, None]) -> None:
+        self._first: Piece | None = first
+        self._stream = stream
+
+    async def asend(self, value: None) -> Piece:
+        """Give the next piece."""
+        first, self._first = self._first, None
+        return await self._stream.asend(value) if first is None else first
+
+    async def athrow(self, *error: Any) -> Piece:
+        """Raise an error where the stream waits."""
+        return await self._stream.athrow(*error)
+
+    async def aclose(self) -> None:
+        """End it."""
+        await self._stream.aclose()

@@ -22,6 +22,8 @@ _SECONDS = metrics.histogram(
     method=_METHODS,
     route=metrics.Bound.ROUTES,
 )
+CONNECTIONS = metrics.gauge("charrua_http_connections_open", "Connections to the web server.")
+REFUSED = metrics.counter("charrua_http_connections_refused_total", "Connections that were closed as one too many.")
 
 
 def answered(route: WebRoute, status: int, seconds: float) -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Iterator
 from contextlib import aclosing
 
-from charrua_core.errors import StorageFailed
-from charrua_core.types import FileRange
 from charrua_core.web import Response
+from charrua_core.web.response import Body, Piece
 from charrua_web.asgi import Receive, Send
+from charrua_web.chunks import chunks_of
+from charrua_web.sendfile import AT_LEAST, SendFile
 
-CHUNK = 256 * 1024
-"""Bytes of a file that are read at once: what one answer holds in memory, twice."""
+_CUT = 32 * 1024
+"""Bytes that even a slow client of HTTP/2 takes before its time is over."""
 
 
 class Gone(Exception):
@@ -21,26 +21,41 @@ class Gone(Exception):
 
 
 async def send_response(
-    send: Send, response: Response, *, head: bool, stall_s: float, before_end: Callable[[], Awaitable[None]]
+    send: Send, response: Response, *, head: bool, stall_s: float | None = None, send_file: SendFile | None = None
 ) -> None:
-    """Send an answer whose first piece is known. Gone where the client does not take it within `stall_s` seconds a piece.
+    """Send an answer; Gone where the client does not take it.
 
-    The connection may be closed with the end of the answer: `before_end` has returned by then.
+    With `stall_s`, of HTTP/2 where a client may stop a single answer, it may take nothing for so long. With `send_file`
+    ranges of files are not read, but sent from where they lie.
     """
     await _within(
         stall_s, send({"type": "http.response.start", "status": response.status, "headers": fields_of(response)})
     )
-    if head:
-        if isinstance(response.body, AsyncGenerator):
-            await response.body.aclose()
-    elif isinstance(response.body, bytes):
-        await _within(stall_s, send({"type": "http.response.body", "body": response.body, "more_body": True}))
-    else:
-        async with aclosing(_chunks(response.body)) as chunks:
-            async for chunk in chunks:
-                await _within(stall_s, send({"type": "http.response.body", "body": chunk, "more_body": True}))
-    await before_end()
+    if not head:
+        await _send_body(send, response.body, stall_s, send_file)
     await _within(stall_s, send({"type": "http.response.body", "body": b""}))
+
+
+async def _send_body(send: Send, body: Body, stall_s: float | None, send_file: SendFile | None) -> None:
+    chunks = _once(body) if isinstance(body, bytes) else chunks_of(body, unread_from=AT_LEAST if send_file else None)
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            if isinstance(chunk, bytes):
+                for part in [chunk] if stall_s is None else _cut(chunk):
+                    await _within(stall_s, send({"type": "http.response.body", "body": part, "more_body": True}))
+            elif send_file:
+                try:
+                    await send_file(chunk)
+                except OSError:
+                    raise Gone("left") from None
+
+
+async def _once(body: bytes) -> AsyncGenerator[Piece, None]:
+    yield body
+
+
+def _cut(chunk: bytes) -> Iterator[bytes]:
+    return (chunk[at : at + _CUT] for at in range(0, len(chunk), _CUT))
 
 
 async def closed(receive: Receive) -> None:
@@ -49,7 +64,7 @@ async def closed(receive: Receive) -> None:
         pass
 
 
-async def _within(stall_s: float, sending: Awaitable[None]) -> None:
+async def _within(stall_s: float | None, sending: Awaitable[None]) -> None:
     try:
         async with asyncio.timeout(stall_s):
             await sending
@@ -65,38 +80,3 @@ def fields_of(response: Response) -> list[tuple[bytes, bytes]]:
     if response.length is not None:
         fields.append((b"content-length", b"%d" % response.length))
     return fields
-
-
-async def _chunks(
-    body: list[bytes | FileRange] | AsyncGenerator[bytes | FileRange, None],
-) -> AsyncGenerator[bytes, None]:
-    """Give the bytes of all pieces, small ones joined."""
-    if isinstance(body, list):
-        for piece in body:
-            async for chunk in _of(piece):
-                yield chunk
-        return
-    async with aclosing(body) as pieces:
-        async for piece in pieces:
-            async for chunk in _of(piece):
-                yield chunk
-
-
-async def _of(piece: bytes | FileRange) -> AsyncGenerator[bytes, None]:
-    if isinstance(piece, bytes):
-        yield piece
-        return
-    try:
-        descriptor = await asyncio.to_thread(os.open, piece.path, os.O_RDONLY)
-    except OSError as error:
-        raise StorageFailed(f"the file of an object cannot be opened: {error.strerror}") from error
-    try:
-        at, end = piece.offset, piece.offset + piece.length
-        while at < end:
-            chunk = await asyncio.to_thread(os.pread, descriptor, min(CHUNK, end - at), at)
-            if not chunk:
-                raise StorageFailed("the file of an object is shorter than it was")
-            at += len(chunk)
-            yield chunk
-    finally:
-        os.close(descriptor)

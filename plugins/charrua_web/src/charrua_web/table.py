@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from charrua_core.web import WebRoute, WebSocketRoute
-from charrua_web import status
-from charrua_web.dicomweb import qido_routes, stow, wado_frames, wado_instances, wado_rendered, wado_thumbnails
-from charrua_web.dicomweb.wado_lookup import Lookup
+from charrua_web import sessions, status
+from charrua_web.dicomweb import deletion, qido_routes, stow, wado
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -16,13 +15,11 @@ if TYPE_CHECKING:
 
 def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
     """Give them."""
-    lookup = Lookup(app)
     return [
         *status.ROUTES,
+        *sessions.ROUTES,
         *qido_routes.ROUTES,
+        *wado.routes(app),
         *stow.ROUTES,
-        *wado_instances.ROUTES,
-        *wado_frames.routes(lookup),
-        *wado_rendered.routes(lookup),
-        *wado_thumbnails.routes(lookup),
+        *deletion.ROUTES,
     ]

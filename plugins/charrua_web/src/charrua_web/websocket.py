@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from charrua_core.errors import CharruaError
-from charrua_core.web import Gone, Headers, HttpError, Query, Response, Table, WebSocket, problem
+from charrua_core.web import Gone, Headers, HttpError, Query, Response, Table, WebSocket, WebSocketRoute, problem
 from charrua_web import sending
 from charrua_web.asgi import Receive, Scope, Send
 from charrua_web.callers import Callers, refusal
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+PROVE_EVERY_S = 10.0
+"""How often who has it open must still be who they were."""
 MOST_UNREAD = 32
 """Messages that a client may be ahead of the handler before it is cut off."""
 NORMAL, GOING_AWAY, NO_TEXT, TOO_FAST, FAILED = 1000, 1001, 1003, 1008, 1011
@@ -43,7 +45,7 @@ class WebSockets:
             if matched is None:
                 raise HttpError(404, "there is nothing at this path")
             headers = Headers(scope["headers"])
-            identity, origin = await self._callers.admit(scope, headers, matched.route)
+            caller = await self._callers.admit(scope, headers, matched.route)
             query = Query.parsed(scope["query_string"])
         except CharruaError as error:
             await _refuse(send, refusal(error))
@@ -55,10 +57,26 @@ class WebSockets:
         stall_s = self._app.settings["web_stall"].total_seconds()
         connection = _Connection(receive, send, stall_s)
         self._open.add(connection)
+        watching = asyncio.create_task(self._watch(connection, scope, headers, matched.route), name="websocket log-in")
         try:
-            await connection.run(matched.route.handle, self._app, identity, origin, matched.parameters, query)
+            await connection.run(
+                matched.route.handle, self._app, caller.identity, caller.origin, matched.parameters, query
+            )
         finally:
+            watching.cancel()
             self._open.discard(connection)
+
+    async def _watch(self, connection: _Connection, scope: Scope, headers: Headers, route: WebSocketRoute) -> None:
+        """End it when who opened it no longer may."""
+        while True:
+            await asyncio.sleep(PROVE_EVERY_S)
+            try:
+                await self._callers.admit(scope, headers, route)
+            except CharruaError as error:
+                connection.end(OF_STATUS + error.http_status, str(error))
+                return
+            except Exception:
+                log.exception("whether a WebSocket may stay open could not be told")
 
     def stop(self) -> None:
         """Close all, because the server ends."""

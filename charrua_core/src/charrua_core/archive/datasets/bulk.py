@@ -19,7 +19,7 @@ from charrua_core.types import FileRange
 LONGEST_IN_MEMORY = 256 << 20
 """Bytes of a value that cannot be sent from where it lies: of a deflated object or a big endian one, or a text."""
 
-_BUDGETS = Budgets(elements=5_000_000, header_bytes=LONGEST_IN_MEMORY, seconds=30.0)
+_BUDGETS = Budgets(elements=5_000_000, header_bytes=LONGEST_IN_MEMORY, seconds=10.0)
 _PATH = re.compile(r"([0-9A-F]{8}/[0-9]{1,9}/){0,64}[0-9A-F]{8}")
 _SPECIFIC_CHARACTER_SET = 0x00080005
 _PIXEL_REPRESENTATION = 0x00280103

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from charrua_core.archive.search.answers import Found, unsupported
 from charrua_core.archive.search.engine import SETTINGS, count, search
-from charrua_core.archive.search.identifier import read_query
+from charrua_core.archive.search.identifier import read_keys, read_query
 from charrua_core.archive.search.model import AnyItem, Between, Match, NoValue, OneOf, Query, Root
 from charrua_core.archive.search.objects import (
     Described,
     InstanceRecord,
+    Listing,
     Run,
     headers,
     instances,
+    listing,
     records,
     runs,
     sop_instance_uids,
@@ -24,6 +26,7 @@ __all__ = [
     "Described",
     "Found",
     "InstanceRecord",
+    "Listing",
     "Match",
     "NoValue",
     "OneOf",
@@ -33,6 +36,8 @@ __all__ = [
     "count",
     "headers",
     "instances",
+    "listing",
+    "read_keys",
     "read_query",
     "records",
     "runs",

@@ -34,9 +34,15 @@ def supported(tag: str, level: Level) -> bool:
     return LEVELS_DOWN.index(of) <= LEVELS_DOWN.index(level)
 
 
+def told(tag: str, level: Level) -> bool:
+    """Whether the archive tells the attribute of entities of this level; of a study also the first of its institutions."""
+    return supported(tag, level) or (level is Level.STUDY and tag == columns.INSTITUTION_NAME)
+
+
 def unsupported(query: Query) -> frozenset[str]:
     """Give the keys that are neither matched nor told at the query's level (pending status 0xFF01)."""
-    return frozenset(tag for tag in query.return_keys | query.keys.keys() if not supported(tag, query.level))
+    unmatched = {tag for tag in query.keys if not supported(tag, query.level)}
+    return frozenset(unmatched | {tag for tag in query.return_keys if not told(tag, query.level)})
 
 
 def teller(query: Query, tested: Iterable[str], aet: str) -> Callable[[Row], DicomJson]:
@@ -46,6 +52,7 @@ def teller(query: Query, tested: Iterable[str], aet: str) -> Callable[[Row], Dic
     """
     of_level, wanted = _OF_LEVEL[query.level], query.return_keys | set(tested)
     everything = not query.return_keys
+    with_institution = query.level is Level.STUDY and columns.INSTITUTION_NAME in query.return_keys
     counted = [one for one in _COUNTED[query.level] if everything or one[0] in wanted]
     fixed = {columns.RETRIEVE_AET: _element("AE", aet), columns.AVAILABILITY: _element("CS", "ONLINE")}
 
@@ -55,6 +62,8 @@ def teller(query: Query, tested: Iterable[str], aet: str) -> Callable[[Row], Dic
         for tag, vr, name in counted:
             value = row[name]
             attributes[tag] = _element(vr, *value) if isinstance(value, list) else _element(vr, value)
+        if with_institution and row["institution"]:
+            attributes[columns.INSTITUTION_NAME] = _element("LO", row["institution"])
         return attributes
 
     return attributes_of
@@ -130,14 +139,14 @@ def chooser(query: Query) -> Callable[[DicomJson], DicomJson]:
     level = query.level
     if not query.return_keys:
         return lambda attributes: attributes
-    wanted = sorted(tag for tag in query.return_keys if supported(tag, level))
+    wanted = sorted(tag for tag in query.return_keys if told(tag, level))
     return lambda attributes: {
         tag: _items_chosen(attributes[tag], query.return_items.get(tag)) for tag in wanted if tag in attributes
     }
 
 
 def _items_chosen(element: dict[str, Any], wanted: frozenset[str] | None) -> dict[str, Any]:
-    if not wanted or "Value" not in element:
+    if not wanted or element["vr"] != "SQ" or "Value" not in element:
         return element
     items = [{tag: value for tag, value in item.items() if tag in wanted} for item in element["Value"]]
     return {**element, "Value": items}

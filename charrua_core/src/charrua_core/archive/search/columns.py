@@ -16,6 +16,7 @@ STUDY_UID, SERIES_UID, SOP_UID = "0020000D", "0020000E", "00080018"
 MODALITY, MODALITIES_IN_STUDY, SOP_CLASSES_IN_STUDY = "00080060", "00080061", "00080062"
 PATIENT_STUDIES, PATIENT_SERIES, PATIENT_INSTANCES = "00201200", "00201202", "00201204"
 STUDY_SERIES, STUDY_INSTANCES, SERIES_INSTANCES = "00201206", "00201208", "00201209"
+INSTITUTION_NAME = "00080080"
 RETRIEVE_AET, AVAILABILITY = "00080054", "00080056"
 
 UNIQUE_KEYS = {Level.PATIENT: PATIENT_ID, Level.STUDY: STUDY_UID, Level.SERIES: SERIES_UID, Level.IMAGE: SOP_UID}
@@ -71,7 +72,7 @@ _ALL = (
     Held(SERIES_UID, "UI", Level.SERIES, Kind.EXACT, _e.series_uid),
     Held(MODALITY, "CS", Level.SERIES, Kind.EXACT, _e.modality),
     Held("0008103E", "LO", Level.SERIES, Kind.FOLDED, _e.series_description_key),
-    Held("00080080", "LO", Level.SERIES, Kind.FOLDED, _e.institution_name_key),
+    Held(INSTITUTION_NAME, "LO", Level.SERIES, Kind.FOLDED, _e.institution_name_key),
     Held("00080021", "DA", Level.SERIES, Kind.DATE, _e.series_date),
     Held("00080031", "TM", Level.SERIES, Kind.TIME, _e.series_time),
     Held("00400244", "DA", Level.SERIES, Kind.DATE, _e.performed_procedure_step_start_date),

@@ -1,9 +1,9 @@
-"""What is counted in a study: as the study's row has it, or over the series alone that the asking person may see."""
+"""What a study tells of its series: as the study's row has it, or of the series alone that the asking person may see."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, ScalarSelect, cast, distinct, func, null, select
@@ -31,6 +31,8 @@ class Counted:
     sop_classes: Column
     series: Column
     instances: Column
+    institution: Column
+    """The first Institution Name of the series; NULL where it is not asked for."""
 
     @property
     def by_tag(self) -> Mapping[str, Column]:
@@ -43,25 +45,29 @@ class Counted:
         }
 
 
-STORED = Counted(study.c.modalities, study.c.sop_classes, study.c.series_count, study.c.instance_count)
+STORED = Counted(study.c.modalities, study.c.sop_classes, study.c.series_count, study.c.instance_count, null())
 
 
-def counted_for(identity: Identity, *, sop_classes: bool = True) -> Counted:
+def counted_for(identity: Identity, *, sop_classes: bool = True, institution: bool = False) -> Counted:
     """Give what is counted for the identity; without `sop_classes`, which look at each object, none of those.
 
-    Raises NotPermitted as `scope` does.
+    With `institution`, also the name of the institution, which looks at each series. Raises NotPermitted as `scope` does.
     """
+    if not identity.row_filters and not institution:
+        return STORED
     shown = series.alias("shown")
     seen = series_scope(identity, shown)
-    if not seen:
-        return STORED
     here = [shown.c.study_id == study.c.id, shown.c.deleted_by.is_(None), *seen]
+    named = _of(func.min(shown.c.institution_name).filter(shown.c.institution_name != ""), here, shown)
+    if not seen:
+        return replace(STORED, institution=named) if institution else STORED
     of_object = [instance.c.series_id == shown.c.id, instance.c.current, instance.c.deleted_by.is_(None)]
     return Counted(
         _of(_values(shown.c.modality), here, shown),
         _of(_values(instance.c.sop_class_uid), [*here, *of_object], shown, instance) if sop_classes else null(),
         _of(func.count(), here, shown),
         _of(func.coalesce(func.sum(shown.c.instance_count), 0), here, shown),
+        named if institution else null(),
     )
 
 

@@ -99,9 +99,11 @@ def _refused(refuse: Refuse) -> NotPermitted:
 
 
 def _wanted(plan: Plan) -> int:
-    """Give how many rows will do, 0 if that is not known."""
+    """Give how many rows will do, 0 if that is not known; of tested ones as many as will do if most pass."""
     query = plan.query
     end = query.limit or (query.at_most + 1 if query.at_most else 0)
-    if plan.tests or not end:
+    if plan.tests:
+        return query.limit and query.limit + query.offset
+    if not end:
         return 0
     return end if pages.can_skip(plan) else end + query.offset

@@ -27,7 +27,7 @@ def read_query(identifier: DicomJson, root: Root, *, relational: bool = False, f
     return Query(
         level=_level(identifier, root),
         root=root,
-        keys=_matches(keys),
+        keys=read_keys(keys),
         return_keys=frozenset(keys),
         return_items={tag: _asked_of_items(element) for tag, element in keys.items() if element["vr"] == "SQ"},
         relational=relational,
@@ -46,7 +46,8 @@ def _level(identifier: DicomJson, root: Root) -> Level:
     return level
 
 
-def _matches(keys: Mapping[str, Mapping[str, Any]]) -> dict[str, Match]:
+def read_keys(keys: Mapping[str, Mapping[str, Any]]) -> dict[str, Match]:
+    """Give how the keys of an identifier match, those of universal matching left out. Raises QueryInvalid."""
     found = {tag: _match(element) for tag, element in keys.items()}
     return {tag: match for tag, match in found.items() if match is not None}
 
@@ -73,7 +74,7 @@ def _text(value: Any) -> str:
 def _item(items: Any) -> Match | None:
     if len(items) > 1:
         raise QueryInvalid("a sequence key has one item (PS3.4 C.2.2.2.6)")
-    keys = _matches(items[0]) if items else {}
+    keys = read_keys(items[0]) if items else {}
     return AnyItem(keys) if keys else None
 
 

@@ -52,7 +52,13 @@ async def rows_of(db: Database, plan: Plan, wanted: int = 0) -> AsyncIterator[Ro
 
 async def number_of(db: Database, plan: Plan, at_most: int) -> int:
     """Give how many rows there are, counted up to `at_most`. Raises as `rows_of`."""
-    (found,) = await read(db, statements.number_of(plan.query.level, plan.counting, plan.lower, at_most))
+    level = plan.query.level
+    if level is Level.STUDY and plan.named is not None and plan.in_index and not plan.upper:
+        named = [plan.named.clause, *plan.exactly.values()]
+        (newest,) = await read(db, statements.number_of_newest(named, plan.dates, INDEX_WALK, at_most))
+        if newest["number"] >= at_most:
+            return at_most
+    (found,) = await read(db, statements.number_of(level, plan.counting, plan.lower, at_most))
     return int(found["number"])
 
 

@@ -10,6 +10,7 @@ from charrua_core.archive.search.answers import supported
 from charrua_core.archive.search.columns import (
     COMPUTED,
     HELD,
+    INSTITUTION_NAME,
     LEVELS_DOWN,
     PATIENT_NAME,
     SOP_CLASSES_IN_STUDY,
@@ -87,7 +88,12 @@ def plan_of(query: Query, identity: Identity, ignore_case: bool, rows: Level | N
     _check_hierarchy(query)
     rows = rows or query.level
     visible = scope(identity, rows)
-    plan = Plan(query, visible, counted=counted_for(identity, sop_classes=_tells(query, SOP_CLASSES_IN_STUDY)))
+    counted = counted_for(
+        identity,
+        sop_classes=_tells(query, SOP_CLASSES_IN_STUDY),
+        institution=rows is Level.STUDY and INSTITUTION_NAME in query.return_keys,
+    )
+    plan = Plan(query, visible, counted=counted)
     (plan.upper if rows in _STUDY_ROW else plan.lower).extend(visible)
     texts: dict[str, Condition] = {}
     few = False

@@ -52,9 +52,11 @@ def _study_columns(counted: Counted) -> tuple[ColumnElement[Any], ...]:
         counted.sop_classes.label("sop_classes"),
         counted.series.label("study_series"),
         counted.instances.label("study_instances"),
+        counted.institution.label("institution"),
     )
 
 
+_STUDIES: Select[Any] = select(*_study_columns(STORED))
 _SERIES_COLUMNS = (
     _e.id.label("series_id"),
     _e.series_uid,
@@ -120,7 +122,8 @@ def study_page(
     clauses: Sequence[Clause], after: After | None, count: int, offset: int = 0, counted: Counted = STORED
 ) -> Select[Any]:
     """Studies by date: index study_by_date, or that of a selective key, which the planner chooses."""
-    found = select(*_study_columns(counted)).where(_STUDY_SHOWN, *clauses, *_older(after))
+    found = (_STUDIES if counted is STORED else select(*_study_columns(counted))).where(_STUDY_SHOWN, *clauses)
+    found = found.where(*_older(after))
     return _newest_first(found).limit(count).offset(offset or None)
 
 
@@ -148,6 +151,14 @@ def dates_left(dates: Sequence[Clause], after: After | None, rows: int) -> Selec
     """How many studies are left by date, counted up to `rows`: index study_by_date alone."""
     left = select(_s.id).where(_STUDY_SHOWN, *dates, *_older(after)).limit(rows).subquery("left")
     return select(*(func.count(left.c.id).label("number"),))
+
+
+def number_of_newest(named: Sequence[Clause], dates: Sequence[Clause], rows: int, at_most: int) -> Select[Any]:
+    """How many of the first `rows` studies by date match `named`, counted up to `at_most`: index study_by_date alone."""
+    walk: Select[Any] = select(and_(*named).label("named")).where(_STUDY_SHOWN, *dates)
+    studies = _newest_first(walk).limit(rows).subquery("studies")
+    some = select(studies.c.named).where(studies.c.named).limit(at_most).subquery("some")
+    return select(func.count().label("number")).select_from(some)
 
 
 def chosen_studies(
@@ -283,6 +294,28 @@ def _shown_of(ids: Sequence[int], *columns: Any) -> Select[Any]:
     shown = (_STUDY_SHOWN, _e.deleted_by.is_(None), _i.deleted_by.is_(None))
     found = select(*columns).join_from(instance, series, _e.id == _i.series_id).join(study, _s.id == _e.study_id)
     return found.where(_of_ids(ids), *shown)
+
+
+def object_listing(upper: Sequence[Clause], lower: Sequence[Clause]) -> Select[Any]:
+    """The ids of objects as 8 bytes each, the highest first, and one word for what they are: as `object_page`.
+
+    The word is of the rows of the objects and of their series, which are what they are until PostgreSQL writes others
+    (`xmin`), and of what their studies were edited to, and lay over series that were moved to them. Not of the row of a
+    study: it changes with each series, also with those that the caller does not see.
+    """
+    moved = _e.received_study_uid != _s.study_uid
+    parts: list[ColumnElement[str]] = [
+        literal_column("md5(core.study.overlay::text)"),
+        case((moved, literal_column("md5(core.study.attributes::text)"))),
+        literal_column("core.series.xmin::text"),
+        literal_column("core.instance.xmin::text"),
+    ]
+    columns = (_e.id.label("series_id"), _i.id.label("instance_id"), func.concat_ws(",", _i.id, *parts).label("row"))
+    found = _below_studies(columns, Level.IMAGE, upper, lower, None, None).subquery("found")
+    order = (found.c.series_id, found.c.instance_id)
+    state = func.md5(func.string_agg(found.c.row, aggregate_order_by(literal(";"), *order)))
+    packed = func.string_agg(func.int8send(found.c.instance_id), aggregate_order_by(_NOTHING, *order))
+    return select(state.label("state"), packed.label("ids"))
 
 
 def uids_by_id(ids: Sequence[int]) -> Select[Any]:

@@ -54,7 +54,7 @@ class Intake:
     """
 
     def __init__(self, request: Request, study_uid: str = "") -> None:
-        self._app = request.app
+        self.app = request.app
         self._who = request.identity.name
         self._origin = replace(request.origin, association_id=new_arrival_id())
         self._study_uid = study_uid
@@ -71,8 +71,8 @@ class Intake:
         outcome = Outcome()
         try:
             meta = read_file_meta(head)
-            outcome = _identified(meta, head)
-            check_kind(self._app.settings, outcome.sop_class_uid, meta.transfer_syntax_uid)
+            outcome = identified(_named(meta, head))
+            check_kind(self.app.settings, outcome.sop_class_uid, meta.transfer_syntax_uid)
             spool = self.begin(outcome, meta.transfer_syntax_uid)
         except CharruaError as error:
             self.failed(error, outcome)
@@ -82,9 +82,7 @@ class Intake:
 
     def begin(self, outcome: Outcome, transfer_syntax_uid: str) -> Spool:
         """Give the file of an object, as `Ingest.begin` does."""
-        return self._app.ingest.begin(
-            outcome.sop_class_uid, outcome.sop_instance_uid, transfer_syntax_uid, self._origin
-        )
+        return self.app.ingest.begin(outcome.sop_class_uid, outcome.sop_instance_uid, transfer_syntax_uid, self._origin)
 
     async def write(self, spool: Spool, pieces: AsyncIterator[memoryview]) -> None:
         """Write a data set; the file is gone where `pieces` breaks off."""
@@ -118,7 +116,7 @@ class Intake:
     async def _store(self, number: int, spool: Spool) -> None:
         outcome = self.outcomes[number]
         try:
-            stored = await self._app.ingest.store(spool, study_uid=self._study_uid)
+            stored = await self.app.ingest.store(spool, study_uid=self._study_uid)
             self.outcomes[number] = replace(outcome, stored=stored)
         except CharruaError as error:
             self.outcomes[number] = replace(outcome, failure=error)
@@ -135,7 +133,7 @@ class Intake:
             await asyncio.wait(self._tasks)
         stored = [one.stored for one in self.outcomes if one.stored is not None]
         failed = len(self.outcomes) - len(stored)
-        self._app.audit.later(
+        self.app.audit.later(
             Event.INSTANCES_TRANSFERRED,
             "C",
             self._who,
@@ -160,15 +158,19 @@ def check_kind(settings: Settings, sop_class_uid: str, transfer_syntax_uid: str)
         raise ObjectRefused("this transfer syntax is not stored here", TRANSFER_SYNTAX_NOT_SUPPORTED, 409)
 
 
-def _identified(meta: FileMeta, head: bytes) -> Outcome:
-    """The object by the UIDs of its data set, for many who write files change these alone; raises HeaderDamaged."""
-    sop_class_uid, sop_instance_uid = sop_uids(head[meta.dataset_offset :], meta.transfer_syntax_uid)
-    outcome = Outcome(sop_class_uid or meta.sop_class_uid, sop_instance_uid or meta.sop_instance_uid)
+def identified(outcome: Outcome) -> Outcome:
+    """The object itself; raises HeaderDamaged where it has no SOP UIDs, DatasetMismatch where they are none."""
     if not (outcome.sop_class_uid and outcome.sop_instance_uid):
         raise HeaderDamaged("what came is no DICOM object: it has no SOP Class or SOP Instance UID")
     if not (is_valid_uid(outcome.sop_class_uid) and is_valid_uid(outcome.sop_instance_uid)):
         raise DatasetMismatch("the SOP Class or SOP Instance UID is no UID")
     return outcome
+
+
+def _named(meta: FileMeta, head: bytes) -> Outcome:
+    """The object by the UIDs of its data set, for many who write files change these alone."""
+    sop_class_uid, sop_instance_uid = sop_uids(head[meta.dataset_offset :], meta.transfer_syntax_uid)
+    return Outcome(sop_class_uid or meta.sop_class_uid, sop_instance_uid or meta.sop_instance_uid)
 
 
 async def _head(pieces: AsyncIterator[memoryview]) -> bytes:

@@ -17,10 +17,10 @@ from charrua_core.web.datasets import CSV
 from charrua_web.choices import DICOMWEB
 from charrua_web.dicomweb.qido_headers import Number, Page, headers_of, not_modified
 from charrua_web.dicomweb.qido_order import SORTED_AT_MOST, Sortable, sort
-from charrua_web.dicomweb.qido_parameters import read_parameters
+from charrua_web.dicomweb.qido_parameters import MANUAL, read_parameters
 from charrua_web.dicomweb.qido_returns import RETRIEVE_URL, UNIQUE, blanks, retrieve_url, without_bulk
 
-BASES = (DICOMWEB, "/qido-rs")
+BASES = (DICOMWEB, MANUAL)
 AT_HAND = 500
 """Matches that are gathered before they are sent, so that the headers say how many there are."""
 COUNTED = 1_000
@@ -56,6 +56,7 @@ class _Search:
         self._limit = min(given) if given else None
         base = next(base for base in BASES if request.base.endswith(base))
         self._root = request.base.removesuffix(base)
+        self._service = f"{self._root}{DICOMWEB}"
         self._blank = blanks(asked.blank)
         self._sorted_matches = 0
 
@@ -157,11 +158,14 @@ class _Search:
             yield row
 
     def _bytes(self, found: Found) -> bytes:
-        attributes = self._blank | found.attributes
-        attributes[RETRIEVE_URL] = retrieve_url(f"{self._root}{DICOMWEB}", self._level, found.attributes)
+        attributes = found.attributes
+        attributes[RETRIEVE_URL] = retrieve_url(self._service, self._level, attributes)
         if self._level is Level.IMAGE:
             attributes = without_bulk(attributes)
-        return orjson.dumps(attributes, option=orjson.OPT_SORT_KEYS)
+        if not self._blank:
+            return orjson.dumps(attributes, option=orjson.OPT_SORT_KEYS)
+        told = [(tag, attributes.get(tag, blank)) for tag, blank in self._blank]
+        return orjson.dumps({tag: element for tag, element in told if element is not None})
 
     async def _audited(self, rows: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
         """Give the rows; then write the query into the audit trail (PS3.15 A.5.3.10): which keys it had, not their values."""

@@ -19,6 +19,8 @@ from charrua_web.dicomweb.qido_returns import REQUEST_ITEMS, RETRIEVE_URL, SERIE
 
 COMMAS_PART = frozenset({"UI", "CS"})
 """Value representations whose values hold no comma (PS3.5 6.2): several are also parted by commas."""
+MANUAL = "/qido-rs"
+"""The manual's path."""
 TIMEZONE = "00080201"
 CONTROLS = frozenset({"includefield", "limit", "offset", "after", "orderby", "sortorder", "accept", "charset"}) | {
     "fuzzymatching",
@@ -56,7 +58,10 @@ def read_parameters(request: Request, level: Level) -> Asked:
     asked = replace(asked, keys=_with_path(asked.keys, named), offset=_number(pairs, "offset") or 0)
     asked = replace(asked, after=pairs.first("after"), by_number=_is_of_one_study(asked.keys))
     beyond = unsupported(replace(asked, return_keys=asked.return_keys | included.keys()))
-    told = {tag: vr_of(tag) for tag in told_of(level, named) | asked.return_keys | included.keys()}
+    told = {
+        tag: vr_of(tag)
+        for tag in told_of(level, named, manual=request.base.endswith(MANUAL)) | asked.return_keys | included.keys()
+    }
     asked = replace(asked, return_keys=frozenset(told) - {RETRIEVE_URL}, return_items=_items(asked, included))
     order = order_of(pairs, level)
     if "all" in _listed(pairs):

@@ -22,6 +22,7 @@ _STUDY = _tags("""
 StudyDate StudyTime AccessionNumber ModalitiesInStudy ReferringPhysicianName StudyDescription PatientName PatientID
 PatientBirthDate PatientSex StudyID NumberOfStudyRelatedSeries NumberOfStudyRelatedInstances
 """)
+_MANUAL = _tags("InstitutionName")
 _SERIES = _tags("""
 Modality SeriesDescription SeriesInstanceUID SeriesNumber NumberOfSeriesRelatedInstances PerformedProcedureStepStartDate
 PerformedProcedureStepStartTime RequestAttributesSequence
@@ -32,19 +33,22 @@ REQUEST_ITEMS = {"00400275": _tags("ScheduledProcedureStepID RequestedProcedureI
 """Of the request, what Table 10.6.3-4 names."""
 
 
-def told_of(level: Level, named: Mapping[str, str]) -> frozenset[str]:
-    """Give the tags that are told of each match; of the levels above it those that the path (`named`) does not name."""
+def told_of(level: Level, named: Mapping[str, str], *, manual: bool = False) -> frozenset[str]:
+    """Give the tags that are told of each match; of the levels above it those that the path (`named`) does not name.
+
+    The manual's path tells Institution Name of studies as well.
+    """
     told = _ALWAYS if level is Level.STUDY else _ALWAYS | {SERIES_UID}
     if level is Level.STUDY or "study" not in named:
-        told |= _STUDY
+        told |= _STUDY | (_MANUAL if manual and level is Level.STUDY else frozenset())
     if level is Level.SERIES or (level is Level.IMAGE and "series" not in named):
         told |= _SERIES
     return told | _IMAGE if level is Level.IMAGE else told
 
 
-def blanks(tags: Mapping[str, str]) -> DicomJson:
-    """Give empty elements for these tags and VRs: what is asked for and has no value is told so."""
-    return {tag: {"vr": vr} for tag, vr in tags.items() if tag not in _OF_IMAGES_ONLY}
+def blanks(tags: Mapping[str, str]) -> list[tuple[str, dict[str, str] | None]]:
+    """Give these tags in their order with what is told where they have no value: nothing of what only images have."""
+    return [(tag, None if tag in _OF_IMAGES_ONLY else {"vr": tags[tag]}) for tag in sorted(tags)]
 
 
 def retrieve_url(service: str, level: Level, attributes: Mapping[str, Any]) -> dict[str, Any]:

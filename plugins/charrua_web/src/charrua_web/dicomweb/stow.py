@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from charrua_core import faults
+from charrua_core.archive.datasets.xmlmodel import to_xml
 from charrua_core.settings import Setting
+from charrua_core.types import DicomJson
 from charrua_core.web import (
     HttpError,
     MediaType,
@@ -16,15 +18,18 @@ from charrua_core.web import (
     json_response,
     media_type,
 )
+from charrua_core.web.datasets import DICOM_JSON, DICOM_XML
 from charrua_web.choices import DICOMWEB
-from charrua_web.dicomweb.incoming import MultipartReader, PartCutOff
+from charrua_web.dicomweb.incoming import IncomingPart, MultipartReader, PartCutOff
 from charrua_web.dicomweb.intake import Intake
-from charrua_web.dicomweb.stow_answer import answer_of, status_of
+from charrua_web.dicomweb.stow_answer import REASONS, answer_of, status_of
+from charrua_web.dicomweb.stow_metadata import METADATA, MetadataIntake
 
 STOW = "/stow-rs"
 DICOM = "application/dicom"
-CONSUMES = (f'multipart/related; type="{DICOM}"', DICOM)
-PRODUCES = ("application/dicom+json",)
+TAKEN = (DICOM, *METADATA)
+CONSUMES = (*(f'multipart/related; type="{one}"' for one in TAKEN), *TAKEN)
+PRODUCES = (DICOM_JSON, DICOM_XML, "application/json")
 
 SETTINGS = (
     Setting(
@@ -34,7 +39,8 @@ SETTINGS = (
         minimum=1,
         maximum=1_000_000,
         unit="objects",
-        help="Objects that one request of STOW-RS may bring; those before are kept when there are more (413).",
+        help="Objects, or parts of bulk data, that one request of STOW-RS may bring; objects that came before are kept when "
+        "there are more (413).",
         since="0.1",
         effect="now",
     ),
@@ -57,7 +63,7 @@ async def store(request: Request) -> Response:
 
     200 all are stored, 202 some are or were coerced, 400 there is no object, 409 none could be stored; 415, 413, 503, 507.
     """
-    choose(request, PRODUCES)
+    wanted, _ = choose(request, PRODUCES)
     given = _content_type(request)
     intake = Intake(request, request.parameters.get("study", ""))
     end = "broken off"
@@ -70,7 +76,11 @@ async def store(request: Request) -> Response:
         raise HttpError(400, "the request brings no object")
     faults.passing("before_reply")
     base = request.base.removesuffix(STOW) + DICOMWEB if request.base.endswith(STOW) else request.base
-    return json_response(answer_of(intake.outcomes, base), status_of(intake.outcomes), PRODUCES[0])
+    return _answer(answer_of(intake.outcomes, base), status_of(intake.outcomes), wanted.type)
+
+
+def _answer(told: DicomJson, status: int, form: str) -> Response:
+    return Response(status, to_xml(told), form) if form == DICOM_XML else json_response(told, status, form)
 
 
 def _content_type(request: Request) -> MediaType:
@@ -78,7 +88,7 @@ def _content_type(request: Request) -> MediaType:
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise HttpError(415, "bodies are taken without Content-Encoding", {"Accept-Encoding": "identity"})
     given = media_type(request.headers.get("content-type") or "application/octet-stream")
-    takes = given.type == DICOM or (given.type == "multipart/related" and given.part in ("", DICOM))
+    takes = given.type in TAKEN or (given.type == "multipart/related" and given.part in ("", *TAKEN))
     if not takes:
         raise HttpError(415, f"objects are taken as {' or '.join(CONSUMES)}", {"Accept": ", ".join(CONSUMES)})
     return given
@@ -89,15 +99,36 @@ async def _take(intake: Intake, given: MediaType, body: AsyncIterator[bytes], mo
     if given.type == DICOM:
         await intake.take(_viewed(body))
         return
+    metadata = MetadataIntake(intake, most)
     try:
-        async for part in MultipartReader(body, given.parameters.get("boundary", "")).parts():
-            if len(intake.outcomes) == most:
-                raise HttpError(413, f"a request may bring {most} objects at most")
-            await intake.take(part.pieces)
+        if given.type in METADATA:
+            await metadata.take(IncomingPart({}, _viewed(body)), given)
+        else:
+            await _take_parts(intake, metadata, given, body, most)
+        await metadata.store()
     except PartCutOff as cut:
         if not intake.outcomes:
             raise
         intake.failed(cut)
+    finally:
+        metadata.close()
+
+
+async def _take_parts(
+    intake: Intake, metadata: MetadataIntake, given: MediaType, body: AsyncIterator[bytes], most: int
+) -> None:
+    """Take Part 10 files, or, where the first part is metadata or its type is the body's, metadata and bulk data."""
+    root, number = given.part, 0
+    async for part in MultipartReader(body, given.parameters.get("boundary", "")).parts():
+        number += 1
+        if number > most:
+            raise HttpError(413, f"a request may bring {most} parts at most")
+        kind = media_type(part.content_type or root or DICOM)
+        root = root or kind.type
+        if root in METADATA:
+            await metadata.take(part, kind)
+        else:
+            await intake.take(part.pieces)
 
 
 async def _viewed(body: AsyncIterator[bytes]) -> AsyncIterator[memoryview]:
@@ -131,6 +162,11 @@ _STATUSES = {
 }
 
 
+_DESCRIPTION = "Failure Reason (0008,1197) of an object: " + "; ".join(
+    f"`{reason:04X}` {meaning}" for reason, meaning in REASONS.items()
+)
+
+
 def _route(path: str, summary: str) -> WebRoute:
     return WebRoute(
         "POST",
@@ -143,6 +179,7 @@ def _route(path: str, summary: str) -> WebRoute:
         consumes=CONSUMES,
         produces=PRODUCES,
         statuses=_STATUSES,
+        description=f"{_DESCRIPTION}.",
     )
 
 

@@ -32,9 +32,14 @@ async def retrieve(lookup: Lookup, request: Request) -> Response:
     """Give the frames that the path names, each a part, or one alone without parts around it."""
     numbers = numbers_of(request.parameters["frames"])
     image = await lookup.image(request)
+    wado_trail.transferred(request, [request.parameters["study"]], 1)
+    return await answer_frames(request, image, numbers)
+
+
+async def answer_frames(request: Request, image: StoredImage, numbers: Sequence[int]) -> Response:
+    """Give these frames of an image in the form that is accepted."""
     single, lossy = len(numbers) == 1, request.app.settings["send_lossy"]
     form = form_of(said_of(request), image.transfer_syntax_uid, single=single, lossy=lossy)
-    wado_trail.transferred(request, [request.parameters["study"]], 1)
     places = await frames_to_read(image, numbers)
     if form.as_stored and sum(map(_length, places)) <= _READ_AT_ONCE:
         return _whole(request, form, numbers, await asyncio.to_thread(_read, places))

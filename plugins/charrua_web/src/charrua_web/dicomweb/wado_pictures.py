@@ -16,7 +16,7 @@ from charrua_core.imaging.render.request import MediaType, RenderRequest
 from charrua_core.imaging.rendering import VIDEO, render, render_cine
 from charrua_core.imaging.stored import StoredImage, StoredObject, stored_image, stored_object
 from charrua_core.types import FileRange
-from charrua_core.web import HttpError, Request, Response, choose
+from charrua_core.web import HttpError, Request, Response, chosen_of
 from charrua_web.dicomweb.ranges import not_modified, ranged
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class Picture:
     app: App
     record: InstanceRecord
     parameters: dict[str, str]
+    accepts: str
+    """The text that names the media types of the answer, as of Accept."""
     state: InstanceRecord | None = None
     """A presentation state to show it under."""
 
@@ -63,11 +65,11 @@ async def show(request: Request, picture: Picture, frames: Sequence[int] = ()) -
     if picture.documents and not frames:
         return await _document(request, picture)
     if picture.is_video and not frames:
-        return await _video(request, picture)
+        return await show_video(request, picture)
     image = await stored_image(picture.app, picture.record)
     moving = image.number_of_frames > 1 if not frames else len(frames) > 1
     offers = (*STILL, *MOVING) if moving and not frames else MOVING if moving else STILL
-    offer, _ = choose(request, offers)
+    offer, _ = chosen_of(picture.accepts, offers)
     tag = etag_of(image, picture, offer.type, frames)
     if not_modified(request, tag):
         return Response(304, headers=_fields(tag))
@@ -103,7 +105,7 @@ def _fields(tag: str) -> list[tuple[str, str]]:
 
 
 async def _document(request: Request, picture: Picture) -> Response:
-    offer, _ = choose(request, picture.documents)
+    offer, _ = chosen_of(picture.accepts, picture.documents)
     found = await stored_object(picture.app, picture.record)
     stored = StoredFile(str(found.path), found.dataset_offset, found.size_bytes, found.transfer_syntax_uid)
     header = dict(found.attributes.elements)
@@ -113,12 +115,12 @@ async def _document(request: Request, picture: Picture) -> Response:
     return ranged(request, [made.body], kind, etag_of(found, picture, offer.type), fields)
 
 
-async def _video(request: Request, picture: Picture) -> Response:
+async def show_video(request: Request, picture: Picture) -> Response:
     """Give the stream as it is stored, with ranges for players that seek; or a picture of it."""
     image = await stored_image(picture.app, picture.record)
     pieces = await stream_ranges(image)
     kind = "video/mpeg" if picture.record.transfer_syntax_uid.startswith(_MPEG_2) else await _container(image, pieces)
-    offer, _ = choose(request, (kind, *STILL))
+    offer, _ = chosen_of(picture.accepts, (kind, *STILL))
     tag = etag_of(image, picture, offer.type)
     if offer.type in STILL:
         made = await still(picture, offer.type, representative(image))

@@ -8,7 +8,7 @@ from functools import partial
 
 from charrua_core.errors import ImageInvalid
 from charrua_core.imaging.stored import stored_image
-from charrua_core.web import Parameter, Part, Request, Response, WebRoute, choose, multipart_response
+from charrua_core.web import Parameter, Part, Request, Response, WebRoute, choose, multipart_response, said_of
 from charrua_web.dicomweb import wado_trail
 from charrua_web.dicomweb.wado_frames import numbers_of
 from charrua_web.dicomweb.wado_lookup import Lookup
@@ -39,7 +39,7 @@ async def instance(lookup: Lookup, request: Request) -> Response:
     """Give one object as people see it."""
     record = await lookup.record(request)
     wado_trail.accessed(request, [record.study_uid], 1)
-    return await show(request, Picture(request.app, record, parameters_of(request)))
+    return await show(request, Picture(request.app, record, parameters_of(request), said_of(request)))
 
 
 async def frames(lookup: Lookup, request: Request) -> Response:
@@ -47,7 +47,7 @@ async def frames(lookup: Lookup, request: Request) -> Response:
     numbers = numbers_of(request.parameters["frames"])
     record = await lookup.record(request)
     wado_trail.accessed(request, [record.study_uid], 1)
-    picture = Picture(request.app, record, parameters_of(request))
+    picture = Picture(request.app, record, parameters_of(request), said_of(request))
     if len(numbers) == 1:
         return await show(request, picture, numbers)
     offer, _ = choose(request, (*_PARTS, *MOVING))
@@ -77,7 +77,7 @@ async def _images(request: Request, chosen: Selection, media_type: str) -> Async
     shown, parameters = 0, parameters_of(request)
     async with aclosing(chosen.records(request.app)) as found:
         async for record in found:
-            picture = Picture(request.app, record, parameters)
+            picture = Picture(request.app, record, parameters, media_type)
             if picture.documents:
                 continue
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,11 +37,14 @@ class Selection:
         """Their studies, once each."""
         return tuple(dict.fromkeys(run.study_uid for run in self.runs))
 
+    @property
+    def ids(self) -> array[int]:
+        """Their numbers in the index, in the order in which they leave."""
+        return array("q", b"".join(run.ids.tobytes() for run in self.runs))
+
     async def records(self, app: App) -> AsyncGenerator[InstanceRecord, None]:
         """Give the objects in their order; those removed meanwhile are not among them."""
-        ids = array("q")
-        for run in self.runs:
-            ids.extend(run.ids)
+        ids = self.ids
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
             found = await records(app, batch)
@@ -50,12 +53,7 @@ class Selection:
                     yield found[instance_id]
 
 
-def query_of(request: Request) -> Query:
-    """Give the query of the UIDs in the request's path, at the level of the last of them."""
-    return query_below({name: uid for name, uid in request.parameters.items() if uid})
-
-
-def query_below(uids: dict[str, str]) -> Query:
+def query_below(uids: Mapping[str, str]) -> Query:
     """Give the query of the UIDs named `study`, `series` and `instance`; each of them has to match."""
     named = [(level, uids[name]) for level, name in _LEVELS if name in uids]
     return Query(named[-1][0], keys={UNIQUE_KEYS[level]: OneOf("UI", (uid,)) for level, uid in named})
@@ -63,7 +61,12 @@ def query_below(uids: dict[str, str]) -> Query:
 
 async def selected(request: Request) -> Selection:
     """Give the objects that the path names. Raises StudyNotFound where there are none that the caller may see."""
-    found, _ = await runs(request.app, query_of(request), request.identity)
+    return await selected_below(request, request.parameters)
+
+
+async def selected_below(request: Request, uids: Mapping[str, str]) -> Selection:
+    """As `selected`, of the UIDs named `study`, `series` and `instance`."""
+    found, _ = await runs(request.app, query_below(uids), request.identity)
     if not found:
         raise StudyNotFound
     return Selection(found)

@@ -8,7 +8,7 @@ from functools import partial
 from charrua_core.archive.search import InstanceRecord, records
 from charrua_core.errors import ImageInvalid
 from charrua_core.imaging.stored import stored_image
-from charrua_core.web import HttpError, Parameter, Request, Response, WebRoute, choose
+from charrua_core.web import HttpError, Parameter, Request, Response, WebRoute, choose, said_of
 from charrua_web.dicomweb import wado_trail
 from charrua_web.dicomweb.ranges import not_modified
 from charrua_web.dicomweb.wado_frames import numbers_of
@@ -45,7 +45,7 @@ async def one(lookup: Lookup, request: Request) -> Response:
 
 async def _thumbnail(request: Request, record: InstanceRecord, frame: int = 0) -> Response | None:
     """The answer, None for what is no image."""
-    picture = Picture(request.app, record, {"viewport": request.query.first("viewport") or SIDE})
+    picture = Picture(request.app, record, {"viewport": request.query.first("viewport") or SIDE}, said_of(request))
     try:
         image = await stored_image(request.app, record)
     except ImageInvalid:

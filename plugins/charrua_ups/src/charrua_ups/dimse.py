@@ -1,0 +1,241 @@
+"""The DIMSE side: UPS Push, Pull, Watch and Query as SCP (PS3.4 CC.2)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from charrua_core import audit
+from charrua_core.archive.datasets.identifier import decode_identifier, encode_identifier
+from charrua_core.dicom import Association, Command, CommandField, Message, ServiceClass
+from charrua_core.errors import AssociationAborted, CharruaError, PeerUnknown
+from charrua_core.types import DicomJson
+from charrua_ups import subscriptions, trail, workitems
+from charrua_ups.callers import caller_of
+from charrua_ups.find import answer_extended, find
+from charrua_ups.model import (
+    CHARACTER_SET,
+    DELETION_LOCK,
+    EVENT,
+    PULL,
+    PUSH,
+    QUERY,
+    RECEIVING_AE,
+    SOP_CLASSES,
+    STATE,
+    TRANSACTION_UID,
+    WATCH,
+    Action,
+    Caller,
+    text,
+)
+from charrua_ups.payloads import checked, clean
+from charrua_ups.refusals import (
+    SUCCESS,
+    ActionUnknown,
+    ArgumentInvalid,
+    ReceiverUnknown,
+    SopClassUnknown,
+    UpsRefused,
+    WorkitemNotFound,
+)
+from charrua_ups.statuses import ACTION_STATUSES, CREATE_STATUSES, FIND_STATUSES, GET_STATUSES, SET_STATUSES
+
+if TYPE_CHECKING:
+    from charrua_core.app import App
+
+LIMIT = 4 << 20
+"""Bytes of a data set: an input of 20,000 objects has 3 MB."""
+COMMENT_LENGTH = 64
+
+log = logging.getLogger(__name__)
+
+_ACTIONS: Mapping[str, frozenset[Action]] = {
+    PUSH: frozenset({Action.REQUEST_CANCEL}),
+    PULL: frozenset({Action.CHANGE_STATE}),
+    WATCH: frozenset({Action.REQUEST_CANCEL, Action.SUBSCRIBE, Action.UNSUBSCRIBE, Action.SUSPEND_GLOBAL}),
+}
+"""PS3.4 tables CC.2-1 to CC.2-3."""
+
+_KINDS: Mapping[int, audit.Action] = {CommandField.N_CREATE: "C", CommandField.N_GET: "R"}
+
+
+def ups_services(app: App) -> Sequence[ServiceClass]:
+    """Give the SCPs."""
+    scp = UpsScp(app)
+    create, get, change, act = (
+        CommandField.N_CREATE,
+        CommandField.N_GET,
+        CommandField.N_SET,
+        CommandField.N_ACTION,
+    )
+    of_items = {**GET_STATUSES, **ACTION_STATUSES}
+    services = [
+        ("UPS Push", PUSH, {create, act, get}, {**of_items, **CREATE_STATUSES}, None),
+        ("UPS Pull", PULL, {get, change, act}, {**of_items, **SET_STATUSES}, None),
+        ("UPS Watch", WATCH, {get, act}, of_items, _about_events),
+    ]
+    given = [
+        ServiceClass(name, {uid}, scp.handle, frozenset(commands), statuses=statuses, about=about)
+        for name, uid, commands, statuses, about in services
+    ]
+    searching = partial(find, app)
+    finders = {PULL, WATCH, QUERY}
+    return [
+        *given,
+        ServiceClass(
+            "UPS Pull, Watch and Query: search",
+            finders,
+            searching,
+            frozenset({CommandField.C_FIND}),
+            extended=answer_extended,
+            statuses=FIND_STATUSES,
+        ),
+    ]
+
+
+def _about_events() -> str:
+    return (
+        f"Events (SOP class UPS Event, `{EVENT}`) are reported by N-EVENT-REPORT over associations that this archive\n"
+        "opens to the subscribed peers, with role selection as SCP, in order and until the peer has taken them or a week\n"
+        "has passed: UPS State Report, UPS Cancel Requested, UPS Progress Report, SCP Status Change (at every start), UPS\n"
+        "Assigned. Global and filtered global subscriptions, with any matching keys, and deletion locks are supported."
+    )
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a request is answered with."""
+
+    status: int = SUCCESS
+    attributes: DicomJson | None = None
+    elements: dict[str, Any] = field(default_factory=dict)
+
+
+class UpsScp:
+    """Answers N-CREATE, N-GET, N-SET and N-ACTION with the statuses of PS3.4 CC.2, tabled in `statuses`."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._operations: dict[int, Callable[[Caller, Message, DicomJson], Awaitable[Answer]]] = {
+            CommandField.N_CREATE: self._create,
+            CommandField.N_GET: self._get,
+            CommandField.N_SET: self._set,
+            CommandField.N_ACTION: self._act,
+        }
+        self._actions: dict[Action, Callable[[Caller, str, DicomJson], Awaitable[int]]] = {
+            Action.CHANGE_STATE: self._change_state,
+            Action.REQUEST_CANCEL: self._request_cancel,
+            Action.SUBSCRIBE: self._subscribe,
+            Action.UNSUBSCRIBE: self._unsubscribe,
+            Action.SUSPEND_GLOBAL: self._suspend,
+        }
+
+    async def handle(self, association: Association, message: Message) -> None:
+        """Answer one request."""
+        caller = caller_of(self._app, association)
+        try:
+            syntax = message.context.transfer_syntax
+            given = clean(checked(decode_identifier(await message.read(LIMIT), syntax))) if message.has_data else {}
+            _check_class(message.command)
+            answer = await self._operations[message.command.command_field](caller, message, given)
+        except AssociationAborted:
+            raise
+        except CharruaError as error:
+            self._refuse(caller, message.command, error)
+            answer = _refusal(error)
+        told = None if answer.attributes is None else encode_identifier(answer.attributes, syntax, "")
+        await association.respond(message, answer.status, told, **answer.elements)
+
+    def _refuse(self, caller: Caller, command: Command, error: CharruaError) -> None:
+        log.warning(
+            "refused: %s",
+            type(error).__name__,
+            exc_info=error.__cause__,
+            extra={"action": "refused", "status": f"{error.dimse_status:04X}", "peer": caller.aet},
+        )
+        trail.refused(self._app, caller, _KINDS.get(command.command_field, "U"), _instance(command), error)
+
+    # Operations
+
+    async def _create(self, caller: Caller, message: Message, given: DicomJson) -> Answer:
+        uid, status = await workitems.create(self._app, caller, _instance(message.command), given)
+        return Answer(status, elements={"affected_sop_instance_uid": uid})
+
+    async def _get(self, caller: Caller, message: Message, _given: DicomJson) -> Answer:
+        asked = [f"{tag:08X}" for tag in message.command.attribute_identifier_list or ()]
+        attributes = await workitems.get(self._app, caller, _instance(message.command))
+        if not asked:
+            return Answer(attributes=attributes)
+        found = {tag: attributes[tag] for tag in asked if tag in attributes}
+        missing = set(asked) - found.keys() - {CHARACTER_SET}  # that one is written with the answer
+        return Answer(_NOT_ALL_ATTRIBUTES if missing else SUCCESS, found)
+
+    async def _set(self, caller: Caller, message: Message, given: DicomJson) -> Answer:
+        return Answer(await workitems.update_workitem(self._app, caller, _instance(message.command), given))
+
+    async def _act(self, caller: Caller, message: Message, given: DicomJson) -> Answer:
+        number = message.command.action_type_id
+        if number is None or number not in _ACTIONS.get(message.context.abstract_syntax, ()):
+            raise ActionUnknown
+        action = Action(number)
+        status = await self._actions[action](caller, _instance(message.command), given)
+        return Answer(status, elements={"action_type_id": int(action)})
+
+    # Actions
+
+    async def _change_state(self, caller: Caller, uid: str, given: DicomJson) -> int:
+        return await workitems.change_state(self._app, caller, uid, text(given, STATE), text(given, TRANSACTION_UID))
+
+    async def _request_cancel(self, caller: Caller, uid: str, given: DicomJson) -> int:
+        return await workitems.request_cancel(self._app, caller, uid, given)
+
+    async def _subscribe(self, caller: Caller, uid: str, given: DicomJson) -> int:
+        lock = text(given, DELETION_LOCK)
+        if lock not in ("TRUE", "FALSE"):
+            raise ArgumentInvalid([DELETION_LOCK])
+        aet = await self._receiver(given)
+        keys = {tag: one for tag, one in given.items() if tag not in (RECEIVING_AE, DELETION_LOCK)}
+        await subscriptions.subscribe(self._app, caller, uid, aet, lock=lock == "TRUE", keys=keys)
+        return SUCCESS
+
+    async def _unsubscribe(self, caller: Caller, uid: str, given: DicomJson) -> int:
+        await subscriptions.unsubscribe(self._app, caller, uid, subscriptions.receiver(text(given, RECEIVING_AE)))
+        return SUCCESS
+
+    async def _suspend(self, caller: Caller, uid: str, given: DicomJson) -> int:
+        await subscriptions.suspend(self._app, caller, uid, subscriptions.receiver(text(given, RECEIVING_AE)))
+        return SUCCESS
+
+    async def _receiver(self, given: DicomJson) -> str:
+        aet = subscriptions.receiver(text(given, RECEIVING_AE))
+        try:
+            return (await self._app.peers.resolve(aet)).aet
+        except PeerUnknown as error:
+            raise ReceiverUnknown from error
+
+
+_NOT_ALL_ATTRIBUTES = 0x0001
+"""Requested optional Attributes are not supported (PS3.4 CC.2.7.4)."""
+
+
+def _check_class(command: Command) -> None:
+    """Raise unless it is about a workitem: PS3.4 CC.3.1 has UPS Push, some SCUs name the class that was negotiated."""
+    if (command.affected_sop_class_uid or command.requested_sop_class_uid) not in SOP_CLASSES:
+        raise SopClassUnknown
+    if command.command_field != CommandField.N_CREATE and not _instance(command):
+        raise WorkitemNotFound
+
+
+def _instance(command: Command) -> str:
+    return command.affected_sop_instance_uid or command.requested_sop_instance_uid or ""
+
+
+def _refusal(error: CharruaError) -> Answer:
+    elements: dict[str, Any] = {"error_comment": str(error)[:COMMENT_LENGTH]}
+    if isinstance(error, UpsRefused) and error.tags:
+        elements["attribute_identifier_list"] = error.tags
+    return Answer(error.dimse_status, elements=elements)
