@@ -1,0 +1,36 @@
+"""Routing: rules say which object goes where, when and how; core's queue sends it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from charrua_core.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from charrua_core.app import App
+    from charrua_core.jobs import JobType
+    from charrua_core.types import Route, StoredObject
+
+
+@hookimpl
+def migrations() -> Sequence[str]:
+    """Name the lineage of schema routing."""
+    return ["charrua_routing.lineage"]
+
+
+@hookimpl
+def job_types(app: App) -> Sequence[JobType]:
+    """Give the job that sends what has become quiet."""
+    from charrua_routing.quiet import quiet_job
+
+    return [quiet_job(app)]
+
+
+@hookimpl
+async def route_destination(app: App, stored: StoredObject) -> Sequence[Route]:
+    """Apply the rules to an object."""
+    from charrua_routing.routes import routes_of
+
+    return await routes_of(app, stored)
