@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from charrua_core.sending.contexts import carried, in_associations
+from charrua_core.sending.delivered import had
 from charrua_core.sending.queue import FOLLOWER, KIND, SETTINGS, lane_of, route, send_new, send_study
 from charrua_core.sending.sender import SendFailed, send_job
 
@@ -12,6 +13,7 @@ __all__ = [
     "SETTINGS",
     "SendFailed",
     "carried",
+    "had",
     "in_associations",
     "lane_of",
     "route",

@@ -9,6 +9,8 @@ from charrua_core.hookspecs import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import click
+
     from charrua_core.app import App
     from charrua_core.jobs import JobType
     from charrua_core.types import Route, StoredObject
@@ -34,3 +36,13 @@ async def route_destination(app: App, stored: StoredObject) -> Sequence[Route]:
     from charrua_routing.routes import routes_of
 
     return await routes_of(app, stored)
+
+
+@hookimpl
+def cli_commands() -> Sequence[click.Command]:
+    """Give `charrua routing`."""
+    from charrua_routing.commands import routing
+    from charrua_routing.queue_commands import queue
+
+    routing.add_command(queue)
+    return [routing]
