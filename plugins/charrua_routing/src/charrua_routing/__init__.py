@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from charrua_core.app import App
     from charrua_core.jobs import JobType
     from charrua_core.types import Route, StoredObject
+    from charrua_core.web import WebRoute
 
 
 @hookimpl
@@ -46,3 +47,11 @@ def cli_commands() -> Sequence[click.Command]:
 
     routing.add_command(queue)
     return [routing]
+
+
+@hookimpl
+def web_routes() -> Sequence[WebRoute]:
+    """Give the calls on rules and queue."""
+    from charrua_routing import queue_calls, rule_calls
+
+    return [*rule_calls.ROUTES, *queue_calls.ROUTES]
