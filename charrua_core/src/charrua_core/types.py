@@ -184,6 +184,9 @@ class Route:
     destination: str
     priority: int = 0
     delay_s: float = 0.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What the sending is asked for, as JSON: `transfer_syntaxes`, a list of UIDs, the most wanted first. A job whose options
+    its destination does not know sends nothing, and is dead at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,9 +70,15 @@ def lane_of(destination: str) -> str:
 
 
 async def send_study(
-    app: App, identity: Identity, study_uid: str, destination: str, *, origin: Origin | None = None
+    app: App,
+    identity: Identity,
+    study_uid: str,
+    destination: str,
+    *,
+    origin: Origin | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> int | None:
-    """Send what the archive has of a study, and the identity may see, when the job runs.
+    """Send what the archive has of a study, and the identity may see, when the job runs; `options` as those of `Route`.
 
     Gives the job, None when the same one is waiting already.
 
@@ -87,8 +93,10 @@ async def send_study(
         "destination": destination,
         "study_uid": study_uid,
         "asked_by": asked_by,
+        "options": dict(options or {}),
     }
-    same = f"{destination} {study_uid} {orjson.dumps(asked_by['row_filters'], option=orjson.OPT_SORT_KEYS).decode()}"
+    alike = orjson.dumps([asked_by["row_filters"], payload["options"]], option=orjson.OPT_SORT_KEYS)
+    same = f"{destination} {study_uid} {alike.decode()}"
     async with app.db.transaction() as tx:
         await studies(tx, identity, study_uid)
         origin = origin or Origin("cli", user=identity.name)
@@ -126,7 +134,7 @@ async def route(app: App, stored: StoredObject, *, again: bool) -> None:
     if routes:
         async with app.db.transaction() as tx:
             for one in routes:
-                await _enqueue(app, tx, one, stored, again=again)
+                await enqueue(app, tx, one, stored, again=again)
 
 
 def _distinct(routes: Sequence[Route], stored: StoredObject) -> list[Route]:
@@ -138,8 +146,9 @@ def _distinct(routes: Sequence[Route], stored: StoredObject) -> list[Route]:
     return list(first.values())
 
 
-async def _enqueue(app: App, tx: AsyncConnection, to: Route, stored: StoredObject, *, again: bool) -> None:
+async def enqueue(app: App, tx: AsyncConnection, to: Route, stored: StoredObject, *, again: bool = False) -> None:
+    """Put an object into a job of its route's destination."""
     item = [stored.sop_instance_uid, stored.version]
-    payload = {"batch": secrets.token_hex(16), "destination": to.destination}
+    payload = {"batch": secrets.token_hex(16), "destination": to.destination, "options": dict(to.options)}
     lane = lane_of(to.destination)
     await gather(app.jobs, tx, KIND, item, payload, lane=lane, priority=to.priority, delay_s=to.delay_s, again=again)

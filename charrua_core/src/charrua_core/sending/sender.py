@@ -18,7 +18,7 @@ from charrua_core.dicom import Association, ContextNotAccepted, ProposedContext
 from charrua_core.dicom.configured import associate_as
 from charrua_core.errors import CharruaError, StudyNotFound
 from charrua_core.imaging.transcode import PIXEL_FAILURES
-from charrua_core.jobs import JobType
+from charrua_core.jobs import GiveUp, JobType
 from charrua_core.sending.contexts import carried, in_associations
 from charrua_core.sending.queue import KIND, identity_kept, retries_s
 from charrua_core.types import SYSTEM, Level, Origin, Peer
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from charrua_core.app import App
 
 MARKED_EVERY = 25
+OPTIONS = frozenset({"transfer_syntaxes"})
+"""What can be asked of a sending to a DICOM peer: what is not known is not left out, as it may be what protects the patient."""
 _OUT_OF_RESOURCES = 0xA7  # the first byte of statuses that pass with time (PS3.4 B.2.3)
 
 _ITS_OWN = (ContextNotAccepted, errors.HeaderDamaged, errors.StorageFailed, *PIXEL_FAILURES)
@@ -51,6 +53,7 @@ class _Batch:
     """The objects of one job, and what became of them."""
 
     id: str
+    preferred: Sequence[str]
     waiting: list[list[Any]]
     sent: list[list[Any]] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
@@ -73,13 +76,16 @@ def send_job(app: App) -> JobType:
 async def send(app: App, payload: Mapping[str, Any]) -> None:
     """Send what the payload names; raises SendFailed, or why there is no association, when something is left to send."""
     peer = app.peers.get(payload["destination"])
+    if strange := payload.get("options", {}).keys() - OPTIONS:
+        raise GiveUp(f"{peer.aet} is a DICOM peer, to which nothing is sent with {', '.join(sorted(strange))}")
     batch = await _batch(app, payload)
     records = await _records(app, batch)
     for gone in {uid for uid, _ in batch.waiting} - {record.sop_instance_uid for record in records}:
         batch.taken(gone)
     try:
         kinds = [(record.sop_class_uid, record.transfer_syntax_uid) for record in records]
-        for together, contexts in in_associations(kinds, lossy=app.settings["send_lossy"]):
+        lossy, preferred = app.settings["send_lossy"], batch.preferred
+        for together, contexts in in_associations(kinds, lossy=lossy, preferred=preferred):
             part = [record for record, kind in zip(records, kinds, strict=True) if kind in together]
             await _send_together(app, peer, part, contexts, batch)
     finally:
@@ -90,11 +96,12 @@ async def send(app: App, payload: Mapping[str, Any]) -> None:
 
 
 async def _batch(app: App, payload: Mapping[str, Any]) -> _Batch:
+    about = (payload["batch"], payload.get("options", {}).get("transfer_syntaxes", ()))
     if "objects" in payload:
-        return _Batch(payload["batch"], list(payload["objects"]), list(payload.get("sent", ())))
+        return _Batch(*about, list(payload["objects"]), list(payload.get("sent", ())))
     query = Query(Level.STUDY, keys={STUDY_INSTANCE_UID: OneOf("UI", (payload["study_uid"],))})
     found = [[record.sop_instance_uid, 0] async for record in instances(app, query, identity_kept(payload["asked_by"]))]
-    return _Batch(payload["batch"], found)
+    return _Batch(*about, found)
 
 
 async def _records(app: App, batch: _Batch) -> list[InstanceRecord]:
@@ -111,7 +118,7 @@ async def _send_together(
     studies = sorted({record.study_uid for record in records})
     try:
         async with await associate_as(app.settings, peer, proposed) as association:
-            async for record, why in _send_each(app, association, records):
+            async for record, why in _send_each(app, association, records, batch.preferred):
                 _OBJECTS.labels(peer.aet, "refused" if why else "taken").inc()
                 if why:
                     batch.refused[record.sop_instance_uid] = why
@@ -124,13 +131,13 @@ async def _send_together(
 
 
 async def _send_each(
-    app: App, association: Association, records: Sequence[InstanceRecord]
+    app: App, association: Association, records: Sequence[InstanceRecord], preferred: Sequence[str]
 ) -> AsyncIterator[tuple[InstanceRecord, str]]:
     """Each object with why it was not taken, "" where it was; ends early when the peer has no room."""
     opener = Opener(app)
     for record in records:
         try:
-            status = await _store(app, association, opener, record)
+            status = await _store(app, association, opener, record, preferred)
         except StudyNotFound:  # removed while we were sending
             status = 0x0000
         except _ITS_OWN as error:
@@ -141,9 +148,11 @@ async def _send_each(
         yield record, "" if status == 0 or status >> 12 == 0xB else f"status {status:04X}H"
 
 
-async def _store(app: App, association: Association, opener: Opener, record: InstanceRecord) -> int:
+async def _store(
+    app: App, association: Association, opener: Opener, record: InstanceRecord, preferred: Sequence[str]
+) -> int:
     outgoing = await opener.open(record)
-    async with carried(app, association, outgoing) as (context, leaving):
+    async with carried(app, association, outgoing, preferred) as (context, leaving):
         response = await association.store(
             context.id, leaving.sop_class_uid, leaving.sop_instance_uid, leaving.segments
         )
