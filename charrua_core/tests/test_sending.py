@@ -13,6 +13,7 @@ from charrua_core.archive.edit.values import from_keywords
 from charrua_core.errors import NotPermitted, PeerUnknown, PeerUnreachable, SettingInvalid, StudyNotFound
 from charrua_core.jobs import GiveUp
 from charrua_core.sending import SendFailed
+from charrua_core.sending.delivered import MOST_VERSIONS
 from charrua_core.sending.queue import enqueue, retries_s
 from charrua_core.testing.devices import Workstation, received_of
 from charrua_core.testing.objects import a_study, an_object
@@ -203,6 +204,52 @@ async def test_objects_with_other_options_go_in_another_job(app):
             await enqueue(app, tx, Route("NEURO", options=options), stored)
     objects = [len(job.payload["objects"]) for job in await app.jobs.list(kind="send")]
     assert sorted(objects) == [1, 2]
+
+
+async def test_what_a_destination_has_had_no_route_sends_again(app, station):
+    [first, other] = await store(app, a_study(images=2))
+    await run(app, (await routed(app, [first]))["send WORKSTATION"])
+    for _ in range(2):  # another rule, a replay
+        async with app.db.transaction() as tx:
+            await sending.send_new(app, tx, Route("WORKSTATION"), first.study_uid)
+            await enqueue(app, tx, Route("WORKSTATION", options={"transfer_syntaxes": []}), first)
+    for job in await app.jobs.list(kind="send", lane="send WORKSTATION"):
+        await run(app, job)
+    assert [one.sop_instance_uid for one in station.received] == [first.sop_instance_uid, other.sop_instance_uid]
+
+
+async def test_what_a_person_sends_goes_as_often_as_it_is_asked_for(app, station):
+    [told] = await store(app, a_study())
+    for _ in range(2):
+        await sending.send_study(app, SYSTEM, told.study_uid, "WORKSTATION")
+        [job, *_] = await app.jobs.list(kind="send")
+        await run(app, job)
+        async with app.db.driver() as connection:
+            await connection.execute("UPDATE core.job SET state = 'done'")
+    assert len(station.received) == 2
+
+
+async def test_versions_of_an_object_go_on_until_there_are_too_many(app, station):
+    [image] = a_study()
+    for number in range(7):
+        image.PixelData = bytes([number] * 128)
+        told = await store(app, [image])
+        await routed(app, told)
+        [newest, *_] = await app.jobs.list(kind="send", lane="send WORKSTATION")
+        await run(app, newest)
+        async with app.db.driver() as connection:
+            await connection.execute("UPDATE core.job SET state = 'done'")
+    assert len({one.data_set for one in station.received}) == len(station.received) == MOST_VERSIONS
+
+
+async def test_of_a_study_goes_what_its_destination_has_not_sent_itself(app, station):
+    study = a_study(series=2, images=2)
+    await store(app, study[:1], calling_aet="WORKSTATION")
+    await store(app, study[1:])
+    async with app.db.transaction() as tx:
+        [uids] = {(str(one.StudyInstanceUID), str(one.SeriesInstanceUID)) for one in study[:2]}
+        assert await sending.send_new(app, tx, Route("WORKSTATION"), *uids) == 1
+        assert await sending.send_new(app, tx, Route("WORKSTATION"), uids[0]) == 3
 
 
 async def test_a_peer_without_room_ends_the_association_and_keeps_the_rest_for_later(app, station):

@@ -275,6 +275,16 @@ set_aside = Table(
     _moment("at"),
 )
 
+# What routes have sent where, so that nothing goes to the same place twice.
+delivered = Table(
+    "delivered",
+    metadata,
+    Column("sop_instance_uid", C, primary_key=True),
+    Column("destination", C, primary_key=True),
+    Column("version", SmallInteger, primary_key=True),
+    _moment("at"),
+)
+
 job = Table(
     "job",
     metadata,

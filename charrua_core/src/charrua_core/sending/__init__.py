@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from charrua_core.sending.contexts import carried, in_associations
-from charrua_core.sending.queue import FOLLOWER, SETTINGS, route, send_study
+from charrua_core.sending.queue import FOLLOWER, KIND, SETTINGS, lane_of, route, send_new, send_study
 from charrua_core.sending.sender import SendFailed, send_job
 
-__all__ = ["FOLLOWER", "SETTINGS", "SendFailed", "carried", "in_associations", "route", "send_job", "send_study"]
+__all__ = [
+    "FOLLOWER",
+    "KIND",
+    "SETTINGS",
+    "SendFailed",
+    "carried",
+    "in_associations",
+    "lane_of",
+    "route",
+    "send_job",
+    "send_new",
+    "send_study",
+]

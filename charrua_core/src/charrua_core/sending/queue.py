@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from charrua_core import audit
 from charrua_core.archive.edit.targets import studies
 from charrua_core.errors import NotPermitted, SettingInvalid
-from charrua_core.jobs.gathering import gather
+from charrua_core.jobs.gathering import OBJECTS_IN_JOB, gather
+from charrua_core.sending.delivered import not_yet_had
 from charrua_core.settings import Setting
 from charrua_core.types import Identity, Origin, Route, RowFilter, StoredObject
 
@@ -137,6 +139,24 @@ async def route(app: App, stored: StoredObject, *, again: bool) -> None:
                 await enqueue(app, tx, one, stored, again=again)
 
 
+async def send_new(app: App, tx: AsyncConnection, to: Route, study_uid: str, series_uid: str = "") -> int:
+    """Send what the archive has of a study, or of one series of it, and the route's destination has neither had nor sent.
+
+    Gives how many objects that is. The delay counts from now.
+    """
+    objects = await not_yet_had(tx, to.destination, study_uid, series_uid)
+    run_at = app.jobs.clock.now() + timedelta(seconds=to.delay_s)
+    for first in range(0, len(objects), OBJECTS_IN_JOB):
+        payload = {**_payload(to), "objects": objects[first : first + OBJECTS_IN_JOB]}
+        lane = lane_of(to.destination)
+        await app.jobs.enqueue(KIND, payload, lane=lane, priority=to.priority, run_at=run_at, tx=tx)
+    return len(objects)
+
+
+def _payload(to: Route) -> dict[str, Any]:
+    return {"batch": secrets.token_hex(16), "destination": to.destination, "options": dict(to.options)}
+
+
 def _distinct(routes: Sequence[Route], stored: StoredObject) -> list[Route]:
     """One route to each destination, and none back to where the object came from: two archives would send it for ever."""
     first: dict[str, Route] = {}
@@ -149,6 +169,7 @@ def _distinct(routes: Sequence[Route], stored: StoredObject) -> list[Route]:
 async def enqueue(app: App, tx: AsyncConnection, to: Route, stored: StoredObject, *, again: bool = False) -> None:
     """Put an object into a job of its route's destination."""
     item = [stored.sop_instance_uid, stored.version]
-    payload = {"batch": secrets.token_hex(16), "destination": to.destination, "options": dict(to.options)}
     lane = lane_of(to.destination)
-    await gather(app.jobs, tx, KIND, item, payload, lane=lane, priority=to.priority, delay_s=to.delay_s, again=again)
+    await gather(
+        app.jobs, tx, KIND, item, _payload(to), lane=lane, priority=to.priority, delay_s=to.delay_s, again=again
+    )

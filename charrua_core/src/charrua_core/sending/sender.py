@@ -19,6 +19,7 @@ from charrua_core.dicom.configured import associate_as
 from charrua_core.errors import CharruaError, StudyNotFound
 from charrua_core.imaging.transcode import PIXEL_FAILURES
 from charrua_core.jobs import GiveUp, JobType
+from charrua_core.sending import delivered
 from charrua_core.sending.contexts import carried, in_associations
 from charrua_core.sending.queue import KIND, identity_kept, retries_s
 from charrua_core.types import SYSTEM, Level, Origin, Peer
@@ -53,13 +54,20 @@ class _Batch:
     """The objects of one job, and what became of them."""
 
     id: str
+    destination: str
     preferred: Sequence[str]
     waiting: list[list[Any]]
     sent: list[list[Any]] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    taken_since_marked: list[str] = field(default_factory=list)
 
     def taken(self, uid: str) -> None:
-        """Note that an object is over there, or gone from here."""
+        """Note that an object is over there."""
+        self.taken_since_marked.append(uid)
+        self.done_with(uid)
+
+    def done_with(self, uid: str) -> None:
+        """Note that nothing is left to send of an object: it is over there, or gone from here."""
         self.sent += [one for one in self.waiting if one[0] == uid]
         self.waiting = [one for one in self.waiting if one[0] != uid]
 
@@ -79,9 +87,11 @@ async def send(app: App, payload: Mapping[str, Any]) -> None:
     if strange := payload.get("options", {}).keys() - OPTIONS:
         raise GiveUp(f"{peer.aet} is a DICOM peer, to which nothing is sent with {', '.join(sorted(strange))}")
     batch = await _batch(app, payload)
+    if "asked_by" not in payload:
+        await _leave_out_what_it_had(app, batch)
     records = await _records(app, batch)
     for gone in {uid for uid, _ in batch.waiting} - {record.sop_instance_uid for record in records}:
-        batch.taken(gone)
+        batch.done_with(gone)
     try:
         kinds = [(record.sop_class_uid, record.transfer_syntax_uid) for record in records]
         lossy, preferred = app.settings["send_lossy"], batch.preferred
@@ -95,8 +105,18 @@ async def send(app: App, payload: Mapping[str, Any]) -> None:
         raise SendFailed(f"{peer.aet} did not take {len(batch.refused)} objects; {uid}: {why}")
 
 
+async def _leave_out_what_it_had(app: App, batch: _Batch) -> None:
+    """What a route sends goes to a place once; what a person sends goes as often as it is asked for."""
+    found = await delivered.had(app.db, batch.destination, {uid for uid, _ in batch.waiting})
+    for uid in found:
+        batch.done_with(uid)
+    if circling := [uid for uid, in_a_circle in found.items() if in_a_circle]:
+        fields = {"action": "not routed", "peer": batch.destination, "objects": circling[:10]}
+        log.warning("objects come round changed again and again, and are routed no more", extra=fields)
+
+
 async def _batch(app: App, payload: Mapping[str, Any]) -> _Batch:
-    about = (payload["batch"], payload.get("options", {}).get("transfer_syntaxes", ()))
+    about = (payload["batch"], payload["destination"], payload.get("options", {}).get("transfer_syntaxes", ()))
     if "objects" in payload:
         return _Batch(*about, list(payload["objects"]), list(payload.get("sent", ())))
     query = Query(Level.STUDY, keys={STUDY_INSTANCE_UID: OneOf("UI", (payload["study_uid"],))})
@@ -177,7 +197,9 @@ def _tell(app: App, peer: Peer, studies: Sequence[str], batch: _Batch) -> None:
 async def _mark(app: App, batch: _Batch) -> None:
     """Keep in the job what is still to be sent, so that another try sends nothing twice."""
     state = {"objects": batch.waiting, "sent": batch.sent}
+    taken, batch.taken_since_marked = batch.taken_since_marked, []
     async with app.db.transaction() as tx:
+        await delivered.note(tx, batch.destination, taken)
         await tx.execute(_MARK, {"batch": batch.id, "state": orjson.dumps(state).decode()})
 
 
