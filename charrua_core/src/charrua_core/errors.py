@@ -121,12 +121,6 @@ class DestinationUnknown(PeerUnknown):
     """No peer and no other destination of this name is known here."""
 
 
-class DestinationFailed(CharruaError):
-    """The destination did not take what was sent there."""
-
-    http_status = 502
-
-
 class PeerUnreachable(CharruaError):
     """The peer cannot be reached."""
 

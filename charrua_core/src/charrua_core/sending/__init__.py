@@ -1,16 +1,23 @@
-"""Sending stored objects to other AEs: routes become durable jobs in the lane of their destination (hook route_destination)."""
+"""Sending stored objects elsewhere: routes become durable jobs in the lane of their destination (hook route_destination)."""
 
 from __future__ import annotations
 
 from charrua_core.sending.contexts import carried, in_associations
+from charrua_core.sending.destinations import CHANNEL, Destinations
+from charrua_core.sending.kinds import DestinationKind, Outcome, SendFailed, Sending
 from charrua_core.sending.queue import FOLLOWER, KIND, SETTINGS, lane_of, route, send_new, send_study
-from charrua_core.sending.sender import SendFailed, send_job
+from charrua_core.sending.sender import send_job
 
 __all__ = [
+    "CHANNEL",
     "FOLLOWER",
     "KIND",
     "SETTINGS",
+    "DestinationKind",
+    "Destinations",
+    "Outcome",
     "SendFailed",
+    "Sending",
     "carried",
     "in_associations",
     "lane_of",

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0008_destination"
-down_revision = "0006_session"
+down_revision = "0007_delivered"
 branch_labels = None
 depends_on = None
 
