@@ -134,15 +134,15 @@ async def work(app):
     """Have a worker do all that is due by the archive's clock."""
     worker = asyncio.create_task(Worker(app.db, [sending.send_job(app)], clock=app.jobs.clock).run())
     try:
-        await until(lambda: _idle(app), 30)
+        await until(lambda: _idle(app, worker), 30)
     finally:
         worker.cancel()
         with suppress(asyncio.CancelledError):
             await worker
 
 
-async def _idle(app):
-    return not await app.jobs.due()
+async def _idle(app, worker):
+    return worker.done() or not await app.jobs.due()
 
 
 async def test_objects_go_to_a_destination_of_a_plugins_kind_once(app, moody):

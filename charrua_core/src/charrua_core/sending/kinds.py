@@ -25,6 +25,9 @@ ITS_OWN = (errors.HeaderDamaged, errors.StorageFailed, *PIXEL_FAILURES)
 """What keeps one object from leaving, and no other."""
 
 
+State = Literal["done", "failed", "refused", "passed over"]
+
+
 class SendFailed(CharruaError):
     """The destination did not take all objects."""
 
@@ -40,7 +43,7 @@ class Outcome:
     """
 
     record: InstanceRecord
-    state: Literal["done", "failed", "refused", "passed over"] = "done"
+    state: State = "done"
     why: str = ""
     """A sentence without patient data."""
 
