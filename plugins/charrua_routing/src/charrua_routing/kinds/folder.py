@@ -16,7 +16,7 @@ from charrua_routing.kinds.names import check_pattern, path_of
 from charrua_routing.kinds.places import FOLDER, check_folder, folder_of, probe_folder, write
 
 PATTERN = Setting(
-    "name",
+    "path",
     str,
     "{PatientID}/{StudyDate} {StudyInstanceUID}/{Modality} {SeriesInstanceUID}/{SOPInstanceUID}.dcm",
     help="How files are named, of attributes by keyword; each part is made safe for every file system.",
@@ -31,7 +31,7 @@ async def send(sending: Sending) -> AsyncGenerator[Outcome, None]:
 
     async def take(record: InstanceRecord) -> None:
         async with sending.leaving(record) as outgoing:
-            path = path_of(options["name"], await asyncio.to_thread(header_of, outgoing))
+            path = path_of(options["path"], await asyncio.to_thread(header_of, outgoing))
             async with aclosing(part10_of(outgoing)) as pieces:
                 await write(folder, path, pieces)
 
@@ -40,7 +40,7 @@ async def send(sending: Sending) -> AsyncGenerator[Outcome, None]:
 
 
 def _check(options: Mapping[str, Any]) -> Mapping[str, Any]:
-    check_pattern(options["name"])
+    check_pattern(options["path"])
     return check_folder(options)
 
 

@@ -63,7 +63,7 @@ def check_pattern(pattern: str) -> str:
     """Give the pattern if `path_of` can follow it; EditInvalid says why not."""
     if "{SOPInstanceUID}" not in pattern.rpartition("/")[2]:
         raise EditInvalid(
-            "a name holds {SOPInstanceUID} behind its last slash, or one object would take another's place"
+            "a path holds {SOPInstanceUID} behind its last slash, or one object would take another's place"
         )
     if strange := [found[1] for found in _FIELD.finditer(pattern) if tag_for_keyword(found[1]) is None]:
         raise EditInvalid(f"there is no attribute {strange[0]}")

@@ -62,7 +62,7 @@ async def send(sending: Sending) -> AsyncGenerator[Outcome, None]:
 
     async def take(record: InstanceRecord) -> None:
         async with sending.leaving(record) as outgoing:
-            path = path_of(options["name"], await asyncio.to_thread(header_of, outgoing))
+            path = path_of(options["path"], await asyncio.to_thread(header_of, outgoing))
             async with aclosing(part10_of(outgoing)) as pieces:
                 await _put(store, str(path), pieces)
 
@@ -112,7 +112,7 @@ async def probe(app: App, destination: Destination) -> str:
 def _check(options: Mapping[str, Any]) -> Mapping[str, Any]:
     if urlsplit(options["url"]).scheme not in SCHEMES:
         raise EditInvalid(f"{options['url']!r} is no URL of {', '.join(sorted(SCHEMES))}")
-    check_pattern(options["name"])
+    check_pattern(options["path"])
     return options
 
 
