@@ -164,6 +164,12 @@ class CommitUnknown(CharruaError):
     http_status = 503
 
 
+class NotDeidentifiable(CharruaError):
+    """The object cannot be de-identified by its attributes alone."""
+
+    http_status = 409
+
+
 class DocumentUnreadable(CharruaError):
     """The content of the document or waveform does not hold together."""
 

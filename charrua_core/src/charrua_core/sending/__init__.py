@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from charrua_core.sending.contexts import carried, in_associations
 from charrua_core.sending.destinations import CHANNEL, Destinations
-from charrua_core.sending.kinds import DestinationKind, Outcome, SendFailed, Sending, State
+from charrua_core.sending.kinds import NEVER, DestinationKind, Outcome, SendFailed, Sending, State
 from charrua_core.sending.on_the_way import ON_THE_WAY
 from charrua_core.sending.queue import FOLLOWER, KIND, SETTINGS, lane_of, route, send_new, send_study
 from charrua_core.sending.sender import send_job
@@ -13,6 +13,7 @@ __all__ = [
     "CHANNEL",
     "FOLLOWER",
     "KIND",
+    "NEVER",
     "ON_THE_WAY",
     "SETTINGS",
     "DestinationKind",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -13,16 +14,18 @@ from charrua_core.archive.search import InstanceRecord
 from charrua_core.errors import CharruaError
 from charrua_core.imaging.choice import choices
 from charrua_core.imaging.transcode import PIXEL_FAILURES, transcoded
+from charrua_core.sending.on_the_way import TRANSFER_SYNTAXES, changed
 from charrua_core.settings import Setting
 from charrua_core.types import Destination
 
 if TYPE_CHECKING:
     from charrua_core.app import App
 
-TRANSFER_SYNTAXES = "transfer_syntaxes"
-
 ITS_OWN = (errors.HeaderDamaged, errors.StorageFailed, *PIXEL_FAILURES)
 """What keeps one object from leaving, and no other."""
+
+NEVER = (errors.NotDeidentifiable, errors.EditInvalid)
+"""What keeps one object from leaving as it was asked for, now and later."""
 
 
 State = Literal["done", "failed", "refused", "passed over"]
@@ -57,12 +60,18 @@ class Sending:
     records: Sequence[InstanceRecord]
     options: Mapping[str, Any] = field(default_factory=dict)
     """What is asked of the sending, of those that the kind heeds: the route's before the destination's."""
+    opener: Opener = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "opener", Opener(self.app))
 
     @asynccontextmanager
     async def leaving(self, record: InstanceRecord) -> AsyncIterator[Outgoing]:
-        """The object as it leaves: edits applied, in the first of the `transfer_syntaxes` that it can be brought into.
+        """The object as it leaves: edits applied, de-identified and coerced where that is asked for, in the first of the
+        `transfer_syntaxes` that it can be brought into.
 
-        Raises StudyNotFound when it was removed meanwhile, HeaderDamaged, StorageFailed.
+        Raises StudyNotFound when it was removed meanwhile, HeaderDamaged, StorageFailed, NotDeidentifiable, EditInvalid for
+        a coercion whose value does not fit.
         """
         async with AsyncExitStack() as opened:
             outgoing = await self.prepared(record)
@@ -70,7 +79,7 @@ class Sending:
 
     async def prepared(self, record: InstanceRecord) -> Outgoing:
         """The same in the transfer syntax that it is stored in."""
-        return await Opener(self.app).open(record)
+        return await asyncio.to_thread(changed, self.app, await self.opener.open(record), self.options)
 
     async def _brought_into(self, outgoing: Outgoing, opened: AsyncExitStack) -> Outgoing:
         stored = outgoing.transfer_syntax_uid

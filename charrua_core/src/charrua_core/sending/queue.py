@@ -50,6 +50,16 @@ SETTINGS = (
         effect="now",
     ),
     Setting(
+        "deidentification_key",
+        str,
+        "",
+        help="The key of pseudonyms and UIDs of what is de-identified on its way: whoever has it can tell whether an object is "
+        "of a patient. With another one all of them are others.",
+        since="0.1",
+        secret=True,
+        effect="now",
+    ),
+    Setting(
         "send_lossy",
         bool,
         False,

@@ -12,7 +12,8 @@ from charrua_core.dicom.configured import associate_as, echo_peer
 from charrua_core.errors import StudyNotFound
 from charrua_core.sending.contexts import carried, in_associations
 from charrua_core.sending.destinations import DICOM
-from charrua_core.sending.kinds import ITS_OWN, TRANSFER_SYNTAXES, DestinationKind, Outcome, SendFailed, Sending
+from charrua_core.sending.kinds import ITS_OWN, NEVER, DestinationKind, Outcome, SendFailed, Sending
+from charrua_core.sending.on_the_way import ON_THE_WAY, TRANSFER_SYNTAXES
 from charrua_core.types import Destination
 
 if TYPE_CHECKING:
@@ -23,9 +24,7 @@ _OUT_OF_RESOURCES = 0xA7  # the first byte of statuses that pass with time (PS3.
 
 def peer_kind() -> DestinationKind:
     """Give the kind of destinations that the peers are."""
-    return DestinationKind(
-        DICOM, "A DICOM peer, by C-STORE: `charrua peer add`.", send, probe, heeds=frozenset({TRANSFER_SYNTAXES})
-    )
+    return DestinationKind(DICOM, "A DICOM peer, by C-STORE: `charrua peer add`.", send, probe, heeds=ON_THE_WAY)
 
 
 async def probe(app: App, destination: Destination) -> str:
@@ -56,6 +55,9 @@ async def _send_together(
                 status = await _store(sending, association, record)
             except StudyNotFound:  # removed while we were sending
                 yield Outcome(record, "passed over", "it was removed meanwhile")
+                continue
+            except NEVER as error:
+                yield Outcome(record, "refused", str(error))
                 continue
             except (ContextNotAccepted, *ITS_OWN) as error:
                 yield Outcome(record, "failed", str(error))

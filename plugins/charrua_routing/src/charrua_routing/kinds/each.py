@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from charrua_core import errors
 from charrua_core.archive.search import InstanceRecord
 from charrua_core.errors import StudyNotFound
-from charrua_core.sending import Outcome, Sending
+from charrua_core.sending import NEVER, Outcome, Sending
 
 TakeOne = Callable[[InstanceRecord], Awaitable[Outcome | None]]
 
-DAMAGED = (errors.HeaderDamaged,)
+DAMAGED = (errors.HeaderDamaged, *NEVER)
 PASSES = (errors.StorageFailed, errors.StorageFull)
 
 

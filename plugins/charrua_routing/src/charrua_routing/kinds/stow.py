@@ -17,6 +17,7 @@ from charrua_core.errors import PeerUnreachable
 from charrua_core.sending import ON_THE_WAY, DestinationKind, Outcome, SendFailed, Sending
 from charrua_core.types import Destination
 from charrua_routing.kinds import http
+from charrua_routing.kinds.each import DAMAGED
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -85,7 +86,7 @@ class _Request:
                     self.sent[outgoing.sop_instance_uid] = record
             except errors.StudyNotFound:
                 self.outcomes.append(Outcome(record, "passed over", "it was removed meanwhile"))
-            except errors.HeaderDamaged as error:
+            except DAMAGED as error:
                 self.outcomes.append(Outcome(record, "refused", str(error)))
         yield f"--{self._boundary}--\r\n".encode()
 
