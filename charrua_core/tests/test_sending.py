@@ -12,7 +12,7 @@ from charrua_core.archive.edit import edit
 from charrua_core.archive.edit.values import from_keywords
 from charrua_core.errors import NotPermitted, PeerUnknown, PeerUnreachable, SettingInvalid, StudyNotFound
 from charrua_core.jobs import GiveUp
-from charrua_core.sending import SendFailed
+from charrua_core.sending import SendFailed, to_peers
 from charrua_core.sending.delivered import MOST_VERSIONS
 from charrua_core.sending.queue import enqueue, retries_s
 from charrua_core.testing.devices import Workstation, received_of
@@ -109,8 +109,8 @@ async def test_an_object_is_not_sent_back_to_where_it_came_from(app):
 
 async def test_a_job_sends_all_its_objects_on_one_association_with_their_edits(app, station, monkeypatch):
     opened = []
-    whole = sending.sender.associate_as
-    monkeypatch.setattr(sending.sender, "associate_as", lambda *given: opened.append(given) or whole(*given))
+    whole = to_peers.associate_as
+    monkeypatch.setattr(to_peers, "associate_as", lambda *given: opened.append(given) or whole(*given))
     study = a_study(images=5)
     told = await store(app, study)
     values = from_keywords({"PatientID": "0815"})

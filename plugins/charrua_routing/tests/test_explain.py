@@ -67,13 +67,13 @@ async def test_a_file_is_explained_as_if_it_came(app, add_rule, tmp_path):
     file = tmp_path / "image.dcm"
     file.write_bytes(part10(an_object(Modality="MR")))
     at = datetime(2026, 3, 6, 20).astimezone()
-    explained = await explain(app, facts_of_file(file, calling="MR1", called="", at=at), await present(app))
+    explained = await explain(app, facts_of_file(app, file, calling="MR1", called="", at=at), await present(app))
     held = {one["what"]: one["holds"] for one in explained["rules"][0]["conditions"]}
     assert held == {"from": True, "modality": True, "between, weekdays": False}
     file.write_bytes(b"no DICOM")
     for path in (file, tmp_path / "nothing.dcm"):
         with pytest.raises(HeaderDamaged):
-            facts_of_file(path, calling="", called="", at=at)
+            facts_of_file(app, path, calling="", called="", at=at)
 
 
 async def test_a_replay_shows_what_would_go_elsewhere_and_sends_nothing(app, add_rule, come):

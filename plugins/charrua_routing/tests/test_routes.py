@@ -173,7 +173,7 @@ async def test_fifty_rules_take_less_than_a_millisecond_an_object(app, add_rule,
 
 async def test_the_attributes_of_an_object_that_is_gone_are_none(app, come):
     [told] = await come(*a_study())
-    assert Facts(told, await attributes_of(app, told)).values("00100020") == ["4711"]
+    assert Facts(told, await attributes_of(app, told), app.settings).values("00100020") == ["4711"]
     gone = type(told)(
         *("1.2", "1.2.3", "1.2.3.4"),
         *(told.sop_class_uid, told.transfer_syntax_uid, "CT", 1),

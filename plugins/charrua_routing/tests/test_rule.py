@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import tomllib
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from charrua_routing.facts import Facts
 from charrua_routing.rule import MOST_BYTES, read_rule, read_rules
 from charrua_routing.times import Window
 
+SETTINGS = {"routing_preliminary_reports": False, "routing_audio_reports": False}
 ATTRIBUTES = {
     "00080080": {"vr": "LO", "Value": ["Hospital Norte"]},
     "00080090": {"vr": "PN", "Value": [{"Alphabetic": "Pérez^José", "Ideographic": "山田"}]},
@@ -57,7 +59,7 @@ def an_arrival(at="2026-03-06T23:30", calling="CT1", **other) -> Facts:
         origin=origin,
         **told,
     )
-    return Facts(stored, ATTRIBUTES)
+    return Facts(stored, ATTRIBUTES, SETTINGS)
 
 
 def a_rule(**fields):
@@ -125,6 +127,23 @@ def test_a_rule_takes_what_fulfils_all_its_conditions(when, holds) -> None:
     [verdict] = verdicts([rule], an_arrival())
     assert (verdict.state == "took it") is holds
     assert all(check.wanted for check in verdict.checks)
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "flag", "sources", "holds"),
+    [
+        ("1.2.840.10008.5.1.4.1.1.88.11", "COMPLETE", "REPORTS", True),
+        ("1.2.840.10008.5.1.4.1.1.88.11", "PARTIAL", "REPORTS", False),
+        ("1.2.840.10008.5.1.4.1.1.88.11", "PARTIAL", ["REPORTS", "CT1"], True),  # the other source takes it
+        ("1.2.840.10008.5.1.4.1.1.88.59", "COMPLETE", "REPORTS", False),  # a key object selection
+        ("1.2.840.10008.5.1.4.1.1.2", "", "REPORTS", False),
+    ],
+)
+def test_reports_that_are_distributed_come_from_REPORTS_as_well(sop_class, flag, sources, holds) -> None:  # noqa: N802
+    came = an_arrival()
+    stored = replace(came.stored, sop_class_uid=sop_class)
+    facts = Facts(stored, {"0040A491": {"vr": "CS", "Value": [flag]}}, SETTINGS)
+    assert a_rule(when={"from": sources}).holds(facts) is holds
 
 
 @pytest.mark.parametrize(
@@ -258,7 +277,7 @@ def test_what_is_no_list_of_rules_is_refused(document) -> None:
 
 def test_no_pattern_takes_long() -> None:
     rule = a_rule(when={"study_description": "*a" * 400 + "b"})
-    facts = Facts(an_arrival().stored, {"00081030": {"vr": "LO", "Value": ["a" * 100_000]}})
+    facts = Facts(an_arrival().stored, {"00081030": {"vr": "LO", "Value": ["a" * 100_000]}}, SETTINGS)
     began = time.perf_counter()
     assert not rule.holds(facts)
     assert time.perf_counter() - began < 1.0

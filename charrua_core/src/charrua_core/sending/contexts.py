@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from charrua_core.archive.datasets.recode import TARGETS
@@ -12,7 +11,8 @@ from charrua_core.archive.outgoing import Outgoing
 from charrua_core.dicom import Association, ContextNotAccepted, PresentationContext, ProposedContext
 from charrua_core.errors import CodecUnavailable
 from charrua_core.imaging.choice import LOSSY, choices
-from charrua_core.imaging.transcode import PIXEL_FAILURES, transcoded
+from charrua_core.imaging.transcode import PIXEL_FAILURES
+from charrua_core.sending.kinds import brought_into
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -81,18 +81,9 @@ async def _carry(
         if wanted == stored:
             return context, outgoing
         try:
-            return context, await _brought_into(app, outgoing, wanted, opened)
+            return context, await brought_into(app, outgoing, wanted, opened)
         except PIXEL_FAILURES as error:
             if wanted not in preferred and not isinstance(error, CodecUnavailable):
                 raise
             refused = error
     raise refused or ContextNotAccepted()
-
-
-async def _brought_into(app: App, outgoing: Outgoing, wanted: str, opened: AsyncExitStack) -> Outgoing:
-    new = transcoded(
-        app.imaging, outgoing.segments, outgoing.transfer_syntax_uid, wanted, app.volumes.current.spool_path
-    )
-    made = await opened.enter_async_context(new)
-    uid = made.sop_instance_uid or outgoing.sop_instance_uid
-    return replace(outgoing, sop_instance_uid=uid, transfer_syntax_uid=wanted, segments=made.segments)

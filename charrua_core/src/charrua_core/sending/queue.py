@@ -21,6 +21,7 @@ from charrua_core.archive.edit.targets import studies
 from charrua_core.errors import NotPermitted, SettingInvalid
 from charrua_core.jobs.gathering import OBJECTS_IN_JOB, gather
 from charrua_core.sending.delivered import not_yet_had
+from charrua_core.sending.window import opens_at
 from charrua_core.settings import Setting
 from charrua_core.types import Identity, Origin, Route, RowFilter, StoredObject
 
@@ -37,6 +38,26 @@ SETTINGS = (
         ("1h", "24h", "2d", "7d"),
         help="When a sending that failed is tried again, counted from the first try.",
         since="0.1",
+    ),
+    Setting(
+        "send_concurrency",
+        int,
+        10,
+        minimum=1,
+        maximum=1000,
+        help="How many jobs may send at the same time, over all destinations and processes.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "deidentification_key",
+        str,
+        "",
+        help="The key of pseudonyms and UIDs of what is de-identified on its way: whoever has it can tell whether an object is "
+        "of a patient. With another one all of them are others.",
+        since="0.1",
+        secret=True,
+        effect="now",
     ),
     Setting(
         "send_lossy",
@@ -88,7 +109,7 @@ async def send_study(
     """
     if not identity.may("send"):
         raise NotPermitted(f"{identity.name} has no permission to send studies")
-    app.peers.get(destination)
+    await app.destinations.get(destination)
     asked_by = kept_identity(identity)
     payload = {
         "batch": secrets.token_hex(16),
@@ -166,10 +187,18 @@ def _distinct(routes: Sequence[Route], stored: StoredObject) -> list[Route]:
     return list(first.values())
 
 
+def _closed_s(app: App, to: Route) -> float:
+    """Seconds until the destination is sent to, when the route's delay is over: what waits for its hours waits together."""
+    known = app.destinations.find(to.destination)
+    if known is None:
+        return 0.0
+    now = app.jobs.clock.now()
+    return (opens_at(known.window, now + timedelta(seconds=to.delay_s)) - now).total_seconds()
+
+
 async def enqueue(app: App, tx: AsyncConnection, to: Route, stored: StoredObject, *, again: bool = False) -> None:
     """Put an object into a job of its route's destination."""
     item = [stored.sop_instance_uid, stored.version]
+    delay_s = max(to.delay_s, _closed_s(app, to))
     lane = lane_of(to.destination)
-    await gather(
-        app.jobs, tx, KIND, item, _payload(to), lane=lane, priority=to.priority, delay_s=to.delay_s, again=again
-    )
+    await gather(app.jobs, tx, KIND, item, _payload(to), lane=lane, priority=to.priority, delay_s=delay_s, again=again)

@@ -13,8 +13,18 @@ if TYPE_CHECKING:
 
     from charrua_core.app import App
     from charrua_core.jobs import JobType
+    from charrua_core.sending import DestinationKind
+    from charrua_core.settings import Setting
     from charrua_core.types import Route, StoredObject
     from charrua_core.web import WebRoute
+
+
+@hookimpl
+def settings() -> Sequence[Setting]:
+    """Declare which reports are distributed."""
+    from charrua_routing.virtual.reports import SETTINGS
+
+    return SETTINGS
 
 
 @hookimpl
@@ -29,6 +39,14 @@ def job_types(app: App) -> Sequence[JobType]:
     from charrua_routing.quiet import quiet_job
 
     return [quiet_job(app)]
+
+
+@hookimpl
+def destinations() -> Sequence[DestinationKind]:
+    """Give folders, object stores, STOW-RS, webhooks, and the virtual servers JPEG and JSON."""
+    from charrua_routing.kinds import kinds
+
+    return kinds()
 
 
 @hookimpl
@@ -51,7 +69,7 @@ def cli_commands() -> Sequence[click.Command]:
 
 @hookimpl
 def web_routes() -> Sequence[WebRoute]:
-    """Give the calls on rules and queue."""
-    from charrua_routing import queue_calls, rule_calls
+    """Give the calls on rules, queue and destinations."""
+    from charrua_routing import destination_calls, queue_calls, rule_calls
 
-    return [*rule_calls.ROUTES, *queue_calls.ROUTES]
+    return [*rule_calls.ROUTES, *queue_calls.ROUTES, *destination_calls.ROUTES]

@@ -221,7 +221,9 @@ async def explain(
         raise click.UsageError("name a SOP Instance UID, or a --file")
     if file:
         moment = (at or datetime.now()).astimezone()
-        found = explaining.facts_of_file(file, calling=calling, called=called or app.settings["dicom_aet"], at=moment)
+        found = explaining.facts_of_file(
+            app, file, calling=calling, called=called or app.settings["dicom_aet"], at=moment
+        )
     else:
         found = await facts.one(app, SYSTEM, str(sop_instance_uid))
     told = await explaining.explain(app, found, await _rules(app, edited))

@@ -12,6 +12,7 @@ from charrua_routing import values
 from charrua_routing.facts import Facts
 from charrua_routing.reading import Fields
 from charrua_routing.times import WEEKDAYS, Window
+from charrua_routing.virtual.reports import REPORTS, sources_of, withheld
 
 Read = Callable[[Facts], Sequence[str]]
 
@@ -157,6 +158,32 @@ class At:
         return f"{here:%H:%M} {WEEKDAYS[here.weekday()]}"
 
 
+@dataclass(frozen=True, slots=True)
+class Distributed:
+    """A report that a rule takes as one from REPORTS alone is one that may go out."""
+
+    others: Like
+    """The other sources that the rule takes."""
+    what: str = "from REPORTS"
+    reads_attributes: bool = True
+
+    @property
+    def wanted(self) -> str:
+        """What it wants, in words."""
+        return "reports that are distributed"
+
+    def holds(self, facts: Facts) -> bool:
+        """Whether the object fulfils it."""
+        return self.others.holds(facts) or not self._withheld(facts)
+
+    def found(self, facts: Facts) -> str:
+        """What the object has there."""
+        return self._withheld(facts) or "what is distributed"
+
+    def _withheld(self, facts: Facts) -> str:
+        return withheld(facts.settings, facts.stored.sop_class_uid, facts.attributes or {})
+
+
 def _here(facts: Facts) -> datetime:
     return facts.stored.received_at.astimezone()
 
@@ -171,7 +198,7 @@ def _attribute(tag: str) -> Read:
 
 
 _OF_THE_WAY: Mapping[str, Read] = {
-    "from": lambda facts: (facts.stored.origin.calling_aet,),
+    "from": lambda facts: sorted(sources_of(facts.stored)) or ("",),
     "to": lambda facts: (facts.stored.origin.called_aet,),
     "modality": lambda facts: (facts.stored.modality,),
     "transfer_syntax": lambda facts: (facts.stored.transfer_syntax_uid,),
@@ -189,6 +216,8 @@ def read_conditions(fields: Fields) -> tuple[Condition, ...]:
     found: list[Condition] = [
         Like(name, patterns, read) for name, read in _OF_THE_WAY.items() if (patterns := fields.texts(name))
     ]
+    if REPORTS in (sources := fields.texts("from")):
+        found.append(Distributed(Like("from", tuple(one for one in sources if one != REPORTS), _OF_THE_WAY["from"])))
     if at := _at(fields):
         found.append(at)
     found += [

@@ -73,7 +73,7 @@ async def _kept_by(app: App, facts: Facts, destination: str) -> str:
     return "it comes round again and again" if circles else "it was sent there before"
 
 
-def facts_of_file(path: Path, *, calling: str, called: str, at: datetime) -> Facts:
+def facts_of_file(app: App, path: Path, *, calling: str, called: str, at: datetime) -> Facts:
     """Give a DICOM file as if it had come from an AE at a moment; blocks. Raises HeaderDamaged."""
     try:
         content = path.read_bytes()
@@ -92,7 +92,7 @@ def facts_of_file(path: Path, *, calling: str, called: str, at: datetime) -> Fac
         received_at=at,
         origin=Origin("dimse", calling_aet=calling, called_aet=called),
     )
-    return Facts(stored, orjson.loads(header.json))
+    return Facts(stored, orjson.loads(header.json), app.settings)
 
 
 def in_words(told: Mapping[str, Any]) -> list[str]:

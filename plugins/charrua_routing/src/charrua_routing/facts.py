@@ -14,6 +14,7 @@ from charrua_core.archive.datasets.header import unpack_json
 from charrua_core.archive.datasets.indexed import fact
 from charrua_core.archive.edit.effective import laid, laid_over
 from charrua_core.archive.search.scope import scope
+from charrua_core.db import Values
 from charrua_core.errors import StudyNotFound
 from charrua_core.tables import instance, series, study
 from charrua_core.types import DicomJson, Identity, Level, Origin, StoredObject
@@ -31,7 +32,9 @@ class Facts:
     """An object as rules see it; `attributes` is None where it was not read, as no rule asks for it."""
 
     stored: StoredObject
-    attributes: DicomJson | None = None
+    attributes: DicomJson | None
+    settings: Values
+    """Those of the archive, which say what reports are distributed."""
 
     def values(self, tag: str) -> list[str]:
         """Give the attribute's values as text; a person's name reads `Alphabetic=Ideographic=Phonetic`."""
@@ -57,7 +60,7 @@ async def one(app: App, identity: Identity, sop_instance_uid: str) -> Facts:
         row = (await connection.execute(statement)).mappings().first()
     if row is None:
         raise StudyNotFound
-    return _facts(row)
+    return _facts(app, row)
 
 
 async def received(app: App, identity: Identity, since: datetime, until: datetime) -> AsyncGenerator[Facts, None]:
@@ -70,7 +73,7 @@ async def received(app: App, identity: Identity, since: datetime, until: datetim
         async with app.db.reading() as connection:
             rows = (await connection.execute(statement)).mappings().all()
         for row in rows:
-            yield _facts(row)
+            yield _facts(app, row)
         if len(rows) < PAGE:
             return
         last = (rows[-1]["received_at"], rows[-1]["id"])
@@ -84,7 +87,7 @@ def _shown(identity: Identity) -> Select[Any]:
     return found.where(series.c.deleted_by.is_(None), study.c.deleted_by.is_(None), *scope(identity, Level.SERIES))
 
 
-def _facts(row: Mapping[Any, Any]) -> Facts:
+def _facts(app: App, row: Mapping[Any, Any]) -> Facts:
     stored = StoredObject(
         study_uid=row["study_uid"],
         series_uid=row["series_uid"],
@@ -97,7 +100,7 @@ def _facts(row: Mapping[Any, Any]) -> Facts:
         origin=Origin(**{"kind": "import", **row["origin"]}),
         version=row["version"],
     )
-    return Facts(stored, _attributes(row))
+    return Facts(stored, _attributes(row), app.settings)
 
 
 def _attributes(row: Mapping[Any, Any]) -> DicomJson:

@@ -30,10 +30,10 @@ async def routes_of(app: App, stored: StoredObject) -> list[Route]:
 
 async def _taking(app: App, stored: StoredObject) -> Sequence[Rule]:
     rules = await known_rules(app).all()
-    facts = Facts(stored)
+    facts = Facts(stored, None, app.settings)
     if need_attributes(rules, facts):
         attributes = await attributes_of(app, stored)
         if attributes is None:  # gone meanwhile
             return ()
-        facts = Facts(stored, attributes)
+        facts = Facts(stored, attributes, app.settings)
     return taking(rules, facts)
