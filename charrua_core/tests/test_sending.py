@@ -176,9 +176,9 @@ async def test_an_object_goes_in_the_syntax_that_is_preferred_where_it_can(app, 
 
 async def test_nothing_is_sent_with_an_option_that_is_not_known(app, station):
     [told] = await store(app, a_study())
-    await sending.send_study(app, SYSTEM, told.study_uid, "WORKSTATION", options={"deidentify": "basic"})
+    await sending.send_study(app, SYSTEM, told.study_uid, "WORKSTATION", options={"colour": "red"})
     [job] = await app.jobs.list(kind="send")
-    with pytest.raises(GiveUp, match="nothing is sent with deidentify"):
+    with pytest.raises(GiveUp, match="nothing is sent with colour"):
         await run(app, job)
     assert station.received == []
 

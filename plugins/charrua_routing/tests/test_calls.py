@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import pytest
 
@@ -10,6 +12,7 @@ from charrua_core.testing.objects import a_study
 from charrua_core.testing.running import Archive
 from charrua_core.testing.waiting import until
 
+JSON = {"Content-Type": "application/json"}
 RULE = {"name": "ct", "destinations": ["WORKSTATION"], "when": {"modality": "CT"}}
 NOWHERE = {"name": "ct", "destinations": ["NOWHERE"], "when": {"modality": "CT"}}
 
@@ -84,7 +87,7 @@ WRONG = [
 
 async def test_what_will_not_do_is_named(admin) -> None:
     for method, path, body, status, detail in WRONG:  # not parametrized: each would start an archive
-        content = {"content": body} if isinstance(body, str) else {"json": body} if body is not None else {}
+        content = {"content": body if isinstance(body, str) else json.dumps(body), "headers": JSON} if body else {}
         answer = await admin.request(method, path, **content)
         assert (answer.status_code, detail in answer.json()["detail"]) == (status, True), (
             f"{method} {path}: {answer.text}"
@@ -156,7 +159,7 @@ async def test_a_sending_that_failed_is_sent_again_or_deleted(
 
     await until(failed, 30)
     [lost] = (await admin.get("/routing/queue?destination=NOWHERE")).json()
-    assert "PeerUnknown" in lost["last_error"]
+    assert "DestinationUnknown" in lost["last_error"]
     restricted = await browse("Manager", {"Modality": ["CT"]})
     assert (await restricted.get("/routing/queue")).json() == []
     assert (await restricted.delete(f"/routing/queue/{lost['id']}")).status_code == 404

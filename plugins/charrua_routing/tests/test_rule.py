@@ -240,6 +240,8 @@ def test_an_objects_attributes_are_read_only_where_a_rule_that_may_take_it_asks_
         ({"send_between": "08:00-08:00"}, "send_between: .*ends as it begins"),
         ({"options": {"transfer_syntaxes": []}}, "options: .*send_as"),
         ({"options": 1}, "options: a table"),
+        ({"options": {"coerce": {"Institution": "Norte"}}}, "options: .*Institution"),
+        ({"options": {"deidentify": "a bit"}}, "options: "),
         ({"priors": {"count": 21}}, "priors.count"),
         ({"priors": {"same": "age"}}, "priors.same: 'age'"),
         ({"priors": {"some": 1}}, "priors.some: there is no such field"),

@@ -6,7 +6,7 @@ from charrua_core.sending.contexts import carried, in_associations
 from charrua_core.sending.delivered import had
 from charrua_core.sending.destinations import CHANNEL, Destinations
 from charrua_core.sending.kinds import NEVER, DestinationKind, Outcome, SendFailed, Sending, State
-from charrua_core.sending.on_the_way import ON_THE_WAY
+from charrua_core.sending.on_the_way import ON_THE_WAY, check_on_the_way
 from charrua_core.sending.queue import FOLLOWER, KIND, SETTINGS, lane_of, route, send_new, send_study
 from charrua_core.sending.sender import send_job
 
@@ -24,6 +24,7 @@ __all__ = [
     "Sending",
     "State",
     "carried",
+    "check_on_the_way",
     "had",
     "in_associations",
     "lane_of",

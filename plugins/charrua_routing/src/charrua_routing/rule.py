@@ -9,6 +9,8 @@ from typing import Any, Literal, cast
 
 import orjson
 
+from charrua_core.errors import EditInvalid
+from charrua_core.sending import ON_THE_WAY, check_on_the_way
 from charrua_core.types import Route
 from charrua_routing.conditions import Condition, read_conditions
 from charrua_routing.errors import RuleInvalid
@@ -154,13 +156,17 @@ def _destinations(fields: Fields) -> tuple[str, ...]:
 
 
 def _options(fields: Fields) -> dict[str, Any]:
-    """What else is asked of the sending: whether the destination knows it is told when it sends."""
+    """What else is asked of the sending; whether the destination heeds it is told when it sends."""
     options = fields.anything("options", {})
     if not isinstance(options, Mapping):
         raise fields.wrong("options", "a table is expected")
     if "transfer_syntaxes" in options:
         raise fields.wrong("options", "transfer_syntaxes are chosen by send_as")
-    return dict(options)
+    known = {name: value for name, value in options.items() if name in ON_THE_WAY}
+    try:
+        return {**options, **check_on_the_way(known)}
+    except EditInvalid as error:
+        raise fields.wrong("options", str(error)) from error
 
 
 def _window(fields: Fields) -> Window | None:
