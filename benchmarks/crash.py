@@ -1,6 +1,6 @@
 """Kills an archive in the middle of stores, again and again, and looks for what it had acknowledged.
 
-`python -m benchmarks.crash [--cycles 200] [--target charrua]`: each cycle starts the archive, lets four senders store,
+`python -m benchmarks.crash [--cycles 200] [--target charrua] [--web]`: each cycle starts the archive, lets four senders store,
 sends SIGKILL to all its processes at a random moment, database included, starts it again and compares. The last line is
 the figures; the exit status is 1 when an acknowledged object was lost or anything was half there.
 """
@@ -26,6 +26,7 @@ class Crashes:
 
     contestant: Contestant
     chance: random.Random
+    web: bool = False
     findings: Findings = field(default_factory=Findings)
     restarts_s: list[float] = field(default_factory=list)
     ledgers: dict[int, Ledger] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class Crashes:
     def __post_init__(self) -> None:
         self.files = Files(self.contestant.folder)
         self._start()
+        self._token = self.contestant.authorization() if self.web else None
 
     def _start(self) -> None:
         start = time.monotonic()
@@ -42,7 +44,7 @@ class Crashes:
     def cycle(self, run: int, longest_s: float) -> Findings:
         """Store, kill, restart, compare."""
         path = self.contestant.folder.with_suffix(f".ledger-{run}")
-        with senders(self.contestant, run, path):
+        with senders(self.contestant, run, path, self._token):
             wait_for_answers(path)
             time.sleep(self.chance.random() * longest_s)
             self.contestant.kill()
@@ -66,6 +68,7 @@ def _options() -> argparse.Namespace:
     arguments.add_argument("--cycles", type=int, default=200)
     arguments.add_argument("--target", default="charrua", choices=[kind.name for kind in ALL])
     arguments.add_argument("--longest", type=float, default=1.5, help="seconds that senders store at most")
+    arguments.add_argument("--web", action="store_true", help="the senders speak STOW-RS")
     arguments.add_argument("--seed", type=int, default=None, help="of the moments of death; printed")
     return arguments.parse_args()
 
@@ -88,7 +91,7 @@ def main() -> None:
 
 
 def _run(contestant: Contestant, chance: random.Random, options: argparse.Namespace) -> bool:
-    crashes = Crashes(contestant, chance)
+    crashes = Crashes(contestant, chance, options.web)
     for run in range(1, options.cycles + 1):
         found = crashes.cycle(run, options.longest)
         print(f"{run:4} ready in {crashes.restarts_s[-1]:.2f} s: {found}", file=sys.stderr, flush=True)

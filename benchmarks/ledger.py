@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import http.client
+import itertools
 import json
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from pydicom.filereader import read_file_meta_info
 
-from benchmarks import objects, wire
+from benchmarks import objects, stow, wire
 from benchmarks.association import Association, AssociationLost
 from benchmarks.contestants import Contestant
 from benchmarks.identifiers import FIND, IMPLICIT_LITTLE, identifier
@@ -80,12 +82,19 @@ class Findings:
 
 
 @contextlib.contextmanager
-def senders(contestant: Contestant, run: int, path: Path) -> Iterator[None]:
-    """Four senders that store until the server is gone; on leaving they have ended."""
+def senders(contestant: Contestant, run: int, path: Path, token: str | None = None) -> Iterator[None]:
+    """Four senders that store until the server is gone; on leaving they have ended.
+
+    They speak DICOM, or with a `token` (`Contestant.authorization`) STOW-RS.
+    """
     stop = _FORK.Event()
     count = SENDERS if contestant.concurrent else 1
-    arguments = [(contestant.address, contestant.aet, run, number, path, stop) for number in range(count)]
-    processes = [_FORK.Process(target=_send, args=one, daemon=True) for one in arguments]
+    if token is None:
+        send, where = _send, (contestant.address, contestant.aet)
+    else:
+        send, where = _send_web, (contestant, token)  # type: ignore[assignment]
+    arguments = [(*where, run, number, path, stop) for number in range(count)]
+    processes = [_FORK.Process(target=send, args=one, daemon=True) for one in arguments]
     for process in processes:
         process.start()
     try:
@@ -129,6 +138,30 @@ def _store(association: Association, which: Iterator[objects.Numbered], ledger: 
         status = association.exchange(request.of(one))
         _write(ledger, one, "ok" if status == 0 else f"{status:04x}")
         yield one
+
+
+def _send_web(contestant: Contestant, token: str, run: int, number: int, path: Path, stop: Event) -> None:
+    """Store eight objects a request until told to stop."""
+    ledger = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    left = iter(range(number * _PER_SENDER, (number + 1) * _PER_SENDER))
+    while not stop.is_set():
+        which = [objects.Numbered(run, number, number, index) for index in itertools.islice(left, 8)]
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            _store_web(contestant, token, which, ledger)
+        time.sleep(0.01)
+
+
+def _store_web(contestant: Contestant, token: str, which: Sequence[objects.Numbered], ledger: int) -> None:
+    kinds = [objects.ct() if one.instance % 8 == 7 else objects.sr() for one in which]
+    for one, kind in zip(which, kinds, strict=True):
+        _write(ledger, one, "sent", hashlib.sha256(kind.data().of(one)).hexdigest())
+    answer = stow.answer(
+        contestant, token, [bytes(kind.file().of(one)) for one, kind in zip(which, kinds, strict=True)]
+    )
+    told = dict.fromkeys(stow.stored(answer), "ok") | stow.failed(answer)
+    for one in which:
+        if one.uid(3) in told:
+            _write(ledger, one, told[one.uid(3)])
 
 
 def _request(association: Association, kind: objects.Template) -> objects.Patchable:

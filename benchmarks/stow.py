@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks import objects
 from benchmarks.contestants import Contestant
@@ -16,6 +18,7 @@ from benchmarks.processes import forget_peaks
 from benchmarks.results import Results
 from benchmarks.turns import interleaved
 
+Answer = dict[str, Any]
 CONTESTANTS = ("charrua", "orthanc-web", "orthanc-web-nosync")
 BOUNDARY = "benchmark-of-many-objects"
 CONTENT_TYPE = f'multipart/related; type="application/dicom"; boundary={BOUNDARY}'
@@ -91,19 +94,41 @@ def _framed(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 def stow(contestant: Contestant, token: str, files: Sequence[bytes]) -> None:
     """Store the files by one request; raises AssertionError when one of them is not stored."""
+    answer(contestant, token, files, takes=(200,))
+
+
+def answer(
+    contestant: Contestant, token: str, files: Sequence[bytes], takes: Sequence[int] = (200, 202, 409)
+) -> Answer:
+    """Send the files by one request; give what is answered, DICOM JSON. AssertionError where that is another status."""
     pieces = [piece for file in files for piece in (_PART, file, b"\r\n")] + [_END]
-    send(contestant, token, sum(map(len, pieces)), iter(pieces))
+    return send(contestant, token, sum(map(len, pieces)), iter(pieces), takes)
 
 
-def send(contestant: Contestant, token: str, length: int, pieces: Iterator[bytes]) -> None:
-    """Send one request."""
+def stored(told: Answer) -> list[str]:
+    """The SOP Instance UIDs that an answer names as stored."""
+    return [item["00081155"]["Value"][0] for item in told.get("00081199", {}).get("Value", [])]
+
+
+def failed(told: Answer) -> dict[str, str]:
+    """The SOP Instance UIDs that it names as refused, and why: 4 hexadecimal digits."""
+    items = told.get("00081198", {}).get("Value", [])
+    return {item["00081155"]["Value"][0]: f"{item['00081197']['Value'][0]:04x}" for item in items}
+
+
+def send(
+    contestant: Contestant, token: str, length: int, pieces: Iterator[bytes], takes: Sequence[int] = (200,)
+) -> Answer:
+    """Send one request; give what is answered."""
     connection = http.client.HTTPConnection("127.0.0.1", contestant.web_port, timeout=900)
     headers = {"Content-Type": CONTENT_TYPE, "Content-Length": str(length), "Accept": "application/dicom+json"}
     if token:
         headers["Authorization"] = token
-    connection.request("POST", f"{contestant.web}/studies", pieces, headers)
-    answer = connection.getresponse()
-    content = answer.read()
-    connection.close()
-    if answer.status != 200:
-        raise AssertionError(f"{contestant.name}: {answer.status} {content[:500]!r}")
+    with contextlib.closing(connection):
+        connection.request("POST", f"{contestant.web}/studies", pieces, headers)
+        response = connection.getresponse()
+        content = response.read()
+    if response.status not in takes:
+        raise AssertionError(f"{contestant.name}: {response.status} {content[:500]!r}")
+    told: Answer = json.loads(content)
+    return told

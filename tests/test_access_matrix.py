@@ -6,17 +6,34 @@ The cells come from the table of routes, so that a new route is among them; one 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
+import httpx
+from pydicom.dataset import Dataset
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from charrua_core.accounts import ROLES
 from charrua_core.app import App, Start
-from charrua_core.testing.access import KINDS, Ask, Caller, Matrix, Study, Target, a_shelved_study, judged
+from charrua_core.testing.access import (
+    KINDS,
+    Answer,
+    Ask,
+    Caller,
+    Cell,
+    Matrix,
+    Recipe,
+    Study,
+    Target,
+    a_shelved_study,
+    judged,
+)
 from charrua_core.testing.devices import Modality
 from charrua_core.testing.objects import an_object, part10
+from charrua_core.testing.worklist import WORKLIST, a_workitem, code
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web.catalogue import make_table
 from charrua_web.pages import make_pages
@@ -25,6 +42,8 @@ CHANGING = {"/health", "/metrics", "/openapi.json"}
 """What is about the server, not about objects: it may say other things when more is stored."""
 PUBLIC_PAGES = {"/docs", "/static/<path:filename>"}
 PASSWORD = "an unlikely password"
+JSON = {"Content-Type": "application/json"}
+NO_RULES = {"rules": [], "since": "2020-01-01T00:00:00Z"}
 
 
 # -- how to call what a path alone does not say --------------------------------------------------------------------------
@@ -62,20 +81,148 @@ def wado_uri(target: Target) -> Sequence[Ask]:
     return [Ask(query=query, names=names), Ask(query=[*query, ("contentType", "application/dicom")], names=names)]
 
 
-FRAMES = "/studies/{study}/series/{series}/instances/{instance}/frames/{frames}"
-RECIPES = {
-    f"GET {FRAMES}": frames,
-    f"GET {FRAMES}/rendered": frames,
-    f"GET {FRAMES}/thumbnail": frames,
-    "POST /studies": store,
-    "POST /studies/{study}": store,
+def delete(_target: Target) -> Sequence[Ask]:
+    return [Ask(changes=True, good=frozenset({204}))]
+
+
+def delete_study(_target: Target) -> Sequence[Ask]:
+    """Who does not see all of a study deletes nothing of it."""
+    return [Ask(changes=True, whole=True, good=frozenset({204}), hidden=frozenset({403, 404}))]
+
+
+def bulk_data(_target: Target) -> Sequence[Ask]:
+    return [Ask(values={"path": "7FE00010"})]
+
+
+def said(*good: int, **fields: str) -> Recipe:
+    """A call that is about nothing in the archive, with a JSON body."""
+    body = {"headers": {"Content-Type": "application/json"}, "body": json.dumps(fields).encode()} if fields else {}
+    return lambda _target: [Ask(general=True, good=frozenset(good), **body)]
+
+
+def numbered(*good: int, body: Mapping[str, object] | None = None, **values: str) -> Recipe:
+    """A call about something that has a number, and is about nothing in the archive."""
+    kept = {"headers": JSON, "body": json.dumps(body).encode()} if body is not None else {}
+    return lambda _target: [Ask(values=values, general=True, good=frozenset(good), **kept)]
+
+
+def explain(target: Target) -> Sequence[Ask]:
+    """An object is named alone; of a crossed target there is none."""
+    uid = target.study if target.name == "crossed" else target.instance
+    body = json.dumps({"sop_instance_uid": uid}).encode()
+    return [Ask(headers=JSON, body=body, names=frozenset({"instance"}))]
+
+
+def send_study(target: Target) -> Sequence[Ask]:
+    """Whose study it is must be said; who does not see it is not told that the name is wrong."""
+    body = {"AET": "NOWHERE", "StudyInstanceUID": target.study, "PatientName": "Nobody"}
+    return [Ask(headers=JSON, body=json.dumps(body).encode(), names=frozenset({"study"}), good=frozenset({400}))]
+
+
+# -- workitems: that of a series has the UID of the series --------------------------------------------------------------
+DICOM_JSON = {"Content-Type": "application/dicom+json"}
+MINE = "1.2.840.99.2"
+
+
+def encoded(dataset: Dataset) -> bytes:
+    return json.dumps([dataset.to_json_dict()]).encode()
+
+
+def workitem_of(target: Target) -> bytes:
+    return encoded(
+        a_workitem(
+            SOPInstanceUID=target.series,
+            PatientID=target.patient_id,
+            ProcedureStepLabel=f"Step of {target.patient_id}",
+            ScheduledStationClassCodeSequence=code(target.modality, "DCM"),
+        )
+    )
+
+
+def item(good: int, body: Dataset | None = None, **details) -> Recipe:
+    """A call about a workitem; of a crossed target there is none."""
+
+    def recipe(target: Target) -> Sequence[Ask]:
+        values = {"workitem": target.study if target.name == "crossed" else target.series, "aet": "MATRIX"}
+        values["requester"] = "MATRIX"
+        kept = {"headers": DICOM_JSON, "body": encoded(body)} if body is not None else {}
+        return [Ask(values=values, names=frozenset({"series"}), good=frozenset({good}), **kept, **details)]
+
+    return recipe
+
+
+def create_item(_target: Target) -> Sequence[Ask]:
+    """With a row filter nobody creates what is out of the own sight."""
+    return [Ask(general=True, headers=DICOM_JSON, body=encoded(a_workitem()), good=frozenset({201, 403}))]
+
+
+def search_items(target: Target) -> Sequence[Ask]:
+    one = Ask(query=[("PatientID", target.patient_id)], names=frozenset({"study"}), hidden=frozenset({200, 204}))
+    return [one, *(Ask(query=query, general=True) for query in ([], [("includefield", "all")], [("limit", "1")]))]
+
+
+def watch(*good: int) -> Recipe:
+    """A call about the subscription to a workitem, and about that to the whole worklist."""
+    worklist = Ask(values={"workitem": WORKLIST, "aet": "MATRIX"}, general=True, good=frozenset(good))
+    return lambda target: [replace(item(0)(target)[0], good=frozenset(good)), worklist]
+
+
+def suspend(_target: Target) -> Sequence[Ask]:
+    return [Ask(values={"workitem": WORKLIST, "aet": "MATRIX"}, general=True, good=frozenset({200, 404}))]
+
+
+claim = Dataset()
+claim.ProcedureStepState, claim.TransactionUID = "IN PROGRESS", MINE
+label = Dataset()
+label.WorklistLabel = "NIGHT"
+
+SERIES = "/studies/{study}/series/{series}"
+FRAMES = f"{SERIES}/instances/{{instance}}/frames/{{frames}}"
+ITEM = "/workitems/{workitem}"
+RECIPES: dict[str, Recipe] = {
     "GET /studies": search,
     "GET /series": search,
     "GET /instances": search,
     "GET /studies/{study}/series": search_within,
     "GET /studies/{study}/instances": search_within,
-    "GET /studies/{study}/series/{series}/instances": search_within,
+    f"GET {SERIES}/instances": search_within,
+    f"GET {FRAMES}": frames,
+    f"GET {FRAMES}/rendered": frames,
+    f"GET {FRAMES}/thumbnail": frames,
+    f"GET {SERIES}/instances/{{instance}}/bulkdata/{{path...}}": bulk_data,
     "GET /wado": wado_uri,
+    "POST /studies": store,
+    "POST /studies/{study}": store,
+    "DELETE /studies/{study}": delete_study,
+    f"DELETE {SERIES}": delete,
+    f"DELETE {SERIES}/instances/{{instance}}": delete,
+    "POST /workitems": create_item,
+    "GET /workitems": search_items,
+    f"GET {ITEM}": item(200),
+    f"POST {ITEM}": item(200, label),
+    f"PUT {ITEM}/state": item(200, claim, changes=True),
+    f"PUT {ITEM}/state/{{requester}}": item(200, claim, changes=True),
+    f"POST {ITEM}/cancelrequest": item(202, Dataset(), changes=True),
+    f"POST {ITEM}/cancelrequest/{{requester}}": item(202, Dataset(), changes=True),
+    f"POST {ITEM}/subscribers/{{aet}}": watch(201),
+    f"DELETE {ITEM}/subscribers/{{aet}}": watch(200, 404),
+    f"POST {ITEM}/subscribers/{{aet}}/suspend": suspend,
+    "POST /routing/rules": numbered(400, body={}),
+    "GET /routing/rules/{rule}": numbered(404, rule="1"),
+    "PUT /routing/rules/{rule}": numbered(400, rule="1", body={}),
+    "DELETE /routing/rules/{rule}": numbered(400, rule="1"),
+    "GET /routing/rules/{rule}/versions": numbered(404, rule="1"),
+    "POST /routing/rules/{rule}/versions/{version}/restore": numbered(404, rule="1", version="1"),
+    "POST /routing/explain": explain,
+    "POST /routing/replay": numbered(200, body=NO_RULES),
+    "POST /routing/queue/{sending}/again": numbered(404, sending="1"),
+    "DELETE /routing/queue/{sending}": numbered(404, sending="1"),
+    "POST /routingqueue": send_study,
+    "GET /metrics": said(200, 401, 403),
+    "POST /login": said(200, name="any-General", password=PASSWORD),
+    "POST /logout": said(204),
+    "POST /password": said(400, current=PASSWORD),
+    "OPTIONS /": said(200),
 }
 
 
@@ -103,6 +250,17 @@ async def make_callers(archive) -> list[Caller]:
     return [*callers, *(Caller(name, headers, known=False) for name, headers in refused.items())]
 
 
+async def session_of(role: str, sees: str, archive) -> Caller:
+    """A new user who has logged in by a browser."""
+    async with App.opened(Start(archive.environment)) as app:
+        await app.accounts.add("rosa", role, PASSWORD, by="test", row_filter={"Modality": [sees]})
+    async with httpx.AsyncClient(base_url=archive.url) as client:
+        answer = await client.post("/login", json={"name": "rosa", "password": PASSWORD})
+        cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+    assert answer.status_code == 200
+    return Caller("session", {"Cookie": cookies, "Origin": archive.url}, ROLES[role], sees)
+
+
 async def shelve(modality) -> dict[str, Study]:
     """Store one study of each kind."""
     studies = {}
@@ -121,10 +279,12 @@ def requests_of(routes: Sequence[WebRoute | WebSocketRoute]) -> list[WebRoute]:
 
 
 # -- what holds ----------------------------------------------------------------------------------------------------------
-def test_every_route_can_be_called() -> None:
+def test_every_route_can_be_called_and_every_recipe_is_of_a_route() -> None:
     matrix = Matrix([], {}, RECIPES)
-    for route in requests_of(routes_of()):
+    routes = requests_of(routes_of())
+    for route in routes:
         assert matrix.asks(route, Target.absent())
+    assert RECIPES.keys() <= {f"{route.method} {route.path}" for route in routes}
 
 
 def test_every_page_is_one_that_anybody_may_see() -> None:
@@ -138,9 +298,20 @@ async def test_nobody_sees_or_does_more_than_role_and_filter_say(archive, modali
     routes = requests_of(routes_of())
     cells = matrix.cells(routes)
     await modality.give(matrix.objects)
-    answers = await matrix.run(archive.url, cells)
-    faults = judged(answers)
+    await schedule(archive.url, matrix.callers[0], cells)
+    faults = judged(await matrix.run(archive.url, cells))
     print(f"{len(cells)} cells of {len(routes)} routes")
+    assert not faults, f"{len(faults)} faults:\n" + "\n".join(faults[:40])
+
+
+async def test_a_session_sees_what_its_user_sees(archive, modality) -> None:
+    """Routes that begin or end sessions are left out: the one that is tested would end with them."""
+    matrix = Matrix([await session_of("Manager", "CR", archive)], await shelve(modality), RECIPES)
+    routes = [route for route in requests_of(routes_of()) if route.path not in {"/login", "/logout", "/password"}]
+    cells = matrix.cells(routes)
+    await modality.give(matrix.objects)
+    await schedule(archive.url, Caller("Admin", {"Authorization": f"Bearer {await archive.token()}"}), cells)
+    faults = judged(await matrix.run(archive.url, cells))
     assert not faults, f"{len(faults)} faults:\n" + "\n".join(faults[:40])
 
 
@@ -149,13 +320,35 @@ async def test_what_is_hidden_changes_no_answer(archive, modality) -> None:
     callers = [caller for caller in await make_callers(archive) if caller.name == "Admin-CR"]
     studies = await shelve(modality)
     matrix = Matrix(callers, studies, RECIPES)
+    admin = Caller("Admin", {"Authorization": f"Bearer {await archive.token()}"})
     routes = [route for route in requests_of(routes_of()) if route.method == "GET" and route.path not in CHANGING]
     cells = [cell for cell in matrix.cells(routes) if cell.method == "GET" and cell.base == cell.route.bases[0]]
+    await schedule(archive.url, admin, cells)
     before = await matrix.run(archive.url, cells)
     await shelve_more(modality, studies)
+    hidden = Target.of(a_shelved_study("MR")[0], "MR")
+    await schedule(archive.url, admin, [replace(cell, target=hidden) for cell in cells if cell.ask.values])
     after = await matrix.run(archive.url, cells)
-    told = [f"{cell}: {was} became {now}" for (cell, was), (_, now) in zip(before, after, strict=True) if was != now]
+    told = [difference(cell, was, now) for (cell, was), (_, now) in zip(before, after, strict=True) if was != now]
     assert not told, "\n".join(told[:20])
+
+
+def difference(cell: Cell, was: Answer, now: Answer) -> str:
+    """What became of an answer, in words."""
+    here = next((at for at, (one, other) in enumerate(zip(was.body, now.body, strict=False)) if one != other), 0)
+    bodies = f"{was.body[max(here - 60, 0) : here + 60]!r} became {now.body[max(here - 60, 0) : here + 60]!r}"
+    return f"{cell}: {was.status} became {now.status}; {set(was.headers.split()) ^ set(now.headers.split())}; {bodies}"
+
+
+async def schedule(url: str, caller: Caller, cells: Sequence[Cell]) -> None:
+    """Create the workitems that cells name."""
+    named = {
+        cell.target.series: cell.target for cell in cells if "workitem" in cell.ask.values and cell.target.modality
+    }
+    async with httpx.AsyncClient(base_url=url, headers={**caller.headers, **DICOM_JSON}) as client:
+        for target in named.values():
+            answer = await client.post("/dicom-web/workitems", content=workitem_of(target))
+            assert answer.status_code == 201, answer.text
 
 
 async def shelve_more(modality, studies: Mapping[str, Study]) -> None:

@@ -125,6 +125,25 @@ async def test_guesses_at_once_wait_like_guesses_one_by_one(
     assert len(looked_at) < 10
 
 
+async def test_wrong_tokens_wait_and_keep_no_other_token_and_no_password_waiting(accounts: Accounts) -> None:
+    await accounts.add("eva", "General", PASSWORD, by="test")
+    token = await accounts.create_token("eva", by="test")
+    statuses = [await refusal_of_token(accounts, f"wrong {number}") for number in range(60)]
+    assert (statuses[0], statuses[-1]) == (401, 429)
+    assert (await by_token(accounts, token)).name == "eva"
+    assert (await log_in(accounts, "eva", PASSWORD)).name == "eva"
+
+
+async def by_token(accounts: Accounts, token: str) -> Identity:
+    return await accounts.log_in({"scheme": "bearer", "token": token, "address": "10.0.0.8"}, accounts.local)
+
+
+async def refusal_of_token(accounts: Accounts, token: str) -> int:
+    with pytest.raises(NotPermitted) as caught:
+        await by_token(accounts, token)
+    return caught.value.http_status
+
+
 async def test_a_token_opens_the_door_until_it_is_revoked(accounts: Accounts) -> None:
     await accounts.add("eva", "General", PASSWORD, by="test")
     token = await accounts.create_token("eva", by="test")

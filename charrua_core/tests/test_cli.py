@@ -96,6 +96,19 @@ async def test_a_user_is_added_and_gets_a_token(charrua: Command, open_archive: 
     assert token[:5] not in await charrua("token", "list")
 
 
+async def test_sessions_are_listed_and_killed(charrua: Command, open_archive: Command) -> None:
+    await charrua("user", "add", "eva", "--password-stdin", given="long enough\n")
+    app: App = await open_archive()
+    identity = await app.accounts.identity("eva")
+    for address in ("10.0.0.1", "10.0.0.2"):
+        await app.accounts.sessions.begin(identity, address=address, agent="Firefox")
+    listed = (await charrua("session", "list")).splitlines()[1:]
+    assert sorted(line.split()[1:3] for line in listed) == [["eva", "10.0.0.1"], ["eva", "10.0.0.2"]]
+    assert "ended 1 session" in await charrua("session", "kill", listed[0].split()[0])
+    assert "ended 1 session" in await charrua("session", "kill", "eva")
+    assert "eva" not in await charrua("session", "list")
+
+
 async def test_the_administrators_password_is_reset(charrua: Command, open_archive: Command) -> None:
     await charrua("user", "passwd", "admin", "--password-stdin", given="long enough\n")
     assert "must change password" not in await charrua("user", "list")
@@ -161,6 +174,7 @@ async def test_a_change_of_a_setting_is_audited_without_secrets(charrua: Command
         ("token create nobody", 1, "no user nobody"),
         ("token create admin --lifetime soon", 1, "duration"),
         ("token revoke 0123456789ab", 1, "no such token"),
+        ("session kill nobody", 1, "no session nobody"),
         ("restart", 1, "no server runs"),
         ("nonsense", 2, "nonsense"),
     ],

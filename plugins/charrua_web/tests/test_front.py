@@ -92,6 +92,8 @@ async def test_a_route_wants_its_permission_and_refusals_are_in_the_trail(archiv
         ("/here/broken", 500),
         ("/here/stream?early", 507),
         ("/here/say?a=%ff", 400),
+        ("/here/say?a=%00", 400),
+        ("/here/all/a%00b", 400),
         ("/here/say/more", 404),
         ("/of/1..2", 400),
         ("/of/1.2/", 200),

@@ -22,6 +22,7 @@ from charrua_web.connection import Patience
 
 PLUGIN = """
     import asyncio
+    from charrua_core.errors import StorageFull
     from charrua_core.types import FileRange
     from charrua_core.web import PUBLIC, Response, WebRoute, json_response
 
@@ -62,6 +63,12 @@ PLUGIN = """
                 SEEN["open"] -= 1
         return Response(200, pieces(), "application/octet-stream")
 
+    async def fails(request):
+        async def pieces():
+            yield b"x" * 100_000
+            raise StorageFull
+        return Response(200, pieces(), "application/octet-stream")
+
     async def slow(request):
         try:
             await asyncio.sleep(float(request.query.first("s", "0.3")))
@@ -76,7 +83,7 @@ PLUGIN = """
 
     @hookimpl
     def web_routes():
-        gets = {"/say": say, "/tagged": tagged, "/text": text, "/big": big, "/slow": slow, "/seen": seen}
+        gets = {"/say": say, "/tagged": tagged, "/text": text, "/big": big, "/slow": slow, "/seen": seen, "/fails": fails}
         return [
             *(WebRoute("GET", path, call, PUBLIC, "Test", tag="Test") for path, call in gets.items()),
             *(WebRoute("POST", path, call, PUBLIC, "T", tag="T") for path, call in [("/length", length), ("/take", take)]),
@@ -462,6 +469,27 @@ async def test_a_large_body_arrives_over_http_2(serve, files) -> None:
     async with httpx.AsyncClient(base_url=served.url, verify=False, http2=True) as client:
         answers = await asyncio.gather(*(client.post("/take", content=b"x" * 3_000_000) for _ in range(4)))
     assert [(answer.http_version, answer.text) for answer in answers] == [("HTTP/2", "3000000")] * 4
+
+
+@pytest.mark.parametrize("http2", [False, True])
+async def test_a_stream_that_fails_in_its_middle_does_not_look_whole(serve, files, http2: bool) -> None:
+    served = await serve(files)
+    async with httpx.AsyncClient(base_url=served.url, verify=False, http2=http2) as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get("/fails")
+        assert (await client.get("/say")).status_code == 200
+
+
+async def test_a_body_that_stops_over_http_2_is_answered(serve, files) -> None:
+    served = await serve({**files, "web_stall": "1 s"})
+    client = await H2Client.to(served)
+    client.h2.send_data(client.begin("POST", "/take", end=False), b"abc")
+    await client.flush()
+    async with asyncio.timeout(5):
+        async for event in client.events():
+            if isinstance(event, h2.events.ResponseReceived):
+                break
+    assert dict(event.headers)[b":status"] == b"408"
 
 
 async def test_a_client_that_resets_without_end_is_sent_away(serve, files) -> None:

@@ -18,7 +18,7 @@ from pydicom.uid import (
 )
 
 from charrua_core.testing.dicomweb import parts_of, path_of, trail_of
-from charrua_core.testing.objects import an_object
+from charrua_core.testing.objects import a_study, an_object
 
 FRAMES = [(np.arange(32 * 32, dtype=np.uint16) * number % 4096).reshape(32, 32) for number in (1, 2, 3)]
 
@@ -131,6 +131,30 @@ async def test_what_is_deleted_is_gone_from_the_next_request_on(archive, stored,
     assert (await client.get(path)).status_code == 200
     await archive.run("archive", "delete", "study", image.StudyInstanceUID, "--reason", "test")
     assert (await client.get(path)).status_code == 404
+
+
+async def test_a_series_that_is_moved_is_found_in_its_new_study_alone(archive, modality, browse) -> None:
+    series, other = a_study(images=3), an_object()
+    await modality.give(series, other)
+    client = await browse()
+    for image in series:  # one after another, as a viewer asks: what is found is kept for the next
+        assert (await client.get(f"/dicom-web{path_of(image)}/frames/1")).status_code == 200
+    await archive.run("archive", "assign-series", series[0].SeriesInstanceUID, other.StudyInstanceUID)
+    for image in series:
+        path = path_of(image)
+        assert (await client.get(f"/dicom-web{path}/frames/1")).status_code == 404
+        moved = path.replace(image.StudyInstanceUID, other.StudyInstanceUID)
+        assert (await client.get(f"/dicom-web{moved}/frames/1")).status_code == 200
+
+
+async def test_what_one_caller_was_given_is_not_kept_for_another(modality, browse) -> None:
+    series = a_study(images=3, Modality="MR")
+    await modality.give(series)
+    all_seeing, some_seeing = await browse(), await browse("Referring", {"Modality": ["CT"]})
+    for image in series:
+        path = f"/dicom-web{path_of(image)}/frames/1"
+        assert (await all_seeing.get(path)).status_code == 200
+        assert (await some_seeing.get(path)).status_code == 404
 
 
 async def test_dicomweb_client_retrieves_frames(archive, stored) -> None:

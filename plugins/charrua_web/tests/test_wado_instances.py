@@ -11,6 +11,7 @@ import numpy as np
 import pydicom
 import pytest
 from dicomweb_client.api import DICOMwebClient
+from pydicom.encaps import encapsulate
 from pydicom.uid import (
     UID,
     ExplicitVRBigEndian,
@@ -98,6 +99,25 @@ async def test_an_object_is_transcoded_where_its_own_syntax_is_not_accepted(moda
         assert came.file_meta.TransferSyntaxUID == (wanted or ExplicitVRLittleEndian)
         assert np.array_equal(came.pixel_array, pixels)
         assert came.SOPInstanceUID == image.SOPInstanceUID
+
+
+async def test_what_cannot_be_had_as_accepted_is_left_out_with_a_warning(modality, browse) -> None:
+    image = an_object(Rows=64, Columns=64, PixelData=bytes(64 * 64 * 2))
+    video = an_object(
+        transfer_syntax="1.2.840.10008.1.2.4.102",
+        PixelData=encapsulate([b"a video "]),
+        StudyInstanceUID=image.StudyInstanceUID,
+    )
+    await modality.give(image, video)
+    client = await browse()
+    accept = {"Accept": f'multipart/related; type="application/dicom"; transfer-syntax={JPEG2000Lossless}'}
+    some = await client.get("/dicom-web" + path_of(image, 1), headers=accept)
+    assert some.status_code == 206
+    assert "left out: 1" in some.headers["warning"]
+    assert len(parts_of(some)) == 1
+    assert (await client.get("/dicom-web" + path_of(video), headers=accept)).status_code == 406
+    unsaid = await client.get("/dicom-web" + path_of(image, 1))
+    assert (unsaid.status_code, len(parts_of(unsaid))) == (200, 2)
 
 
 async def test_an_edit_is_in_what_leaves_and_what_is_removed_is_gone(archive, modality, browse) -> None:

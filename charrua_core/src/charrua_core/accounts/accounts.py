@@ -206,13 +206,16 @@ class Accounts:
     async def log_in(self, credentials: Mapping[str, Any], ask: Callable[..., Any]) -> Identity:
         """Give who it is, asking the providers by `ask(credentials)`; NotPermitted (401, or 429 while it must wait).
 
-        Repeated failures of a name or an address make it wait, whichever provider refused. In the audit trail either way.
+        Repeated failures of a name or an address make it wait, whichever provider refused; but no valid token waits. In the
+        audit trail either way.
         """
         # PostgreSQL takes no NUL: such a name is nobody's, and fails as any other.
         name = str(credentials.get("name", "")).replace("\0", "\N{REPLACEMENT CHARACTER}")
         if name:
             credentials = {**credentials, "name": name}
         keys = throttle.keys_of(name or "token", str(credentials.get("address", "")))
+        if credentials.get("scheme") == "bearer":
+            keys = keys[:1]  # wrong tokens are no guesses at passwords, and keep nobody at that address from logging in
         if credentials.get("scheme") != "password":
             return await self._answer(credentials, ask, keys)
         # One at a time: of a hundred guesses at once each would find that it need not wait.
@@ -221,17 +224,18 @@ class Accounts:
 
     async def _answer(self, credentials: Mapping[str, Any], ask: Callable[..., Any], keys: tuple[str, ...]) -> Identity:
         name = str(credentials.get("name", ""))
-        if until := await throttle.wait_until(self._db, keys):
-            _log_in(credentials, "throttled")
-            error = _refusal(Refuse("too many wrong passwords: wait a little", http_status=429))
-            error.retry_after_s = (until - datetime.now(UTC)).total_seconds()
-            raise error
+        until = await throttle.wait_until(self._db, keys)
+        # No token is ever guessed: who has one does not wait for others who come from there with none.
+        if until and credentials.get("scheme") != "bearer":
+            raise _throttled(credentials, until)
         try:
             verdict = await ask(credentials) or WRONG
         except Exception:
             log.exception("an authentication provider failed", extra={"scheme": credentials.get("scheme")})
             verdict = Refuse("log-in does not work at the moment", http_status=503)
         if isinstance(verdict, Refuse):
+            if until:
+                raise _throttled(credentials, until)
             if verdict.http_status == WRONG.http_status:
                 await throttle.failed(self._db, keys, self._settings["authentication_delay"])
             await self._note_log_in(name, credentials, verdict)
@@ -294,6 +298,14 @@ class Accounts:
 def _log_in(credentials: Mapping[str, Any], outcome: str) -> None:
     scheme = str(credentials.get("scheme"))
     _LOG_INS.labels(scheme if scheme in _SCHEMES else "other", outcome).inc()
+
+
+def _throttled(credentials: Mapping[str, Any], until: datetime) -> NotPermitted:
+    _log_in(credentials, "throttled")
+    what = "tokens" if credentials.get("scheme") == "bearer" else "passwords"
+    error = _refusal(Refuse(f"too many wrong {what}: wait a little", http_status=429))
+    error.retry_after_s = (until - datetime.now(UTC)).total_seconds()
+    return error
 
 
 def is_local(address: str) -> bool:

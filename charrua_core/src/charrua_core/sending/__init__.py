@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from charrua_core.sending.contexts import carried, in_associations
+from charrua_core.sending.delivered import had
 from charrua_core.sending.destinations import CHANNEL, Destinations
 from charrua_core.sending.kinds import NEVER, DestinationKind, Outcome, SendFailed, Sending, State
 from charrua_core.sending.on_the_way import ON_THE_WAY
@@ -23,6 +24,7 @@ __all__ = [
     "Sending",
     "State",
     "carried",
+    "had",
     "in_associations",
     "lane_of",
     "route",

@@ -35,19 +35,21 @@ class Query:
 
     @classmethod
     def parsed(cls, text: bytes) -> Query:
-        """Read `a=1&b=2`, percent-encoded UTF-8. QueryInvalid where it is none, or has too many pairs."""
+        """Read `a=1&b=2`, percent-encoded UTF-8. QueryInvalid where it is none, has too many pairs, or a NUL."""
         try:
-            return cls(
-                parse_qsl(
-                    text.decode("ascii"),
-                    keep_blank_values=True,
-                    encoding="utf-8",
-                    errors="strict",
-                    max_num_fields=MOST_PAIRS,
-                )
+            pairs = parse_qsl(
+                text.decode("ascii"),
+                keep_blank_values=True,
+                encoding="utf-8",
+                errors="strict",
+                max_num_fields=MOST_PAIRS,
             )
         except ValueError as error:
             raise QueryInvalid(f"the query of the URL cannot be read: {error}") from error
+        if any("\0" in name or "\0" in value for name, value in pairs):
+            # No text of DICOM has one (PS3.5 6.1.3), and PostgreSQL takes none.
+            raise QueryInvalid("the query of the URL has a NUL in it")
+        return cls(pairs)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._pairs)

@@ -9,8 +9,13 @@ from charrua_core.hookspecs import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import click
+
+    from charrua_core.app import App
+    from charrua_core.jobs import JobType
     from charrua_core.sending import DestinationKind
     from charrua_core.settings import Setting
+    from charrua_core.types import Route, StoredObject
     from charrua_core.web import WebRoute
 
 
@@ -23,6 +28,28 @@ def settings() -> Sequence[Setting]:
 
 
 @hookimpl
+def migrations() -> Sequence[str]:
+    """Name the lineage of schema routing."""
+    return ["charrua_routing.lineage"]
+
+
+@hookimpl
+def job_types(app: App) -> Sequence[JobType]:
+    """Give the job that sends what has become quiet."""
+    from charrua_routing.quiet import quiet_job
+
+    return [quiet_job(app)]
+
+
+@hookimpl
+async def route_destination(app: App, stored: StoredObject) -> Sequence[Route]:
+    """Apply the rules to an object."""
+    from charrua_routing.routes import routes_of
+
+    return await routes_of(app, stored)
+
+
+@hookimpl
 def destinations() -> Sequence[DestinationKind]:
     """Give folders, object stores, STOW-RS, webhooks, and the virtual servers JPEG and JSON."""
     from charrua_routing.kinds import kinds
@@ -31,8 +58,18 @@ def destinations() -> Sequence[DestinationKind]:
 
 
 @hookimpl
-def web_routes() -> Sequence[WebRoute]:
-    """Give the calls on destinations."""
-    from charrua_routing import destination_calls
+def cli_commands() -> Sequence[click.Command]:
+    """Give `charrua routing`."""
+    from charrua_routing.commands import routing
+    from charrua_routing.queue_commands import queue
 
-    return destination_calls.ROUTES
+    routing.add_command(queue)
+    return [routing]
+
+
+@hookimpl
+def web_routes() -> Sequence[WebRoute]:
+    """Give the calls on rules, queue and destinations."""
+    from charrua_routing import destination_calls, queue_calls, rule_calls
+
+    return [*rule_calls.ROUTES, *queue_calls.ROUTES, *destination_calls.ROUTES]

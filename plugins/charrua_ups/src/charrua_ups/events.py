@@ -14,7 +14,6 @@ from sqlalchemy import func, insert, select
 
 from charrua_core.archive.index.levels import tag_of
 from charrua_core.db import lock_key
-from charrua_core.errors import NotPermitted
 from charrua_core.types import DicomJson
 from charrua_ups.model import (
     PERFORMERS,
@@ -29,7 +28,7 @@ from charrua_ups.model import (
     selected,
     values,
 )
-from charrua_ups.rights import Kept, kept_sight, sight
+from charrua_ups.rights import Kept, kept, passes
 from charrua_ups.tables import event, subscription
 
 if TYPE_CHECKING:
@@ -96,14 +95,8 @@ async def tell_subscribers(
 
 
 def receiver_sees(app: App, aet: str, attributes: DicomJson, row_filters: Sequence[Kept] = ()) -> bool:
-    """Whether the workitem passes the filters of who subscribed, and of the peer of this AE title if it is one.
-
-    A filter that cannot be applied, as it names what workitems do not state, lets nothing through.
-    """
-    try:
-        return kept_sight(row_filters)(attributes) and sight(app.peers.filters(aet))(attributes)
-    except NotPermitted:
-        return False
+    """Whether the workitem passes the filters of who subscribed, and of the peer of this AE title if it is one."""
+    return passes(row_filters, attributes) and passes(kept(app.peers.filters(aet)), attributes)
 
 
 async def write(app: App, tx: AsyncConnection, lines: Mapping[str, Iterable[tuple[str, Event]]]) -> None:

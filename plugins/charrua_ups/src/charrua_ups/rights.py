@@ -86,6 +86,10 @@ def kept(filters: Sequence[RowFilter]) -> list[dict[str, list[str]]]:
     return [{keyword: list(admitted) for keyword, admitted in one.admits.items()} for one in filters]
 
 
-def kept_sight(rows: Sequence[Kept]) -> Sight:
-    """Give the sight of the filters that a row keeps."""
-    return sight([RowFilter({keyword: tuple(admitted) for keyword, admitted in one.items()}) for one in rows])
+def passes(rows: Sequence[Kept], attributes: DicomJson) -> bool:
+    """Whether a workitem passes the filters that a row keeps; one that cannot be applied lets nothing through."""
+    filters = [RowFilter({keyword: tuple(admitted) for keyword, admitted in one.items()}) for one in rows]
+    try:
+        return sight(filters)(attributes)
+    except NotPermitted:
+        return False

@@ -6,9 +6,10 @@ AE has none of yet. With a deletion lock, the AE is told the state of all of the
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from charrua_core.archive.search import read_keys
@@ -20,8 +21,8 @@ from charrua_core.types import DicomJson
 from charrua_ups import events, trail
 from charrua_ups.model import FILTERED_WORKLIST, RECEIVING_AE, SOP_INSTANCE_UID, WORKLIST, Caller, text
 from charrua_ups.refusals import ActionInappropriate, ArgumentInvalid, WorkitemNotFound
-from charrua_ups.rights import kept, kept_sight, may_work, sight
-from charrua_ups.searching import Search, keys_of, matching
+from charrua_ups.rights import kept, may_work, passes, sight
+from charrua_ups.searching import Row, Search, keys_of, matching
 from charrua_ups.tables import subscription, workitem, worklist_subscription
 
 if TYPE_CHECKING:
@@ -46,11 +47,11 @@ async def subscribe(app: App, caller: Caller, uid: str, aet: str, *, lock: bool,
     """
     may_work(caller.identity)
     aet = receiver(aet)
+    if uid in (WORKLIST, FILTERED_WORKLIST):
+        await _subscribe_to_worklist(app, caller, uid, aet, lock, keys or {})
+        return
     async with app.db.transaction() as tx:
-        if uid in (WORKLIST, FILTERED_WORKLIST):
-            await _subscribe_to_worklist(app, tx, caller, aet, lock, keys or {}, filtered=uid == FILTERED_WORKLIST)
-        else:
-            await _subscribe_to_one(app, tx, caller, uid, aet, lock)
+        await _subscribe_to_one(app, tx, caller, uid, aet, lock)
         await trail.record(tx, caller, "U", uid, {}, subscribed=aet)
 
 
@@ -80,39 +81,57 @@ async def _seen(tx: AsyncConnection, caller: Caller, uid: str) -> Any:
     return row
 
 
-async def _subscribe_to_worklist(
-    app: App, tx: AsyncConnection, caller: Caller, aet: str, lock: bool, keys: DicomJson, *, filtered: bool
-) -> None:
-    await tx.execute(select(func.pg_advisory_xact_lock(_STANDING)))
+async def _subscribe_to_worklist(app: App, caller: Caller, uid: str, aet: str, lock: bool, keys: DicomJson) -> None:
+    """First for what comes, in one transaction; then for what is there, some at a time, so that nobody has to wait for it."""
+    filtered = uid == FILTERED_WORKLIST
     asked = Search(keys_of(keys)) if filtered else Search()
-    filters = kept(caller.identity.row_filters)
-    given = {"deletion_lock": lock, "keys": keys if filtered else {}, "row_filters": filters}
-    statement = insert(worklist_subscription).values(aet=aet, filtered=filtered, **given)
-    await tx.execute(statement.on_conflict_do_update(index_elements=["aet", "filtered"], set_=given))
-    told: list[tuple[str, events.Event]] = []
-    batch: list[dict[str, object]] = []
-    async for row in matching(tx, asked, caller.identity):
-        batch.append({"workitem_id": row.id, "aet": aet, "deletion_lock": lock, "row_filters": filters})
-        if len(batch) == _BATCH:
-            await _add(tx, batch)
-        if lock and events.receiver_sees(app, aet, row.attributes):
-            told.append((text(row.attributes, SOP_INSTANCE_UID), events.state_report(row.attributes)))
-    await _add(tx, batch)
-    await events.write(app, tx, {aet: told})
+    # What cannot be applied is refused before it stands in the way of every creation.
+    tests_of(asked.keys, ignore_case=False)
+    sight(caller.identity.row_filters)
+    given = {"deletion_lock": lock, "row_filters": kept(caller.identity.row_filters)}
+    row = {"aet": aet, "filtered": filtered, "keys": keys if filtered else {}, **given}
+    statement = insert(worklist_subscription).values(row)
+    async with app.db.transaction() as tx:
+        await tx.execute(select(func.pg_advisory_xact_lock(_STANDING)))
+        await tx.execute(statement.on_conflict_do_update(index_elements=["aet", "filtered"], set_=row))
+        await trail.record(tx, caller, "U", uid, {}, subscribed=aet)
+    batch: list[Row] = []
+    async with app.db.reading() as connection, aclosing(matching(connection, asked, caller.identity)) as rows:
+        async for found in rows:
+            batch.append(found)
+            if len(batch) == _BATCH:
+                await _take_in(app, uid, aet, given, batch)
+    await _take_in(app, uid, aet, given, batch)
 
 
-async def _add(tx: AsyncConnection, batch: list[dict[str, object]]) -> None:
-    if batch:
-        await tx.execute(insert(subscription).values(batch).on_conflict_do_nothing())
-        batch.clear()
+async def _take_in(app: App, uid: str, aet: str, given: dict[str, Any], batch: list[Row]) -> None:
+    """Subscribe the AE to some workitems that there are, and report their states with a lock, unless it has unsubscribed."""
+    told = [
+        (text(row.attributes, SOP_INSTANCE_UID), events.state_report(row.attributes))
+        for row in batch
+        if given["deletion_lock"] and events.receiver_sees(app, aet, row.attributes)
+    ]
+    async with app.db.transaction() as tx:
+        standing = select(worklist_subscription.c.aet).where(*_of(uid, aet)).with_for_update(read=True, key_share=True)
+        there = select(workitem.c.id).where(workitem.c.id.in_([row.id for row in batch]))
+        if batch and await tx.scalar(standing):
+            numbers = (await tx.scalars(there.with_for_update(read=True, key_share=True))).all()
+            await _add(tx, [{"workitem_id": number, "aet": aet, **given} for number in numbers])
+            await events.write(app, tx, {aet: told})
+    batch.clear()
+
+
+async def _add(tx: AsyncConnection, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        await tx.execute(insert(subscription).values(rows).on_conflict_do_nothing())
 
 
 async def subscribe_globals(tx: AsyncConnection, number: int, attributes: DicomJson) -> None:
     """Subscribe to a new workitem the AEs that are subscribed to the worklist, where their keys and filters take it."""
-    locks: dict[str, dict[str, object]] = {}
+    locks: dict[str, dict[str, Any]] = {}
     for row in (await tx.execute(select(worklist_subscription))).all():
         takes = has_all(attributes, tests_of(read_keys(row.keys), ignore_case=False))
-        if takes and kept_sight(row.row_filters)(attributes):
+        if takes and passes(row.row_filters, attributes):
             lock = row.deletion_lock or bool(locks.get(row.aet, {}).get("deletion_lock"))
             given = {"deletion_lock": lock, "row_filters": row.row_filters}
             locks[row.aet] = {"workitem_id": number, "aet": row.aet, **given}
@@ -155,5 +174,8 @@ async def suspend(app: App, caller: Caller, uid: str, aet: str) -> bool:
 
 
 async def _forget_worklist(tx: AsyncConnection, uid: str, aet: str) -> bool:
-    here = (worklist_subscription.c.aet == aet, worklist_subscription.c.filtered == (uid == FILTERED_WORKLIST))
-    return bool((await tx.execute(delete(worklist_subscription).where(*here))).rowcount)
+    return bool((await tx.execute(delete(worklist_subscription).where(*_of(uid, aet)))).rowcount)
+
+
+def _of(uid: str, aet: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return worklist_subscription.c.aet == aet, worklist_subscription.c.filtered == (uid == FILTERED_WORKLIST)

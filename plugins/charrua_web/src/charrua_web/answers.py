@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from charrua_core.web import Headers, Response
 from charrua_core.web.response import Piece
-from charrua_web.sending import chunks_of
+from charrua_web.chunks import chunks_of
 
 Fields = tuple[tuple[str, str], ...]
 

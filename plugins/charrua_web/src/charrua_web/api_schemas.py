@@ -67,7 +67,8 @@ def schema_of(media: str) -> dict[str, Any]:
     """Give what OpenAPI says of content of this media type: its schema, {} of bytes."""
     kind = media_type(media).type
     if kind == "application/dicom+json":
-        return {"schema": {"type": "array", "items": {"$ref": "#/components/schemas/DicomJson"}}}
+        one = {"$ref": "#/components/schemas/DicomJson"}
+        return {"schema": {"anyOf": [{"type": "array", "items": one}, one]}}
     if kind == PROBLEM:
         return {"schema": {"$ref": "#/components/schemas/Problem"}}
     if kind == "application/json":

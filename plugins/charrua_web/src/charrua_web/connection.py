@@ -20,7 +20,7 @@ from charrua_web.protocols import Http1, Http2
 
 log = logging.getLogger(__name__)
 
-READ = 1 << 16
+READ = 1 << 18
 PING_EVERY_S = 20.0
 _LINGER_IDLE_S = 1.0
 

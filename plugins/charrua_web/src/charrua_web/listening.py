@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from charrua_web.connection import Connection
+from charrua_web.connection import READ, Connection
 from charrua_web.measured import CONNECTIONS, REFUSED
 from charrua_web.networks import Networks
 
@@ -136,7 +136,7 @@ async def _open(
     accepted: socket.socket, tls: ssl.SSLContext | None
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(loop=loop)
+    reader = asyncio.StreamReader(limit=READ, loop=loop)
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
     limit = {"ssl_handshake_timeout": HANDSHAKE_S} if tls else {}
     transport, _ = await loop.connect_accepted_socket(lambda: protocol, accepted, ssl=tls, **limit)

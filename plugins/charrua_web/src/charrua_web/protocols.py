@@ -12,6 +12,7 @@ import h2.exceptions
 import h2.settings
 import h11
 from h2.errors import ErrorCodes
+from h2.stream import StreamState
 from hypercorn.events import Closed
 from hypercorn.protocol.events import Body, Event, StreamClosed
 from hypercorn.protocol.h2 import H2Protocol
@@ -108,13 +109,22 @@ class Http2(H2Protocol):
         await self._flush()
 
     async def stream_send(self, event: Event) -> None:
-        """Send; of a request that is answered before its end, the rest is refused without an error (RFC 9113 8.1)."""
+        """Send; what remains of a stream that has no request any more is told by a reset."""
         await super().stream_send(event)
-        if isinstance(event, StreamClosed):
-            stream = self.connection.streams.get(event.stream_id)
-            if stream is not None and stream.open:
-                self.connection.reset_stream(event.stream_id, ErrorCodes.NO_ERROR)
-                await self._flush()
+        if isinstance(event, StreamClosed) and (reason := self._reason_to_reset(event.stream_id)) is not None:
+            self.connection.reset_stream(event.stream_id, reason)
+            await self._flush()
+
+    def _reason_to_reset(self, stream_id: int) -> ErrorCodes | None:
+        """Broken off in its middle; or answered before the request's end, which nobody needs to send (RFC 9113 8.1)."""
+        stream = self.connection.streams.get(stream_id)
+        if stream is None or not stream.open:
+            return None
+        buffer = self.stream_buffers.get(stream_id)
+        if buffer is not None and not buffer._complete:
+            return ErrorCodes.INTERNAL_ERROR
+        answered = stream.state_machine.state is StreamState.HALF_CLOSED_LOCAL
+        return ErrorCodes.NO_ERROR if answered else None
 
     async def _handle_events(self, events: list[Any]) -> None:
         for event in events:

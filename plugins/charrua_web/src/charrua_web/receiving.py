@@ -81,11 +81,13 @@ class Receiving:
 
     async def settled(self, response: Response, *, http1: bool) -> Response:
         """Give the answer as it is sent though the body was not read: a small rest is, of a large one the connection ends."""
-        if self.ended or not http1:
+        kept = [(name, value) for name, value in response.headers if name.lower() != "connection"]
+        if not http1:  # its connections do not end with a request (RFC 9113 8.2.2)
+            return replace(response, headers=kept)
+        if self.ended:
             return response
         if self._small and await self._drained():
             return response
-        kept = [(name, value) for name, value in response.headers if name.lower() != "connection"]
         return replace(response, headers=[*kept, ("connection", "close")])
 
     async def _drained(self) -> bool:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, Awaitable, Iterator
 from contextlib import aclosing
 
-from charrua_core.errors import StorageFailed
-from charrua_core.types import FileRange
 from charrua_core.web import Response
 from charrua_core.web.response import Body
 from charrua_web.asgi import Receive, Send
+from charrua_web.chunks import chunks_of
 
-CHUNK = 256 * 1024
-"""Bytes of a file that are read at once: what one answer holds in memory, twice."""
 _CUT = 32 * 1024
 """Bytes that even a slow client of HTTP/2 takes before its time is over."""
 
@@ -74,38 +70,3 @@ def fields_of(response: Response) -> list[tuple[bytes, bytes]]:
     if response.length is not None:
         fields.append((b"content-length", b"%d" % response.length))
     return fields
-
-
-async def chunks_of(
-    body: list[bytes | FileRange] | AsyncGenerator[bytes | FileRange, None],
-) -> AsyncGenerator[bytes, None]:
-    """Give the bytes of all pieces, small ones joined."""
-    if isinstance(body, list):
-        for piece in body:
-            async for chunk in _of(piece):
-                yield chunk
-        return
-    async with aclosing(body) as pieces:
-        async for piece in pieces:
-            async for chunk in _of(piece):
-                yield chunk
-
-
-async def _of(piece: bytes | FileRange) -> AsyncGenerator[bytes, None]:
-    if isinstance(piece, bytes):
-        yield piece
-        return
-    try:
-        descriptor = await asyncio.to_thread(os.open, piece.path, os.O_RDONLY)
-    except OSError as error:
-        raise StorageFailed(f"the file of an object cannot be opened: {error.strerror}") from error
-    try:
-        at, end = piece.offset, piece.offset + piece.length
-        while at < end:
-            chunk = await asyncio.to_thread(os.pread, descriptor, min(CHUNK, end - at), at)
-            if not chunk:
-                raise StorageFailed("the file of an object is shorter than it was")
-            at += len(chunk)
-            yield chunk
-    finally:
-        os.close(descriptor)

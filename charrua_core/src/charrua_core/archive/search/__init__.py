@@ -9,13 +9,14 @@ from charrua_core.archive.search.model import AnyItem, Between, Match, NoValue, 
 from charrua_core.archive.search.objects import (
     Described,
     InstanceRecord,
+    Listing,
     Run,
     headers,
     instances,
+    listing,
     records,
     runs,
     sop_instance_uids,
-    state,
 )
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Described",
     "Found",
     "InstanceRecord",
+    "Listing",
     "Match",
     "NoValue",
     "OneOf",
@@ -34,12 +36,12 @@ __all__ = [
     "count",
     "headers",
     "instances",
+    "listing",
     "read_keys",
     "read_query",
     "records",
     "runs",
     "search",
     "sop_instance_uids",
-    "state",
     "unsupported",
 ]

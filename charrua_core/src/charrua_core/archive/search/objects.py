@@ -62,6 +62,15 @@ class Run:
     ids: array[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Objects by their ids, series by series."""
+
+    state: str
+    """Another one when any of them changes, comes or goes."""
+    ids: array[int]
+
+
 async def instances(app: App, query: Query, identity: Identity) -> AsyncGenerator[InstanceRecord, None]:
     """Give the objects of the patients, studies, series or images that match, series by series.
 
@@ -115,14 +124,11 @@ async def headers(app: App, ids: Sequence[int]) -> dict[int, Described]:
     return described
 
 
-async def state(app: App, query: Query, identity: Identity) -> str:
-    """Give a word for the objects that `instances` gives: another one when any of them changes, comes or goes.
-
-    Empty where there are none. Raises as `instances` does.
-    """
+async def listing(app: App, query: Query, identity: Identity) -> Listing:
+    """Give the same objects as `instances`, as one statement sees them. Raises as that does."""
     plan = _plan(app, query, identity)
-    (row,) = await pages.read(app.db, statements.object_state(plan.chosen, plan.lower))
-    return row["state"] or ""
+    (row,) = await pages.read(app.db, statements.object_listing(plan.chosen, plan.lower))
+    return Listing(row["state"] or "", _ids(row["ids"] or b""))
 
 
 async def sop_instance_uids(app: App, ids: Sequence[int]) -> list[str]:

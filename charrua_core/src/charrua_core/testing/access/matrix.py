@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 from pydicom.dataset import Dataset
@@ -121,7 +122,9 @@ def _targets_for(caller: Caller, route: WebRoute, ask: Ask) -> Sequence[str]:
 
 def _client(url: str, address: str) -> httpx.AsyncClient:
     transport = httpx.AsyncHTTPTransport(local_address=address, limits=httpx.Limits(max_connections=_AT_ONCE))
-    return httpx.AsyncClient(base_url=url, timeout=60, transport=transport)
+    # No cookie of one caller's log-in goes with another's request.
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    return httpx.AsyncClient(base_url=url, timeout=60, transport=transport, cookies=no_cookies)
 
 
 def judged(answers: Answers) -> list[str]:

@@ -22,7 +22,7 @@ from charrua_core.web.datasets import DICOM_JSON, DICOM_XML
 from charrua_web.choices import DICOMWEB
 from charrua_web.dicomweb.incoming import IncomingPart, MultipartReader, PartCutOff
 from charrua_web.dicomweb.intake import Intake
-from charrua_web.dicomweb.stow_answer import answer_of, status_of
+from charrua_web.dicomweb.stow_answer import REASONS, answer_of, status_of
 from charrua_web.dicomweb.stow_metadata import METADATA, MetadataIntake
 
 STOW = "/stow-rs"
@@ -162,6 +162,11 @@ _STATUSES = {
 }
 
 
+_DESCRIPTION = "Failure Reason (0008,1197) of an object: " + "; ".join(
+    f"`{reason:04X}` {meaning}" for reason, meaning in REASONS.items()
+)
+
+
 def _route(path: str, summary: str) -> WebRoute:
     return WebRoute(
         "POST",
@@ -174,6 +179,7 @@ def _route(path: str, summary: str) -> WebRoute:
         consumes=CONSUMES,
         produces=PRODUCES,
         statuses=_STATUSES,
+        description=f"{_DESCRIPTION}.",
     )
 
 

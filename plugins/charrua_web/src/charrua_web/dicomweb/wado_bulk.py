@@ -68,7 +68,7 @@ async def several(request: Request) -> Response:
 
     async def parts() -> AsyncGenerator[Part, None]:
         sent = 0
-        async for record, json in metadata(request, chosen):
+        async for record, json in metadata(request, chosen.ids):
             for path in _URI.findall(json):
                 name = path.decode()
                 yield _part(request, record, name, await open_bulk_data(request.app, record, name))

@@ -58,7 +58,7 @@ def _all_of(chosen: Selection, kept: Selection) -> Selection:
 def _warning(left_out: int) -> tuple[str, str]:
     return (
         "Warning",
-        f'299 Charrua "{left_out} objects cannot be had in the transfer syntaxes that the request accepts"',
+        f'299 Charrua "not to be had in the transfer syntaxes that are accepted, and left out: {left_out}"',
     )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from charrua_core.types import Identity
     from charrua_core.web import Request
 
-KEPT_S = 1.0
+KEPT_S = 5.0
 MOST_SERIES = 64
 MOST_OF_A_SERIES = 500
 """Objects of one series that are kept: the first of a longer one."""

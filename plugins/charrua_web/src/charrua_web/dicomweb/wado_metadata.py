@@ -8,42 +8,40 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from charrua_core.archive.outgoing import Opener
-from charrua_core.archive.search import InstanceRecord, headers, state
+from charrua_core.archive.search import InstanceRecord, headers, listing
 from charrua_core.errors import StudyNotFound
 from charrua_core.web import Request, Response, WebRoute, form_of
 from charrua_core.web.datasets import DATASETS
 from charrua_web.dicomweb import wado_trail
 from charrua_web.dicomweb.ranges import not_modified
 from charrua_web.dicomweb.wado_paths import ACCEPT, BASES, OBJECTS, STATUSES, TAG
-from charrua_web.dicomweb.wado_selection import BATCH, Selection, query_below, selected
+from charrua_web.dicomweb.wado_selection import BATCH, query_below
 
 
 async def retrieve(request: Request) -> Response:
     """Give the metadata of the objects, with an ETag that every change of them changes."""
     form = form_of(request)
-    now = await state(request.app, query_below(request.parameters), request.identity)
-    if not now:
+    found = await listing(request.app, query_below(request.parameters), request.identity)
+    if not found.ids:
         raise StudyNotFound
-    told = f"{now} {request.base} {form.media_type}".encode()
+    told = f"{found.state} {request.base} {form.media_type}".encode()
     tag = f'W/"{hashlib.blake2b(told, digest_size=12).hexdigest()}"'
     fields = [("ETag", tag), ("Cache-Control", "private, no-cache"), ("Vary", "Accept, Authorization")]
     if not_modified(request, tag):
         return Response(304, headers=fields)
-    chosen = await selected(request)
-    wado_trail.accessed(request, chosen.study_uids, chosen.total)
+    wado_trail.accessed(request, [request.parameters["study"]], len(found.ids))
 
     async def datasets() -> AsyncGenerator[bytes, None]:
-        async with aclosing(metadata(request, chosen)) as several:
+        async with aclosing(metadata(request, found.ids)) as several:
             async for _, json in several:
                 yield json
 
     return form.response(datasets(), fields)
 
 
-async def metadata(request: Request, chosen: Selection) -> AsyncGenerator[tuple[InstanceRecord, bytes], None]:
+async def metadata(request: Request, ids: array[int]) -> AsyncGenerator[tuple[InstanceRecord, bytes], None]:
     """Give each object with its DICOM JSON; those removed meanwhile are not among them."""
     app, opener = request.app, Opener(request.app)
-    ids = array("q", b"".join(run.ids.tobytes() for run in chosen.runs))
     for start in range(0, len(ids), BATCH):
         batch = ids[start : start + BATCH]
         described = await headers(app, batch)

@@ -32,7 +32,7 @@ async def _plain(request: Request, chosen: Selection, wanted: Wanted) -> AsyncGe
 
 async def _with_dicomdir(request: Request, chosen: Selection, wanted: Wanted) -> AsyncGenerator[Entry, None]:
     told: dict[int, DicomJson] = {}
-    async with aclosing(metadata(request, chosen)) as all_metadata:
+    async with aclosing(metadata(request, chosen.ids)) as all_metadata:
         async for record, json in all_metadata:
             told[record.instance_id] = kept_attributes(orjson.loads(json))
     filed: list[Filed] = []

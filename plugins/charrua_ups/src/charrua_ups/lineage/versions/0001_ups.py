@@ -49,8 +49,9 @@ def upgrade() -> None:
     )
     op.create_index("workitem_by_name", "workitem", ["patient_name_key"], unique=False, schema="charrua_ups")
     op.create_index(
-        "workitem_by_start", "workitem", ["state", "start_moment", "id"], unique=False, schema="charrua_ups"
+        "workitem_by_state", "workitem", ["state", "start_moment", "id"], unique=False, schema="charrua_ups"
     )
+    op.create_index("workitem_by_start", "workitem", ["start_moment", "id"], unique=False, schema="charrua_ups")
     op.create_index(
         "workitem_by_terms", "workitem", ["terms"], unique=False, schema="charrua_ups", postgresql_using="gin"
     )
