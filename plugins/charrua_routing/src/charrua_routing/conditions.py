@@ -12,6 +12,7 @@ from charrua_routing import values
 from charrua_routing.facts import Facts
 from charrua_routing.reading import Fields
 from charrua_routing.times import WEEKDAYS, Window
+from charrua_routing.virtual.reports import sources_of
 
 Read = Callable[[Facts], Sequence[str]]
 
@@ -171,7 +172,7 @@ def _attribute(tag: str) -> Read:
 
 
 _OF_THE_WAY: Mapping[str, Read] = {
-    "from": lambda facts: (facts.stored.origin.calling_aet,),
+    "from": lambda facts: sorted(sources_of(facts.stored)) or ("",),
     "to": lambda facts: (facts.stored.origin.called_aet,),
     "modality": lambda facts: (facts.stored.modality,),
     "transfer_syntax": lambda facts: (facts.stored.transfer_syntax_uid,),
