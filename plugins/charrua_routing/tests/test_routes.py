@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 
 import pytest
+from pydicom import dcmread
 from pydicom.uid import generate_uid
 
 from charrua_core import sending
 from charrua_core.archive.edit import edit
 from charrua_core.archive.edit.values import from_keywords
 from charrua_core.testing.objects import a_study
+from charrua_core.testing.outside import DATA, with_data
 from charrua_core.types import SYSTEM, Level
 from charrua_routing import rules
 from charrua_routing.facts import Facts, attributes_of
@@ -181,3 +183,26 @@ async def test_the_attributes_of_an_object_that_is_gone_are_none(app, come):
         told.origin,
     )
     assert await attributes_of(app, gone) is None
+
+
+@with_data
+@pytest.mark.parametrize(
+    ("completion", "distributed", "goes_to"),
+    [("COMPLETE", False, ["BACKUP", "RIS"]), ("PARTIAL", False, ["BACKUP"]), ("PARTIAL", True, ["BACKUP", "RIS"])],
+)
+async def test_reports_come_from_the_virtual_server_reports(
+    app, add_rule, come, sent, completion, distributed, goes_to
+):
+    await app.change_setting("routing_preliminary_reports", distributed, by="test")
+    await add_rule("reports", ["RIS"], {"from": ["REPORTS"]})
+    await add_rule("all", ["BACKUP"])
+    report = dcmread(DATA / "sr/sr.dcm")
+    report.CompletionFlag = completion
+    await come(report)
+    assert sorted(name for name, _ in await sent()) == goes_to
+
+
+async def test_an_image_does_not_come_from_reports(add_rule, come, sent):
+    await add_rule("reports", ["RIS"], {"from": ["REPORTS"]})
+    await come(*a_study())
+    assert await sent() == []

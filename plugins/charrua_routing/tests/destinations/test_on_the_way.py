@@ -1,4 +1,4 @@
-"""What becomes of objects on their way: de-identified and coerced as destinations and routes ask; stored objects stay as they are."""
+"""What becomes of objects on their way: de-identified and coerced as is asked for, and the stored ones left alone."""
 
 from __future__ import annotations
 
