@@ -72,6 +72,12 @@ async def test_what_cannot_be_done_changes_nothing(app, who, add_rule):
     assert [(one.version, one.document["name"]) for one in await rules.every(app)] == [(1, "a rule"), (1, "another")]
 
 
+async def test_rules_without_an_order_stand_in_the_middle(add_rule, app):
+    for name, order in (("late", 900), ("none", None), ("early", 5)):
+        await add_rule(name, order=order)
+    assert [rule.name for rule in await rules.understood(app)] == ["early", "none", "late"]
+
+
 async def test_a_rule_whose_destination_is_not_there_is_told_by_status(app, who, add_rule):
     assert await watch.findings(app) == []
     kept = await add_rule(destinations=["NEURO", "NOWHERE"])

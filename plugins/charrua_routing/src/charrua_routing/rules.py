@@ -18,7 +18,7 @@ from charrua_core.errors import NotPermitted
 from charrua_core.types import Identity, Origin
 from charrua_routing import tables
 from charrua_routing.errors import RuleChanged, RuleInvalid, RuleNameTaken, RuleNotFound
-from charrua_routing.rule import Rule, read_rule
+from charrua_routing.rule import ORDER, Rule, read_rule
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -60,7 +60,12 @@ async def every(app: App) -> list[Kept]:
     async with app.db.reading() as connection:
         rows = (await connection.execute(_present())).mappings().all()
     kept = [_kept(row) for row in rows]
-    return sorted(kept, key=lambda one: (one.document.get("order", 100), one.number))
+    return sorted(kept, key=lambda one: (_order(one.document), one.number))
+
+
+def _order(document: Mapping[str, Any]) -> int:
+    given = document.get("order")
+    return ORDER if given is None else int(given)
 
 
 async def understood(app: App) -> list[Rule]:
