@@ -194,12 +194,15 @@ class Fuzz:
         headers = {"Authorization": f"Bearer {token}"}
         client = httpx.Client(base_url=url, headers=headers, timeout=60)
         document = client.get("/openapi.json").json()
-        sample, known = _store(client)
-        return cls(client, document, known, sample, Faults(url, document))
-
-    def _named(self, method: str) -> Mapping[str, str]:
-        """UIDs of what is there; for a deletion those of a study of its own."""
-        return _store(self.client)[1] if method.lower() == "delete" else self.known
+        images = a_study(images=2, **PATIENT)
+        for image in images:
+            stored = client.post(
+                "/dicom-web/studies", content=part10(image), headers={"Content-Type": "application/dicom"}
+            )
+            stored.raise_for_status()
+        image = images[0]
+        known = {"study": image.StudyInstanceUID, "series": image.SeriesInstanceUID, "instance": image.SOPInstanceUID}
+        return cls(client, document, known, part10(image), Faults(url, document))
 
     # -- by schemathesis -------------------------------------------------------------------------------------------------
     def generate(self, until: float, number: int) -> None:
@@ -220,8 +223,7 @@ class Fuzz:
         media = list(told.get("requestBody", {}).get("content", {}))
         names = {one["name"] for one in told.get("parameters", []) if one["in"] == "path"} & set(UIDS)
         # Half of the turns name an object that is there: what lies behind the look-up is reached.
-        known = self._named(operation.method) if number % 2 else {}
-        fixed = {name: known.get(name, "1.2.3") for name in names} if known else {}
+        fixed = {name: self.known.get(name, "1.2.3") for name in names} if number % 2 else {}
         strategy = operation.as_strategy(generation_mode=mode, **({"path_parameters": fixed} if fixed else {}))
         bodies = (
             st.sampled_from(media).flatmap(lambda one: st.tuples(st.just(one), _bodies(one, self.sample)))
@@ -305,8 +307,7 @@ class Fuzz:
         label = f"{method.upper()} {path}"
         told = self.document["paths"][path][method].get("parameters", [])
         within = [one["name"] for one in told if one["in"] == "path"]
-        known = self._named(method)
-        plain = {name: quote(known.get(name, "1"), safe="") for name in within}
+        plain = {name: quote(self.known.get(name, "1"), safe="") for name in within}
         for text in NASTY:
             word = quote(text, safe="", errors="surrogatepass")
             for name in within:
@@ -329,17 +330,6 @@ def _bodiless(item: Mapping[str, Any]) -> dict[str, Any]:
 def _pairs(query: Mapping[str, Any]) -> str:
     flat = [(name, one) for name, value in query.items() for one in (value if isinstance(value, list) else [value])]
     return urlencode([(name, str(value)) for name, value in flat], errors="surrogatepass")
-
-
-def _store(client: httpx.Client) -> tuple[bytes, dict[str, str]]:
-    """Store a new study of two objects; give a file and the UIDs in it."""
-    images = a_study(images=2, **PATIENT)
-    for image in images:
-        stored = client.post("/dicom-web/studies", content=part10(image), headers={"Content-Type": "application/dicom"})
-        stored.raise_for_status()
-    image = images[0]
-    uids = {"study": image.StudyInstanceUID, "series": image.SeriesInstanceUID, "instance": image.SOPInstanceUID}
-    return part10(image), uids
 
 
 # -- the command ---------------------------------------------------------------------------------------------------------

@@ -42,6 +42,8 @@ CHANGING = {"/health", "/metrics", "/openapi.json"}
 """What is about the server, not about objects: it may say other things when more is stored."""
 PUBLIC_PAGES = {"/docs", "/static/<path:filename>"}
 PASSWORD = "an unlikely password"
+JSON = {"Content-Type": "application/json"}
+NO_RULES = {"rules": [], "since": "2020-01-01T00:00:00Z"}
 
 
 # -- how to call what a path alone does not say --------------------------------------------------------------------------
@@ -96,6 +98,25 @@ def said(*good: int, **fields: str) -> Recipe:
     """A call that is about nothing in the archive, with a JSON body."""
     body = {"headers": {"Content-Type": "application/json"}, "body": json.dumps(fields).encode()} if fields else {}
     return lambda _target: [Ask(general=True, good=frozenset(good), **body)]
+
+
+def numbered(*good: int, body: Mapping[str, object] | None = None, **values: str) -> Recipe:
+    """A call about something that has a number, and is about nothing in the archive."""
+    kept = {"headers": JSON, "body": json.dumps(body).encode()} if body is not None else {}
+    return lambda _target: [Ask(values=values, general=True, good=frozenset(good), **kept)]
+
+
+def explain(target: Target) -> Sequence[Ask]:
+    """An object is named alone; of a crossed target there is none."""
+    uid = target.study if target.name == "crossed" else target.instance
+    body = json.dumps({"sop_instance_uid": uid}).encode()
+    return [Ask(headers=JSON, body=body, names=frozenset({"instance"}))]
+
+
+def send_study(target: Target) -> Sequence[Ask]:
+    """Whose study it is must be said; who does not see it is not told that the name is wrong."""
+    body = {"AET": "NOWHERE", "StudyInstanceUID": target.study, "PatientName": "Nobody"}
+    return [Ask(headers=JSON, body=json.dumps(body).encode(), names=frozenset({"study"}), good=frozenset({400}))]
 
 
 # -- workitems: that of a series has the UID of the series --------------------------------------------------------------
@@ -186,6 +207,21 @@ RECIPES: dict[str, Recipe] = {
     f"POST {ITEM}/subscribers/{{aet}}": watch(201),
     f"DELETE {ITEM}/subscribers/{{aet}}": watch(200, 404),
     f"POST {ITEM}/subscribers/{{aet}}/suspend": suspend,
+    "POST /routing/rules": numbered(400, body={}),
+    "GET /routing/rules/{rule}": numbered(404, rule="1"),
+    "PUT /routing/rules/{rule}": numbered(400, rule="1", body={}),
+    "DELETE /routing/rules/{rule}": numbered(400, rule="1"),
+    "GET /routing/rules/{rule}/versions": numbered(404, rule="1"),
+    "POST /routing/rules/{rule}/versions/{version}/restore": numbered(404, rule="1", version="1"),
+    "POST /routing/explain": explain,
+    "POST /routing/replay": numbered(200, body=NO_RULES),
+    "POST /routing/queue/{sending}/again": numbered(404, sending="1"),
+    "DELETE /routing/queue/{sending}": numbered(404, sending="1"),
+    "POST /routingqueue": send_study,
+    "GET /routing/destinations/{destination}": numbered(404, destination="NOWHERE"),
+    "PUT /routing/destinations/{destination}": numbered(400, destination="NOWHERE", body={}),
+    "DELETE /routing/destinations/{destination}": numbered(404, destination="NOWHERE"),
+    "POST /routing/destinations/{destination}/check": numbered(404, destination="NOWHERE"),
     "GET /metrics": said(200, 401, 403),
     "POST /login": said(200, name="any-General", password=PASSWORD),
     "POST /logout": said(204),

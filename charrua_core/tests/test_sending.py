@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from pydicom.uid import ImplicitVRLittleEndian, RLELossless
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 
 from charrua_core import sending
 from charrua_core.archive.edit import edit
 from charrua_core.archive.edit.values import from_keywords
 from charrua_core.errors import NotPermitted, PeerUnknown, PeerUnreachable, SettingInvalid, StudyNotFound
-from charrua_core.sending import SendFailed
-from charrua_core.sending.queue import retries_s
+from charrua_core.jobs import GiveUp
+from charrua_core.sending import SendFailed, to_peers
+from charrua_core.sending.delivered import MOST_VERSIONS
+from charrua_core.sending.queue import enqueue, retries_s
 from charrua_core.testing.devices import Workstation, received_of
-from charrua_core.testing.objects import a_study
-from charrua_core.types import SYSTEM, Identity, Level, Origin, Peer, RowFilter, StoredObject
+from charrua_core.testing.objects import a_study, an_object
+from charrua_core.types import SYSTEM, Identity, Level, Origin, Peer, Route, RowFilter, StoredObject
 
 ROUTES = """
 @hookimpl
 def route_destination(stored):
     return [Route("WORKSTATION"), Route("WORKSTATION", priority=5), Route("ARCHIVE2")]
 """
+
+
+class StandsStill:
+    """A clock that is moved by hand."""
+
+    time = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def now(self):
+        return self.time
 
 
 @pytest.fixture
@@ -98,8 +109,8 @@ async def test_an_object_is_not_sent_back_to_where_it_came_from(app):
 
 async def test_a_job_sends_all_its_objects_on_one_association_with_their_edits(app, station, monkeypatch):
     opened = []
-    whole = sending.sender.associate_as
-    monkeypatch.setattr(sending.sender, "associate_as", lambda *given: opened.append(given) or whole(*given))
+    whole = to_peers.associate_as
+    monkeypatch.setattr(to_peers, "associate_as", lambda *given: opened.append(given) or whole(*given))
     study = a_study(images=5)
     told = await store(app, study)
     values = from_keywords({"PatientID": "0815"})
@@ -141,6 +152,104 @@ async def test_what_the_peer_takes_only_uncompressed_is_sent_so(app, station):
     [came] = station.received
     assert (came.transfer_syntax_uid, came.sop_instance_uid) == (ImplicitVRLittleEndian, image.SOPInstanceUID)
     assert came.attributes.PixelData == pixels
+
+
+@pytest.mark.parametrize(
+    ("wanted", "taken", "goes"),
+    [
+        (JPEG2000Lossless, (), JPEG2000Lossless),
+        (JPEG2000Lossless, (ExplicitVRLittleEndian,), ExplicitVRLittleEndian),  # preferred, not demanded
+        (ImplicitVRLittleEndian, (), ImplicitVRLittleEndian),
+        (JPEGBaseline8Bit, (), ExplicitVRLittleEndian),  # it cannot carry 12 bits
+    ],
+)
+async def test_an_object_goes_in_the_syntax_that_is_preferred_where_it_can(app, station, wanted, taken, goes):
+    station.takes = taken
+    [told] = await store(app, [an_object(PixelData=bytes([7, 1] * 64))])
+    await sending.send_study(app, SYSTEM, told.study_uid, "WORKSTATION", options={"transfer_syntaxes": [str(wanted)]})
+    [job] = await app.jobs.list(kind="send")
+    await run(app, job)
+    [came] = station.received
+    assert came.transfer_syntax_uid == goes
+    assert came.sop_instance_uid == told.sop_instance_uid
+
+
+async def test_nothing_is_sent_with_an_option_that_is_not_known(app, station):
+    [told] = await store(app, a_study())
+    await sending.send_study(app, SYSTEM, told.study_uid, "WORKSTATION", options={"colour": "red"})
+    [job] = await app.jobs.list(kind="send")
+    with pytest.raises(GiveUp, match="nothing is sent with colour"):
+        await run(app, job)
+    assert station.received == []
+
+
+async def test_what_is_put_off_to_about_the_same_time_goes_together(open_archive, write_plugin):
+    source = ROUTES.replace('[Route("WORKSTATION"), Route("WORKSTATION", priority=5), Route("ARCHIVE2")]', "{}")
+    app = await open_archive(plugins=(write_plugin("later", source.format("[Route('LATER', delay_s=3600)]")),))
+    app.jobs.clock = StandsStill()
+    await routed(app, await store(app, a_study(images=3)))
+    [job] = await app.jobs.list(kind="send")
+    assert len(job.payload["objects"]) == 3
+    assert 3600 <= (job.run_at - app.jobs.clock.now()).total_seconds() <= 3610
+    app.jobs.clock.time += timedelta(seconds=60)
+    await routed(app, await store(app, a_study()))
+    assert len(await app.jobs.list(kind="send")) == 2
+
+
+async def test_objects_with_other_options_go_in_another_job(app):
+    for stored, options in zip(
+        await store(app, a_study(images=3)), ({}, {"transfer_syntaxes": ["1.2"]}, {}), strict=True
+    ):
+        async with app.db.transaction() as tx:
+            await enqueue(app, tx, Route("NEURO", options=options), stored)
+    objects = [len(job.payload["objects"]) for job in await app.jobs.list(kind="send")]
+    assert sorted(objects) == [1, 2]
+
+
+async def test_what_a_destination_has_had_no_route_sends_again(app, station):
+    [first, other] = await store(app, a_study(images=2))
+    await run(app, (await routed(app, [first]))["send WORKSTATION"])
+    for _ in range(2):  # another rule, a replay
+        async with app.db.transaction() as tx:
+            await sending.send_new(app, tx, Route("WORKSTATION"), first.study_uid)
+            await enqueue(app, tx, Route("WORKSTATION", options={"transfer_syntaxes": []}), first)
+    for job in await app.jobs.list(kind="send", lane="send WORKSTATION"):
+        await run(app, job)
+    assert [one.sop_instance_uid for one in station.received] == [first.sop_instance_uid, other.sop_instance_uid]
+
+
+async def test_what_a_person_sends_goes_as_often_as_it_is_asked_for(app, station):
+    [told] = await store(app, a_study())
+    for _ in range(2):
+        await sending.send_study(app, SYSTEM, told.study_uid, "WORKSTATION")
+        [job, *_] = await app.jobs.list(kind="send")
+        await run(app, job)
+        async with app.db.driver() as connection:
+            await connection.execute("UPDATE core.job SET state = 'done'")
+    assert len(station.received) == 2
+
+
+async def test_versions_of_an_object_go_on_until_there_are_too_many(app, station):
+    [image] = a_study()
+    for number in range(7):
+        image.PixelData = bytes([number] * 128)
+        told = await store(app, [image])
+        await routed(app, told)
+        [newest, *_] = await app.jobs.list(kind="send", lane="send WORKSTATION")
+        await run(app, newest)
+        async with app.db.driver() as connection:
+            await connection.execute("UPDATE core.job SET state = 'done'")
+    assert len({one.data_set for one in station.received}) == len(station.received) == MOST_VERSIONS
+
+
+async def test_of_a_study_goes_what_its_destination_has_not_sent_itself(app, station):
+    study = a_study(series=2, images=2)
+    await store(app, study[:1], calling_aet="WORKSTATION")
+    await store(app, study[1:])
+    async with app.db.transaction() as tx:
+        [uids] = {(str(one.StudyInstanceUID), str(one.SeriesInstanceUID)) for one in study[:2]}
+        assert await sending.send_new(app, tx, Route("WORKSTATION"), *uids) == 1
+        assert await sending.send_new(app, tx, Route("WORKSTATION"), uids[0]) == 3
 
 
 async def test_a_peer_without_room_ends_the_association_and_keeps_the_rest_for_later(app, station):

@@ -24,6 +24,8 @@ from charrua_core.imaging.headers import ParsedHeaders
 from charrua_core.imaging.workers import Imaging
 from charrua_core.jobs import Jobs
 from charrua_core.peers import Peers
+from charrua_core.sending import CHANNEL as DESTINATION_CHANNEL
+from charrua_core.sending import DestinationKind, Destinations
 from charrua_core.services import breaches
 from charrua_core.services.health import Health
 from charrua_core.services.metrics import Metrics
@@ -91,6 +93,9 @@ class App:
         await self.accounts.prepare()
         self.peers = Peers(self.db, self.settings, self.audit)
         await self.peers.refresh()
+        kinds = self.hooks.gather_of(DestinationKind, "destinations", app=self)
+        self.destinations = Destinations(self.db, self.peers, kinds)
+        await self.destinations.refresh()
         self.jobs = Jobs(self.db)
         self.metrics = Metrics(self)
         self.health = Health(self)
@@ -125,6 +130,7 @@ class App:
     async def _follow_changes(self) -> None:
         await self.db.listen(SETTING_CHANNEL, lambda _: self._soon(self._settings_changed()))
         await self.db.listen(peers.CHANNEL, lambda _: self._soon(self.peers.refresh()))
+        await self.db.listen(DESTINATION_CHANNEL, lambda _: self._soon(self.destinations.refresh()))
 
     def _soon(self, work: Any) -> None:
         task = asyncio.create_task(self._logged(work), name="refresh")

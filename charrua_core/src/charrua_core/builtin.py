@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from charrua_core.imaging.codecs import Codec
     from charrua_core.jobs import JobType
     from charrua_core.metrics import Read
+    from charrua_core.sending import DestinationKind
     from charrua_core.services import Service
     from charrua_core.settings import Setting
     from charrua_core.types import Finding, Identity, Refuse
@@ -55,6 +56,14 @@ def job_types(app: App) -> Sequence[JobType]:
     from charrua_core.sending import send_job
 
     return [send_job(app), purge_job(app), transcode_job(app), discard_job(app)]
+
+
+@hookimpl
+def destinations() -> Sequence[DestinationKind]:
+    """Give the kind that the peers are."""
+    from charrua_core.sending.to_peers import peer_kind
+
+    return [peer_kind()]
 
 
 @hookimpl

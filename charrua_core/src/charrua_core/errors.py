@@ -117,6 +117,10 @@ class PeerUnknown(CharruaError):
     http_status = 404
 
 
+class DestinationUnknown(PeerUnknown):
+    """No peer and no other destination of this name is known here."""
+
+
 class PeerUnreachable(CharruaError):
     """The peer cannot be reached."""
 
@@ -158,6 +162,12 @@ class CommitUnknown(CharruaError):
     """The database was lost while it committed: whether the object was stored is not known, so send it again."""
 
     http_status = 503
+
+
+class NotDeidentifiable(CharruaError):
+    """The object cannot be de-identified by its attributes alone."""
+
+    http_status = 409
 
 
 class DocumentUnreadable(CharruaError):

@@ -44,6 +44,7 @@ IN_LINE = frozenset(
         "decode_frame",
         "encode_frame",
         "web_routes",
+        "destinations",
     }
 )
 

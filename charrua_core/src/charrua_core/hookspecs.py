@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from charrua_core.imaging.codecs import Codec
     from charrua_core.jobs import JobType
     from charrua_core.metrics import Read
+    from charrua_core.sending import DestinationKind
     from charrua_core.services import Service
     from charrua_core.settings import Setting
     from charrua_core.types import Candidate, Coercion, Finding, Identity, Refuse, Route, StoredObject
@@ -172,7 +173,7 @@ def on_query(query: Query, identity: Identity) -> Query | Refuse | None:
 
 @hookspec
 def route_destination(app: App, stored: StoredObject) -> Sequence[Route]:  # type: ignore[empty-body]
-    """Name the peers that an object goes to next.
+    """Name the destinations that an object goes to next: peers, or others (hook `destinations`).
 
     gather, from the change feed like `on_object_stored`: a failure is tried again. Destinations named twice are sent to
     once; the sending is a durable job in the lane of its destination, tried again as `send_retries` says.
@@ -180,6 +181,24 @@ def route_destination(app: App, stored: StoredObject) -> Sequence[Route]:  # typ
         @hookimpl
         def route_destination(stored):
             return [Route("WORKSTATION")] if stored.modality == "MR" else []
+    """
+
+
+@hookspec
+def destinations(app: App) -> Sequence[DestinationKind]:  # type: ignore[empty-body]
+    """Give kinds of destinations: what `charrua destination add` can name beside DICOM peers, and how it is sent to.
+
+    gather, in line, once per process. A failure, or two kinds of one name, stop the start. The function `send` of a kind is
+    called by a job in the lane of its destination, gives an `Outcome` for each object as soon as that is known, and raises
+    what keeps all others from being sent: they are tried again as `send_retries` says. An object that was `done` is not
+    sent a second time; one that was on its way when the process died is.
+
+        @hookimpl
+        def destinations(app):
+            from charrua_core.sending import DestinationKind
+            from charrua_tape.writing import OPTIONS, probe, send
+
+            return [DestinationKind("tape", "A tape of the night's robot.", send, probe, OPTIONS)]
     """
 
 

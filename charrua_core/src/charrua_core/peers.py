@@ -120,6 +120,9 @@ class Peers:
         if row_filter is not None:
             row["row_filter"] = dict(row_filter) or None
         statement = insert(_peer).values(aet=peer.aet, **row).on_conflict_do_update(index_elements=["aet"], set_=row)
+        async with self._db.reading() as connection:
+            if await connection.scalar(select(tables.destination.c.kind).where(tables.destination.c.name == peer.aet)):
+                raise EditInvalid(f"{peer.aet} is the name of a destination: charrua destination list")
         new = peer.aet not in self._peers
         await self._write(statement, "C" if new else "U", by, peer=peer.aet, host=peer.host, port=peer.port)
         return new

@@ -275,6 +275,16 @@ set_aside = Table(
     _moment("at"),
 )
 
+# What routes have sent where, so that nothing goes to the same place twice.
+delivered = Table(
+    "delivered",
+    metadata,
+    Column("sop_instance_uid", C, primary_key=True),
+    Column("destination", C, primary_key=True),
+    Column("version", SmallInteger, primary_key=True),
+    _moment("at"),
+)
+
 job = Table(
     "job",
     metadata,
@@ -289,6 +299,8 @@ job = Table(
     Column("priority", SmallInteger, nullable=False, server_default="0"),
     _moment("run_at"),
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    # From where the schedule of some kinds counts.
+    _moment("first_tried_at", nullable=True),
     # Workers that died over it, which is no attempt of its schedule.
     Column("crashes", SmallInteger, nullable=False, server_default="0"),
     _moment("lease_until", nullable=True),
@@ -339,6 +351,19 @@ peer = Table(
     Column("permissions", ARRAY(C), nullable=False, server_default="{echo,store,query,retrieve}"),
     Column("row_filter", JSONB(none_as_null=True)),
     Column("certificate", Text, nullable=False, server_default=""),
+)
+
+destination = Table(
+    "destination",
+    metadata,
+    # No peer has it as its AE title.
+    Column("name", C, primary_key=True),
+    Column("kind", C, nullable=False),
+    Column("options", JSONB, nullable=False, server_default="{}"),
+    Column("enabled", Boolean, nullable=False, server_default="true"),
+    Column("concurrency", SmallInteger, nullable=False, server_default="1"),
+    Column("time_window", C, nullable=False, server_default=""),
+    Column("timeout_s", Integer, nullable=False, server_default="60"),
 )
 
 role = Table(

@@ -179,11 +179,33 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where an object goes next: the AE title of a known peer."""
+    """Where an object goes next: the AE title of a known peer, or the name of another destination."""
 
     destination: str
     priority: int = 0
     delay_s: float = 0.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What the sending is asked for, as JSON: `transfer_syntaxes`, a list of UIDs, the most wanted first. A job whose options
+    its destination does not know sends nothing, and is dead at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A place to which objects are sent; a peer is one of kind `dicom`."""
+
+    name: str
+    kind: str
+    """That of a `DestinationKind`."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Those of its kind, and after them `transfer_syntaxes`, `coerce` and `deidentify` for all that is sent there."""
+    enabled: bool = True
+    """What is sent to one that is not waits."""
+    concurrency: int = 1
+    """How many jobs may send there at the same time."""
+    window: str = ""
+    """When it is sent to, in the local time of the archive, as `22:00-06:00`; empty: always."""
+    timeout_s: float = 60.0
+    """How long one answer may take."""
 
 
 @dataclass(frozen=True, slots=True)

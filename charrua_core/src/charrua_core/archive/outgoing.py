@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+import orjson
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core.archive.datasets.bulk import BulkData, find_bulk_data
 from charrua_core.archive.datasets.metadata import metadata_json, read_metadata_json
 from charrua_core.archive.datasets.overlay import Modification, apply_overlay
+from charrua_core.archive.datasets.part10 import file_meta
+from charrua_core.archive.datasets.source import SegmentSource
 from charrua_core.archive.edit.effective import in_force, laid_over
 from charrua_core.archive.edit.record import Overlay
-from charrua_core.errors import StudyNotFound
+from charrua_core.errors import StorageFailed, StudyNotFound
 from charrua_core.tables import series, study
-from charrua_core.types import FileRange
+from charrua_core.types import DicomJson, FileRange
 
 if TYPE_CHECKING:
     from charrua_core.app import App
     from charrua_core.archive.search import Described, InstanceRecord
+
+_READ_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +136,21 @@ async def _edited_at(connection: AsyncConnection, study_uid: str, series_row: Ma
     records = await in_force(connection, {study_uid, series_row["received_study_uid"]})
     moments: list[datetime] = [record.made_at for record in records]
     return max(moments, default=series_row["first_received_at"])
+
+
+def header_of(outgoing: Outgoing) -> DicomJson:
+    """Give the attributes of an object as it leaves, its bulk data left out; blocks. Raises HeaderDamaged, StorageFailed."""
+    header: DicomJson = orjson.loads(read_metadata_json(outgoing.segments, outgoing.transfer_syntax_uid, ""))
+    return header
+
+
+async def part10_of(outgoing: Outgoing) -> AsyncGenerator[bytes, None]:
+    """Give the file (PS3.10 7) that an object leaves as, in pieces. Raises StorageFailed."""
+    yield file_meta(outgoing.sop_class_uid, outgoing.sop_instance_uid, outgoing.transfer_syntax_uid)
+    with SegmentSource(outgoing.segments) as source:
+        for at in range(0, source.size, _READ_AT_ONCE):
+            wanted = min(_READ_AT_ONCE, source.size - at)
+            piece = await asyncio.to_thread(source.read, at, wanted)
+            if len(piece) < wanted:
+                raise StorageFailed("the file of the object ends too soon")
+            yield piece

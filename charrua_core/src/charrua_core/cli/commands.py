@@ -10,6 +10,7 @@ OWN = {
     "archive": "charrua_core.cli.archive:archive",
     "conformance": "charrua_core.cli.documents:conformance",
     "database": "charrua_core.cli.database:database",
+    "destination": "charrua_core.cli.destinations:destination",
     "help": "charrua_core.cli.documents:show_help",
     "hooks": "charrua_core.cli.documents:hooks",
     "metrics": "charrua_core.cli.measured:metrics",

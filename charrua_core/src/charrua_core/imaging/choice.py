@@ -5,6 +5,8 @@ Uncompressed before compressed anew: every receiver reads it, and it costs a dec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from charrua_core.archive.datasets.recode import TARGETS
 from charrua_core.imaging.codecs import syntaxes
 from charrua_core.imaging.transcode import VIDEO
@@ -23,9 +25,12 @@ LOSSY = (syntaxes.JPEG_BASELINE, syntaxes.JPEG_2000, syntaxes.JPEG_EXTENDED)
 """Into which an object goes only where the setting `send_lossy` lets it: it is another object then."""
 
 
-def choices(stored: str, *, lossy: bool) -> tuple[str, ...]:
-    """Give the transfer syntaxes that an object stored in this one can leave in, the best first."""
+def choices(stored: str, *, lossy: bool, preferred: Sequence[str] = ()) -> tuple[str, ...]:
+    """Give the transfer syntaxes that an object stored in this one can leave in, the best first.
+
+    Those preferred come first, lossy ones among them whatever `lossy` says; but nothing is compressed lossily twice.
+    """
     if stored in VIDEO:
         return (stored,)
-    others = (*UNCOMPRESSED, *LOSSLESS, *(LOSSY if lossy else ()))
-    return (stored, *(uid for uid in others if uid != stored))
+    first = (uid for uid in preferred if uid not in syntaxes.LOSSY or stored not in syntaxes.LOSSY)
+    return tuple(dict.fromkeys((*first, stored, *UNCOMPRESSED, *LOSSLESS, *(LOSSY if lossy else ()))))

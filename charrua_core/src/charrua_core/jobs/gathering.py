@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime
+from math import ceil
 from typing import Any
 
 import orjson
@@ -13,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from charrua_core.jobs.queue import Jobs
 
 OBJECTS_IN_JOB = 200
+TOGETHER_S = 10.0
+"""What is put off waits for the next full moment of so many seconds: what was put off to about the same time goes together."""
 
 
 async def gather(
@@ -29,17 +32,26 @@ async def gather(
 ) -> None:
     """Put an item among the `objects` of the lane's newest job that waits for its first try, else into one of its own.
 
-    `payload` is what a new job has beside its objects. `again` says that this may have been asked before: what is in a job
-    already, waiting or among what it has `sent`, is not put into another one. A delay makes a job of the item's own.
+    `payload` is what a new job has beside its objects; its `options` are those of all of them. `again` says that this may
+    have been asked before: what is in a job already, waiting or among what it has `sent`, is not put into another one. A
+    delay puts it among what waits for the same moment, `TOGETHER_S` later at most.
     """
     about = {"kind": kind, "lane": lane, "this": orjson.dumps([item]).decode()}
     if again and await tx.scalar(_KNOWN, about):
         return
-    gathers = {**about, "priority": priority, "most": OBJECTS_IN_JOB}
-    if not delay_s and (await tx.execute(_GATHER, gathers)).rowcount:
+    run_at = _moment(jobs.clock.now(), delay_s)
+    options = orjson.dumps(payload.get("options", {})).decode()
+    since = run_at if delay_s else datetime.fromtimestamp(0, UTC)
+    gathers = {"options": options, "priority": priority, "since": since, "until": run_at, "most": OBJECTS_IN_JOB}
+    if (await tx.execute(_GATHER, {**about, **gathers})).rowcount:
         return
-    run_at = jobs.clock.now() + timedelta(seconds=delay_s)
     await jobs.enqueue(kind, {**payload, "objects": [item]}, lane=lane, priority=priority, run_at=run_at, tx=tx)
+
+
+def _moment(now: datetime, delay_s: float) -> datetime:
+    if not delay_s:
+        return now
+    return datetime.fromtimestamp(ceil((now.timestamp() + delay_s) / TOGETHER_S) * TOGETHER_S, UTC)
 
 
 _KNOWN = text("""
@@ -51,8 +63,9 @@ _GATHER = text("""
     UPDATE core.job SET payload = jsonb_set(payload, '{objects}', (payload -> 'objects') || CAST(:this AS jsonb))
     WHERE id = (
         SELECT id FROM core.job
-        WHERE kind = :kind AND lane = :lane AND state = 'due' AND attempts = 0 AND run_at <= now()
-            AND priority = :priority AND payload ? 'objects' AND jsonb_array_length(payload -> 'objects') < :most
+        WHERE kind = :kind AND lane = :lane AND state = 'due' AND attempts = 0 AND run_at BETWEEN :since AND :until
+            AND priority = :priority AND coalesce(payload -> 'options', '{}') = CAST(:options AS jsonb)
+            AND payload ? 'objects' AND jsonb_array_length(payload -> 'objects') < :most
         ORDER BY id DESC LIMIT 1 FOR UPDATE SKIP LOCKED
     )
 """)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
@@ -17,6 +17,14 @@ MINUTE, HOUR = 60.0, 3600.0
 
 class GiveUp(CharruaError):
     """This job cannot succeed, now or later: it is put to the dead ones without another try."""
+
+
+class PutOff(CharruaError):
+    """This job cannot be done now: it waits until then, and no try is counted."""
+
+    def __init__(self, until: datetime, why: str) -> None:
+        super().__init__(why)
+        self.until = until
 
 
 class Clock(Protocol):
@@ -51,11 +59,17 @@ class JobType:
     kind: str
     """The plugin's name, a point, a verb: `routing.send`."""
     run: Callable[[dict[str, Any]], Awaitable[None]]
-    """Does one job; gets its payload. Raises to have it tried again, `GiveUp` not to."""
+    """Does one job; gets its payload. Raises to have it tried again, `GiveUp` not to, `PutOff` to be called later."""
     retry_after: tuple[float, ...] = (MINUTE, 5 * MINUTE, 30 * MINUTE, 6 * HOUR)
     """Seconds from each failure to the next try; after the last one the job is dead."""
+    from_first_try: bool = False
+    """The same seconds are added up from the first try, so that the time that the tries take moves none of them."""
     lane_concurrency: int = 1
     """How many jobs of one lane run beside one another, over all processes."""
+    lanes: Callable[[], Mapping[str, int]] = dict
+    """How many for lanes of which another number runs."""
+    most: Callable[[], int | None] = lambda: None
+    """How many jobs of this kind run beside one another over all lanes and processes, where that has a limit."""
     timeout_s: float | None = None
     """How long a job may take before it counts as failed."""
 

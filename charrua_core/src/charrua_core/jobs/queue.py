@@ -142,7 +142,8 @@ UNION ALL SELECT kind, 'dead', count(*) FROM core.job WHERE state = 'dead' GROUP
 """
 
 _RESEND = """
-UPDATE core.job SET state = 'due', run_at = $2, attempts = 0, crashes = 0, finished_at = NULL
+UPDATE core.job SET state = 'due', run_at = $2, attempts = 0, crashes = 0, first_tried_at = NULL,
+    finished_at = NULL
 WHERE id = $1 AND state <> 'running' RETURNING id
 """
 

@@ -14,7 +14,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ import orjson
 from charrua_core import metrics
 from charrua_core.db import Database, connection_lost, lock_key
 from charrua_core.errors import DatabaseUnavailable
-from charrua_core.jobs.kinds import CLOCK, Clock, GiveUp, JobType
+from charrua_core.jobs.kinds import CLOCK, Clock, GiveUp, JobType, PutOff
 from charrua_core.jobs.queue import CHANNEL
 
 POLL_S = 5.0  # notifications make it faster
@@ -35,9 +35,10 @@ KEEP_DONE = timedelta(days=7)
 
 _ENDED = metrics.counter(
     "charrua_job_attempts_total",
-    "Attempts at jobs that have ended; `failed` is tried again, `given up` is not, `cut off` is due again at once.",
+    "Attempts at jobs that have ended; `failed` is tried again, `given up` is not, `cut off` is due again at once, and "
+    "`put off` was none.",
     kind=metrics.Bound.JOBS,
-    outcome=("done", "failed", "given up", "cut off"),
+    outcome=("done", "failed", "given up", "cut off", "put off"),
 )
 _SECONDS = metrics.histogram(
     "charrua_job_seconds", "How long an attempt at a job took.", (*metrics.SECONDS, 600.0), kind=metrics.Bound.JOBS
@@ -53,6 +54,7 @@ class _Taken:
     kind: str
     payload: dict[str, Any]
     attempts: int
+    first_tried_at: datetime
 
 
 class Worker:
@@ -96,15 +98,18 @@ class Worker:
         free = self._slots - len(self._running)
         if free <= 0 or not self._kinds:
             return False
-        concurrency = [kind.lane_concurrency for kind in self._kinds.values()]
+        kinds = self._kinds.values()
+        concurrency, most = [kind.lane_concurrency for kind in kinds], [kind.most() for kind in kinds]
+        lanes = {lane: number for kind in kinds for lane, number in kind.lanes().items()}
+        rooms = (concurrency, most, list(lanes), list(lanes.values()))
         async with self._db.driver() as connection, connection.transaction():
             # One at a time: two who count a lane's running jobs at the same moment would both find room.
             await connection.execute("SELECT pg_advisory_xact_lock($1)", lock_key("charrua jobs"))
             rows = await connection.fetch(
-                _TAKE, self._clock.now(), list(self._kinds), concurrency, free, self._name, LEASE_S
+                _TAKE, self._clock.now(), list(self._kinds), *rooms, free, self._name, LEASE_S
             )
         for row in rows:
-            self._begin(_Taken(row["id"], row["kind"], orjson.loads(row["payload"]), row["attempts"]))
+            self._begin(_Taken(**{**row, "payload": orjson.loads(row["payload"])}))
         return bool(rows)
 
     def _begin(self, job: _Taken) -> None:
@@ -129,6 +134,9 @@ class Worker:
             with suppress(DatabaseUnavailable):  # then its lease runs out
                 await asyncio.shield(self._note(_GIVE_BACK, job.id))
             raise
+        except PutOff as later:
+            _ENDED.labels(job.kind, "put off").inc()
+            await self._patiently(partial(self._note, _PUT_OFF, job.id, later.until, str(later)[:500]))
         except Exception as error:
             is_dead = isinstance(error, GiveUp) or job.attempts >= len(kind.retry_after)
             _ENDED.labels(job.kind, "given up" if is_dead else "failed").inc()
@@ -144,8 +152,13 @@ class Worker:
         if is_dead:
             await self._note(_DEAD, job.id, self._clock.now(), said)
         else:
-            again = self._clock.now() + timedelta(seconds=kind.retry_after[job.attempts])
-            await self._note(_AGAIN, job.id, again, said)
+            await self._note(_AGAIN, job.id, self._next_try(job, kind), said)
+
+    def _next_try(self, job: _Taken, kind: JobType) -> datetime:
+        now = self._clock.now()
+        if not kind.from_first_try:
+            return now + timedelta(seconds=kind.retry_after[job.attempts])
+        return max(now, job.first_tried_at + timedelta(seconds=sum(kind.retry_after[: job.attempts + 1])))
 
     async def _note(self, statement: str, *values: Any) -> None:
         async with self._db.driver() as connection:
@@ -219,27 +232,33 @@ WITH RECURSIVE lane(name) AS (
     SELECT (SELECT lane FROM core.job WHERE state = 'due' AND lane > lane.name ORDER BY lane LIMIT 1)
     FROM lane WHERE lane.name IS NOT NULL
 ), kind AS (
-    SELECT * FROM unnest($2::text[], $3::int[]) AS kind(name, concurrency)
+    SELECT kind.*, (SELECT count(*) FROM core.job WHERE state = 'running' AND job.kind = kind.name) AS running
+    FROM unnest($2::text[], $3::int[], $4::int[]) AS kind(name, concurrency, most)
 ), candidate AS (
-    SELECT job.id, job.priority, job.run_at
+    SELECT job.id, job.priority, job.run_at, kind.most - kind.running AS left_of_kind,
+        row_number() OVER (PARTITION BY job.kind ORDER BY job.priority DESC, job.run_at, job.id) AS place_in_kind
     FROM lane
+    LEFT JOIN unnest($5::text[], $6::int[]) AS own(lane, concurrency) ON own.lane = lane.name
     CROSS JOIN LATERAL (SELECT count(*) AS n FROM core.job WHERE state = 'running' AND job.lane = lane.name) AS running
     CROSS JOIN LATERAL (
         SELECT job.*, row_number() OVER (ORDER BY priority DESC, run_at, id) AS place
         FROM (
             SELECT id, kind, priority, run_at FROM core.job
             WHERE state = 'due' AND job.lane = lane.name AND run_at <= $1 AND kind = ANY ($2)
-            ORDER BY priority DESC, run_at, id LIMIT $4
+            ORDER BY priority DESC, run_at, id LIMIT $7
         ) AS job
     ) AS job
     JOIN kind ON kind.name = job.kind
-    WHERE job.place + running.n <= kind.concurrency
-    ORDER BY job.priority DESC, job.run_at, job.id LIMIT $4
+    WHERE job.place + running.n <= coalesce(own.concurrency, kind.concurrency)
+), room AS (
+    SELECT id FROM candidate WHERE left_of_kind IS NULL OR place_in_kind <= left_of_kind
+    ORDER BY priority DESC, run_at, id LIMIT $7
 )
-UPDATE core.job SET state = 'running', leased_by = $5, lease_until = $1 + make_interval(secs => $6)
-FROM (SELECT id FROM core.job WHERE id IN (SELECT id FROM candidate) AND state = 'due' FOR UPDATE SKIP LOCKED) AS free
+UPDATE core.job SET state = 'running', leased_by = $8, lease_until = $1 + make_interval(secs => $9),
+    first_tried_at = coalesce(first_tried_at, $1)
+FROM (SELECT id FROM core.job WHERE id IN (SELECT id FROM room) AND state = 'due' FOR UPDATE SKIP LOCKED) AS free
 WHERE job.id = free.id
-RETURNING job.id, job.kind, job.payload, job.attempts
+RETURNING job.id, job.kind, job.payload, job.attempts, job.first_tried_at
 """
 
 _DONE = """
@@ -253,6 +272,12 @@ WHERE id = $2 AND leased_by = $1 AND state = 'running'
 
 _AGAIN = """
 UPDATE core.job SET state = 'due', run_at = $3, last_error = $4, attempts = attempts + 1
+WHERE id = $2 AND leased_by = $1 AND state = 'running'
+"""
+
+_PUT_OFF = """
+UPDATE core.job SET state = 'due', run_at = $3, last_error = $4,
+    first_tried_at = CASE WHEN attempts > 0 THEN first_tried_at END
 WHERE id = $2 AND leased_by = $1 AND state = 'running'
 """
 

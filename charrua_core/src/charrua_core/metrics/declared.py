@@ -26,7 +26,7 @@ class Bound(StrEnum):
 
     PLUGINS = "installed plugins"
     HOOKS = "hooks"
-    PEERS = "known peers"
+    PEERS = "known peers and other destinations"
     JOBS = "kinds of jobs"
     FOLLOWERS = "followers of the change feed"
     VOLUMES = "volumes"

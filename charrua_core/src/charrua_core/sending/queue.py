@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from charrua_core import audit
 from charrua_core.archive.edit.targets import studies
 from charrua_core.errors import NotPermitted, SettingInvalid
-from charrua_core.jobs.gathering import gather
+from charrua_core.jobs.gathering import OBJECTS_IN_JOB, gather
+from charrua_core.sending.delivered import not_yet_had
+from charrua_core.sending.window import opens_at
 from charrua_core.settings import Setting
 from charrua_core.types import Identity, Origin, Route, RowFilter, StoredObject
 
@@ -35,6 +38,26 @@ SETTINGS = (
         ("1h", "24h", "2d", "7d"),
         help="When a sending that failed is tried again, counted from the first try.",
         since="0.1",
+    ),
+    Setting(
+        "send_concurrency",
+        int,
+        10,
+        minimum=1,
+        maximum=1000,
+        help="How many jobs may send at the same time, over all destinations and processes.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "deidentification_key",
+        str,
+        "",
+        help="The key of pseudonyms and UIDs of what is de-identified on its way: whoever has it can tell whether an object is "
+        "of a patient. With another one all of them are others.",
+        since="0.1",
+        secret=True,
+        effect="now",
     ),
     Setting(
         "send_lossy",
@@ -70,9 +93,15 @@ def lane_of(destination: str) -> str:
 
 
 async def send_study(
-    app: App, identity: Identity, study_uid: str, destination: str, *, origin: Origin | None = None
+    app: App,
+    identity: Identity,
+    study_uid: str,
+    destination: str,
+    *,
+    origin: Origin | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> int | None:
-    """Send what the archive has of a study, and the identity may see, when the job runs.
+    """Send what the archive has of a study, and the identity may see, when the job runs; `options` as those of `Route`.
 
     Gives the job, None when the same one is waiting already.
 
@@ -80,15 +109,17 @@ async def send_study(
     """
     if not identity.may("send"):
         raise NotPermitted(f"{identity.name} has no permission to send studies")
-    app.peers.get(destination)
+    await app.destinations.get(destination)
     asked_by = kept_identity(identity)
     payload = {
         "batch": secrets.token_hex(16),
         "destination": destination,
         "study_uid": study_uid,
         "asked_by": asked_by,
+        "options": dict(options or {}),
     }
-    same = f"{destination} {study_uid} {orjson.dumps(asked_by['row_filters'], option=orjson.OPT_SORT_KEYS).decode()}"
+    alike = orjson.dumps([asked_by["row_filters"], payload["options"]], option=orjson.OPT_SORT_KEYS)
+    same = f"{destination} {study_uid} {alike.decode()}"
     async with app.db.transaction() as tx:
         await studies(tx, identity, study_uid)
         origin = origin or Origin("cli", user=identity.name)
@@ -126,7 +157,25 @@ async def route(app: App, stored: StoredObject, *, again: bool) -> None:
     if routes:
         async with app.db.transaction() as tx:
             for one in routes:
-                await _enqueue(app, tx, one, stored, again=again)
+                await enqueue(app, tx, one, stored, again=again)
+
+
+async def send_new(app: App, tx: AsyncConnection, to: Route, study_uid: str, series_uid: str = "") -> int:
+    """Send what the archive has of a study, or of one series of it, and the route's destination has neither had nor sent.
+
+    Gives how many objects that is. The delay counts from now.
+    """
+    objects = await not_yet_had(tx, to.destination, study_uid, series_uid)
+    run_at = app.jobs.clock.now() + timedelta(seconds=to.delay_s)
+    for first in range(0, len(objects), OBJECTS_IN_JOB):
+        payload = {**_payload(to), "objects": objects[first : first + OBJECTS_IN_JOB]}
+        lane = lane_of(to.destination)
+        await app.jobs.enqueue(KIND, payload, lane=lane, priority=to.priority, run_at=run_at, tx=tx)
+    return len(objects)
+
+
+def _payload(to: Route) -> dict[str, Any]:
+    return {"batch": secrets.token_hex(16), "destination": to.destination, "options": dict(to.options)}
 
 
 def _distinct(routes: Sequence[Route], stored: StoredObject) -> list[Route]:
@@ -138,8 +187,18 @@ def _distinct(routes: Sequence[Route], stored: StoredObject) -> list[Route]:
     return list(first.values())
 
 
-async def _enqueue(app: App, tx: AsyncConnection, to: Route, stored: StoredObject, *, again: bool) -> None:
+def _closed_s(app: App, to: Route) -> float:
+    """Seconds until the destination is sent to, when the route's delay is over: what waits for its hours waits together."""
+    known = app.destinations.find(to.destination)
+    if known is None:
+        return 0.0
+    now = app.jobs.clock.now()
+    return (opens_at(known.window, now + timedelta(seconds=to.delay_s)) - now).total_seconds()
+
+
+async def enqueue(app: App, tx: AsyncConnection, to: Route, stored: StoredObject, *, again: bool = False) -> None:
+    """Put an object into a job of its route's destination."""
     item = [stored.sop_instance_uid, stored.version]
-    payload = {"batch": secrets.token_hex(16), "destination": to.destination}
+    delay_s = max(to.delay_s, _closed_s(app, to))
     lane = lane_of(to.destination)
-    await gather(app.jobs, tx, KIND, item, payload, lane=lane, priority=to.priority, delay_s=to.delay_s, again=again)
+    await gather(app.jobs, tx, KIND, item, _payload(to), lane=lane, priority=to.priority, delay_s=delay_s, again=again)

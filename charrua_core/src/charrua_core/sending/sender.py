@@ -1,178 +1,164 @@
-"""The job that sends: one association for many objects, each marked as it is taken, the rest tried again later."""
+"""The job that sends: its objects to one destination, each marked as it is taken, the rest tried again later."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import orjson
-from sqlalchemy import text
-
-from charrua_core import audit, errors, metrics
+from charrua_core import audit, metrics
 from charrua_core.archive.index.levels import SOP_INSTANCE_UID, STUDY_INSTANCE_UID
-from charrua_core.archive.outgoing import Opener
 from charrua_core.archive.search import InstanceRecord, OneOf, Query, instances
-from charrua_core.dicom import Association, ContextNotAccepted, ProposedContext
-from charrua_core.dicom.configured import associate_as
-from charrua_core.errors import CharruaError, StudyNotFound
-from charrua_core.imaging.transcode import PIXEL_FAILURES
-from charrua_core.jobs import JobType
-from charrua_core.sending.contexts import carried, in_associations
-from charrua_core.sending.queue import KIND, identity_kept, retries_s
-from charrua_core.types import SYSTEM, Level, Origin, Peer
+from charrua_core.errors import EditInvalid
+from charrua_core.jobs import GiveUp, JobType, PutOff
+from charrua_core.sending import delivered
+from charrua_core.sending.batch import Batch
+from charrua_core.sending.kinds import DestinationKind, Outcome, SendFailed, Sending
+from charrua_core.sending.on_the_way import ON_THE_WAY, check_on_the_way
+from charrua_core.sending.queue import KIND, identity_kept, lane_of, retries_s
+from charrua_core.sending.window import opens_at
+from charrua_core.types import SYSTEM, Destination, Level, Origin
 
 if TYPE_CHECKING:
     from charrua_core.app import App
 
 MARKED_EVERY = 25
-_OUT_OF_RESOURCES = 0xA7  # the first byte of statuses that pass with time (PS3.4 B.2.3)
-
-_ITS_OWN = (ContextNotAccepted, errors.HeaderDamaged, errors.StorageFailed, *PIXEL_FAILURES)
-"""What keeps one object from being sent, and no other."""
+DISABLED_S = 300.0  # until a job looks again whether its destination is enabled
 
 _OBJECTS = metrics.counter(
     "charrua_objects_sent_total",
-    "Objects that jobs have sent, by destination and whether the peer took them.",
+    "Objects that jobs have sent, by destination and what became of them there.",
     peer=metrics.Bound.PEERS,
-    outcome=("taken", "refused"),
+    outcome=("done", "failed", "refused", "passed over"),
 )
 
 log = logging.getLogger(__name__)
 
 
-class SendFailed(CharruaError):
-    """The peer did not take all objects."""
-
-
-@dataclass(slots=True)
-class _Batch:
-    """The objects of one job, and what became of them."""
-
-    id: str
-    waiting: list[list[Any]]
-    sent: list[list[Any]] = field(default_factory=list)
-    refused: dict[str, str] = field(default_factory=dict)
-
-    def taken(self, uid: str) -> None:
-        """Note that an object is over there, or gone from here."""
-        self.sent += [one for one in self.waiting if one[0] == uid]
-        self.waiting = [one for one in self.waiting if one[0] != uid]
-
-
 def send_job(app: App) -> JobType:
-    """The kind of jobs that sends objects to a peer, with its schedule of retries."""
+    """The kind of jobs that sends objects to a destination, with its schedule of retries."""
 
     async def run(payload: dict[str, Any]) -> None:
         await send(app, payload)
 
-    return JobType(KIND, run, retry_after=retries_s(app.settings["send_retries"]))
+    return JobType(
+        KIND,
+        run,
+        retry_after=retries_s(app.settings["send_retries"]),
+        from_first_try=True,
+        lanes=lambda: {lane_of(name): number for name, number in app.destinations.concurrency().items()},
+        most=lambda: int(app.settings["send_concurrency"]),
+    )
 
 
 async def send(app: App, payload: Mapping[str, Any]) -> None:
-    """Send what the payload names; raises SendFailed, or why there is no association, when something is left to send."""
-    peer = app.peers.get(payload["destination"])
+    """Send what the payload names.
+
+    Raises SendFailed, or why nothing could be sent, when something is left to send; GiveUp where nothing of it ever can
+    be; PutOff outside the destination's hours.
+    """
+    destination = await app.destinations.get(payload["destination"])
+    _check_the_time(app, destination)
+    kind = app.destinations.kind_of(destination)
+    options = _options(kind, destination, payload.get("options", {}))
     batch = await _batch(app, payload)
+    if "asked_by" not in payload:
+        await _leave_out_what_it_had(app, batch)
     records = await _records(app, batch)
-    for gone in {uid for uid, _ in batch.waiting} - {record.sop_instance_uid for record in records}:
-        batch.taken(gone)
+    for gone in batch.uids() - {record.sop_instance_uid for record in records}:
+        batch.done_with(gone)
+    if records:
+        await _send_all(kind, Sending(app, destination, records, options), batch)
+    await batch.settle(app)
+
+
+def _check_the_time(app: App, destination: Destination) -> None:
+    now = app.jobs.clock.now()
+    if not destination.enabled:
+        raise PutOff(now + timedelta(seconds=DISABLED_S), f"{destination.name} is disabled")
+    opens = opens_at(destination.window, now)
+    if opens > now:
+        raise PutOff(opens, f"{destination.name} is sent to at {destination.window}")
+
+
+def _options(kind: DestinationKind, destination: Destination, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a sending. What a kind does not heed is not left out, as it may be what protects the patient."""
+    if strange := asked.keys() - kind.heeds:
+        raise GiveUp(f"{destination.name} is of kind {kind.name}, to which nothing is sent with {', '.join(strange)}")
+    own = {name: value for name, value in destination.options.items() if name in ON_THE_WAY}
     try:
-        kinds = [(record.sop_class_uid, record.transfer_syntax_uid) for record in records]
-        for together, contexts in in_associations(kinds, lossy=app.settings["send_lossy"]):
-            part = [record for record, kind in zip(records, kinds, strict=True) if kind in together]
-            await _send_together(app, peer, part, contexts, batch)
-    finally:
-        await _mark(app, batch)
-    if batch.refused:
-        uid, why = next(iter(batch.refused.items()))
-        raise SendFailed(f"{peer.aet} did not take {len(batch.refused)} objects; {uid}: {why}")
+        return {**own, **check_on_the_way(asked)}
+    except EditInvalid as error:
+        raise GiveUp(str(error)) from error
 
 
-async def _batch(app: App, payload: Mapping[str, Any]) -> _Batch:
+async def _leave_out_what_it_had(app: App, batch: Batch) -> None:
+    """What a route sends goes to a place once; what a person sends goes as often as it is asked for."""
+    found = await delivered.had(app.db, batch.destination, batch.uids())
+    for uid in found:
+        batch.done_with(uid)
+    if circling := [uid for uid, in_a_circle in found.items() if in_a_circle]:
+        fields = {"action": "not routed", "peer": batch.destination, "objects": circling[:10]}
+        log.warning("objects come round changed again and again, and are routed no more", extra=fields)
+
+
+async def _batch(app: App, payload: Mapping[str, Any]) -> Batch:
     if "objects" in payload:
-        return _Batch(payload["batch"], list(payload["objects"]), list(payload.get("sent", ())))
+        return Batch(payload, list(payload["objects"]), list(payload.get("sent", ())))
     query = Query(Level.STUDY, keys={STUDY_INSTANCE_UID: OneOf("UI", (payload["study_uid"],))})
     found = [[record.sop_instance_uid, 0] async for record in instances(app, query, identity_kept(payload["asked_by"]))]
-    return _Batch(payload["batch"], found)
+    return Batch(payload, found)
 
 
-async def _records(app: App, batch: _Batch) -> list[InstanceRecord]:
+async def _records(app: App, batch: Batch) -> list[InstanceRecord]:
     if not batch.waiting:
         return []
-    uids = tuple(dict.fromkeys(uid for uid, _ in batch.waiting))
-    query = Query(Level.IMAGE, keys={SOP_INSTANCE_UID: OneOf("UI", uids)}, relational=True)
+    query = Query(Level.IMAGE, keys={SOP_INSTANCE_UID: OneOf("UI", tuple(batch.uids()))}, relational=True)
     return [record async for record in instances(app, query, SYSTEM)]
 
 
-async def _send_together(
-    app: App, peer: Peer, records: Sequence[InstanceRecord], proposed: Sequence[ProposedContext], batch: _Batch
-) -> None:
-    studies = sorted({record.study_uid for record in records})
+async def _send_all(kind: DestinationKind, sending: Sending, batch: Batch) -> None:
     try:
-        async with await associate_as(app.settings, peer, proposed) as association:
-            async for record, why in _send_each(app, association, records):
-                _OBJECTS.labels(peer.aet, "refused" if why else "taken").inc()
-                if why:
-                    batch.refused[record.sop_instance_uid] = why
-                else:
-                    batch.taken(record.sop_instance_uid)
-                if batch.sent and len(batch.sent) % MARKED_EVERY == 0:
-                    await _mark(app, batch)
+        async with aclosing(kind.send(sending)) as outcomes:
+            async for outcome in outcomes:
+                _note(sending.destination, batch, outcome)
+                if len(batch.taken_since_marked) >= MARKED_EVERY:
+                    await batch.mark(sending.app)
+    except GiveUp as error:
+        for uid in batch.uids() - batch.failed.keys():
+            batch.refused.setdefault(uid, str(error))
     finally:
-        _tell(app, peer, studies, batch)
+        await batch.mark(sending.app)
+        _tell(sending.app, sending.destination, sending.records, batch)
 
 
-async def _send_each(
-    app: App, association: Association, records: Sequence[InstanceRecord]
-) -> AsyncIterator[tuple[InstanceRecord, str]]:
-    """Each object with why it was not taken, "" where it was; ends early when the peer has no room."""
-    opener = Opener(app)
-    for record in records:
-        try:
-            status = await _store(app, association, opener, record)
-        except StudyNotFound:  # removed while we were sending
-            status = 0x0000
-        except _ITS_OWN as error:
-            yield record, str(error)
-            continue
-        if status >> 8 == _OUT_OF_RESOURCES:
-            raise SendFailed(f"the peer is out of resources ({status:04X}H)")
-        yield record, "" if status == 0 or status >> 12 == 0xB else f"status {status:04X}H"
+def _note(destination: Destination, batch: Batch, outcome: Outcome) -> None:
+    _OBJECTS.labels(destination.name, outcome.state).inc()
+    uid = outcome.record.sop_instance_uid
+    if outcome.state == "done":
+        batch.taken(uid)
+    elif outcome.state == "passed over":
+        batch.done_with(uid)
+    else:
+        (batch.refused if outcome.state == "refused" else batch.failed)[uid] = outcome.why
 
 
-async def _store(app: App, association: Association, opener: Opener, record: InstanceRecord) -> int:
-    outgoing = await opener.open(record)
-    async with carried(app, association, outgoing) as (context, leaving):
-        response = await association.store(
-            context.id, leaving.sop_class_uid, leaving.sop_instance_uid, leaving.segments
-        )
-    return response.status or 0
-
-
-def _tell(app: App, peer: Peer, studies: Sequence[str], batch: _Batch) -> None:
-    done = not batch.refused and not batch.waiting
-    fields = {"action": "sent", "peer": peer.aet, "objects": len(batch.sent), "refused": len(batch.refused)}
+def _tell(app: App, destination: Destination, records: Sequence[InstanceRecord], batch: Batch) -> None:
+    refused = len(batch.refused) + len(batch.failed)
+    fields = {"action": "sent", "peer": destination.name, "objects": len(batch.sent), "refused": refused}
     log.info("sent", extra=fields)
+    peer = app.peers.find(destination.name)
     app.audit.later(
         audit.Event.INSTANCES_TRANSFERRED,
         "R",
         SYSTEM.name,
-        Origin("job", called_aet=peer.aet, address=peer.host),
-        succeeded=done,
-        study_uids=studies,
+        Origin("job", called_aet=destination.name, address=peer.host if peer else ""),
+        succeeded=not batch.waiting,
+        study_uids=sorted({record.study_uid for record in records}),
         objects=len(batch.sent),
     )
 
 
-async def _mark(app: App, batch: _Batch) -> None:
-    """Keep in the job what is still to be sent, so that another try sends nothing twice."""
-    state = {"objects": batch.waiting, "sent": batch.sent}
-    async with app.db.transaction() as tx:
-        await tx.execute(_MARK, {"batch": batch.id, "state": orjson.dumps(state).decode()})
-
-
-_MARK = text("""
-    UPDATE core.job SET payload = payload || CAST(:state AS jsonb)
-    WHERE kind = 'send' AND state = 'running' AND payload ->> 'batch' = :batch
-""")
+__all__ = ["SendFailed", "send", "send_job"]

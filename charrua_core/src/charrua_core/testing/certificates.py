@@ -33,6 +33,8 @@ class Authority:
             .not_valid_after(today + datetime.timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
         )
+        if not is_authority:  # what HTTPS knows a server by
+            builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         return builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
     def issue(self, name: str, days: int = 2) -> tuple[Path, Path]:

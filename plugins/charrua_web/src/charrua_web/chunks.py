@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import BinaryIO, overload
+from typing import BinaryIO
 
 from charrua_core.errors import StorageFailed
 from charrua_core.types import FileRange
@@ -21,32 +21,24 @@ Pieces = Sequence[Piece] | AsyncGenerator[Piece, None]
 _Read = bytes | asyncio.Future[bytes]
 
 
-@overload
-def chunks_of(pieces: Pieces) -> AsyncGenerator[bytes, None]: ...
-@overload
-def chunks_of(pieces: Pieces, unread_from: int | None) -> AsyncGenerator[Piece, None]: ...
-async def chunks_of(pieces: Pieces, unread_from: int | None = None) -> AsyncGenerator[Piece, None]:
+async def chunks_of(pieces: Pieces) -> AsyncGenerator[bytes, None]:
     """Give the bytes of all pieces, small ones joined; while one chunk is sent, the next is read.
 
-    Ranges of `unread_from` bytes and more are given as they are. Who makes pieces is asked for the next one when the one
-    before has been read, or taken as it is. Raises StorageFailed where a file is gone or shorter than it was.
+    Who makes pieces is asked for the next one when the one before has been read. Raises StorageFailed where a file is gone
+    or shorter than it was.
     """
     ahead: _Read = b""
-    async with aclosing(_reads(pieces, unread_from)) as reads:
+    async with aclosing(_reads(pieces)) as reads:
         async for read in reads:
             if ahead:
                 yield ahead if isinstance(ahead, bytes) else await ahead
-            ahead = b""
-            if isinstance(read, FileRange):
-                yield read
-            else:
-                ahead = read
+            ahead = read
         if ahead:
             yield ahead if isinstance(ahead, bytes) else await ahead
 
 
-async def _reads(pieces: Pieces, unread_from: int | None) -> AsyncGenerator[_Read | FileRange, None]:
-    """Chunks that are there, or on their way; ranges that stay unread."""
+async def _reads(pieces: Pieces) -> AsyncGenerator[_Read, None]:
+    """Chunks that are there, or on their way."""
     small = b""
     async with aclosing(_each(pieces)) as several:
         async for piece in several:
@@ -56,7 +48,7 @@ async def _reads(pieces: Pieces, unread_from: int | None) -> AsyncGenerator[_Rea
             if small:
                 yield small
                 small = b""
-            if isinstance(piece, bytes) or (unread_from is not None and piece.length >= unread_from):
+            if isinstance(piece, bytes):
                 yield piece
                 continue
             async with aclosing(_of_file(piece)) as reads:

@@ -17,7 +17,6 @@ from hypercorn.typing import ConnectionState
 
 from charrua_web.inbox import Answering
 from charrua_web.protocols import Http1, Http2
-from charrua_web.sendfile import FileData, send_file
 
 log = logging.getLogger(__name__)
 
@@ -103,9 +102,6 @@ class Connection:
         if isinstance(event, RawData):
             async with self._lock:
                 await self._write(event.data)
-        elif isinstance(event, FileData):
-            async with self._lock:
-                await self._write_file(event)
         elif isinstance(event, Closed):
             self._close()
         elif isinstance(event, Updated):
@@ -114,29 +110,12 @@ class Connection:
 
     async def _write(self, data: bytes) -> None:
         self._writer.write(data)
-        try:
-            await self._drained()
-        except OSError:
-            await self._protocol.handle(Closed())
-
-    async def _write_file(self, event: FileData) -> None:
         transport = self._writer.transport
-        low, high = transport.get_write_buffer_limits()
-        transport.set_write_buffer_limits(high=0)
-        try:
-            await self._drained()  # what was written before goes first
-            await send_file(transport, event.piece, self._patience.stall_s)
-        except OSError:
-            self.abort()
-            raise
-        finally:
-            transport.set_write_buffer_limits(high=high, low=low)
-
-    async def _drained(self) -> None:
-        """Wait until there is room for more; `check` watches over it."""
-        self._stuck = (time.monotonic(), self._writer.transport.get_write_buffer_size())
+        self._stuck = (time.monotonic(), transport.get_write_buffer_size())
         try:
             await self._writer.drain()
+        except OSError:
+            await self._protocol.handle(Closed())
         finally:
             self._stuck = None
 

@@ -14,7 +14,6 @@ from charrua_core.web.response import Piece
 from charrua_web import answers, measured, origins, sending
 from charrua_web.asgi import Application, Receive, Scope, Send
 from charrua_web.callers import CALLER, CALLERS, Callers, refusal
-from charrua_web.inbox import SEND_FILE
 from charrua_web.networks import LOOPBACK, Networks
 from charrua_web.receiving import Receiving
 from charrua_web.websocket import WebSockets
@@ -128,9 +127,7 @@ class Front:
     async def _send(self, scope: Scope, send: Send, response: Response) -> None:
         # A connection of HTTP/1 watches over itself; of HTTP/2 a single answer may be stopped by its reader.
         stall_s = None if scope["http_version"].startswith("1") else self._stall_s
-        send_file = scope["extensions"].get(SEND_FILE)
-        head = scope["method"] == "HEAD"
-        await sending.send_response(send, response, head=head, stall_s=stall_s, send_file=send_file)
+        await sending.send_response(send, response, head=scope["method"] == "HEAD", stall_s=stall_s)
 
 
 def _note(scope: Scope, matched: Any, status: int, user: str, seconds: float) -> None:

@@ -13,12 +13,8 @@ from typing import Any, Protocol
 
 from hypercorn.asyncio.task_group import TaskGroup
 
-from charrua_web.sendfile import SendFile
-
 log = logging.getLogger(__name__)
 
-SEND_FILE = "charrua.send_file"
-"""The extension of a request whose answer may have ranges of files sent from where they lie."""
 DISCONNECTS = frozenset({"http.disconnect", "websocket.disconnect"})
 
 
@@ -27,10 +23,6 @@ class Source(Protocol):
 
     most_waiting: int
     """Messages of one request that may wait for their reader; then the whole connection waits."""
-
-    @property
-    def send_file(self) -> SendFile | None:
-        """Sends bytes of an answer from the file in which they lie, where that can be."""
 
     async def wanted(self) -> None:
         """Know that somebody waits for more of a body."""
@@ -93,8 +85,6 @@ class Answering(TaskGroup):
     async def spawn_app(self, app: Any, config: Any, scope: Any, send: Any) -> Any:  # noqa: ARG002 -- Hypercorn's
         """Answer a request in a task of its own; give the function that takes what comes for it."""
         inbox = Inbox(self.source, send.__self__.stream_id)
-        if scope["type"] == "http":
-            scope["extensions"][SEND_FILE] = self.source.send_file
         self.spawn(partial(_answer, app, scope, inbox, send))
         return inbox.put
 

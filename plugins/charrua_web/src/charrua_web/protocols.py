@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
 import h2.events
 import h2.exceptions
@@ -13,14 +13,10 @@ import h2.settings
 import h11
 from h2.errors import ErrorCodes
 from h2.stream import StreamState
-from hypercorn.events import Closed, RawData
+from hypercorn.events import Closed
 from hypercorn.protocol.events import Body, Event, StreamClosed
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.protocol.h11 import H11Protocol
-
-from charrua_core.types import FileRange
-from charrua_web import sendfile
-from charrua_web.sendfile import SendFile
 
 log = logging.getLogger(__name__)
 
@@ -56,17 +52,6 @@ class Http1(H11Protocol):
         """Do nothing: the socket is read again when there is room."""
 
     @property
-    def send_file(self) -> SendFile | None:
-        """Sends a piece of a body from where it lies, over a socket that takes it as it is."""
-        return self._send_file if sendfile.AVAILABLE and not self.ssl else None
-
-    async def _send_file(self, piece: FileRange) -> None:
-        # The protocol has to know the number of the bytes alone; the socket gets them from the file.
-        data = h11.Data(data=cast(bytes, sendfile.Length(piece.length)))
-        for part in cast(h11.Connection, self.connection).send_with_data_passthrough(data) or ():
-            await self.send(RawData(part) if isinstance(part, bytes) else sendfile.FileData(piece))
-
-    @property
     def unread(self) -> bool:
         """Whether more of a request is on its way."""
         return self.connection.their_state is h11.SEND_BODY
@@ -85,7 +70,6 @@ class Http2(H2Protocol):
     """HTTP/2 with larger windows, few resets, and answers before the end of a request."""
 
     unread = False
-    send_file: SendFile | None = None
     most_waiting = 1 << 20
     """The window limits what comes: a request that nobody reads does not keep others from being read."""
 

@@ -7,10 +7,9 @@ from collections.abc import AsyncGenerator, Awaitable, Iterator
 from contextlib import aclosing
 
 from charrua_core.web import Response
-from charrua_core.web.response import Body, Piece
+from charrua_core.web.response import Body
 from charrua_web.asgi import Receive, Send
 from charrua_web.chunks import chunks_of
-from charrua_web.sendfile import AT_LEAST, SendFile
 
 _CUT = 32 * 1024
 """Bytes that even a slow client of HTTP/2 takes before its time is over."""
@@ -20,37 +19,28 @@ class Gone(Exception):
     """The client has closed its connection, or takes nothing any more."""
 
 
-async def send_response(
-    send: Send, response: Response, *, head: bool, stall_s: float | None = None, send_file: SendFile | None = None
-) -> None:
-    """Send an answer; Gone where the client does not take it.
+async def send_response(send: Send, response: Response, *, head: bool, stall_s: float | None = None) -> None:
+    """Send an answer.
 
-    With `stall_s`, of HTTP/2 where a client may stop a single answer, it may take nothing for so long. With `send_file`
-    ranges of files are not read, but sent from where they lie.
+    With `stall_s`, of HTTP/2 where a client may stop a single answer: Gone where it takes nothing of it for so long.
     """
     await _within(
         stall_s, send({"type": "http.response.start", "status": response.status, "headers": fields_of(response)})
     )
     if not head:
-        await _send_body(send, response.body, stall_s, send_file)
+        await _send_body(send, response.body, stall_s)
     await _within(stall_s, send({"type": "http.response.body", "body": b""}))
 
 
-async def _send_body(send: Send, body: Body, stall_s: float | None, send_file: SendFile | None) -> None:
-    chunks = _once(body) if isinstance(body, bytes) else chunks_of(body, unread_from=AT_LEAST if send_file else None)
+async def _send_body(send: Send, body: Body, stall_s: float | None) -> None:
+    chunks = _once(body) if isinstance(body, bytes) else chunks_of(body)
     async with aclosing(chunks):
         async for chunk in chunks:
-            if isinstance(chunk, bytes):
-                for part in [chunk] if stall_s is None else _cut(chunk):
-                    await _within(stall_s, send({"type": "http.response.body", "body": part, "more_body": True}))
-            elif send_file:
-                try:
-                    await send_file(chunk)
-                except OSError:
-                    raise Gone("left") from None
+            for part in [chunk] if stall_s is None else _cut(chunk):
+                await _within(stall_s, send({"type": "http.response.body", "body": part, "more_body": True}))
 
 
-async def _once(body: bytes) -> AsyncGenerator[Piece, None]:
+async def _once(body: bytes) -> AsyncGenerator[bytes, None]:
     yield body
 
 

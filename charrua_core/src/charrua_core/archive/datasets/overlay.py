@@ -6,7 +6,7 @@ What was changed is told in the Original Attributes Sequence with the values bef
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -25,7 +25,7 @@ from charrua_core.archive.datasets.encoder import (
 )
 from charrua_core.archive.datasets.identifier import SPECIFIC_CHARACTER_SET, deflated
 from charrua_core.archive.datasets.jsonmodel import TEXT_VRS
-from charrua_core.archive.datasets.source import BufferSource, FileSource, Source
+from charrua_core.archive.datasets.source import BufferSource, FileSource, SegmentSource, Source
 from charrua_core.errors import EditInvalid
 from charrua_core.types import DicomJson, FileRange
 
@@ -107,6 +107,30 @@ def apply_overlay(
         return _segments(source, pieces, whole)
 
 
+def laid_anew(
+    segments: Sequence[bytes | FileRange],
+    transfer_syntax_uid: str,
+    change: Callable[[DicomJson], Overlay],
+    modification: Modification | None = None,
+) -> list[bytes | FileRange]:
+    """Give a data set of segments with what `change` makes of its attributes laid over them; blocks.
+
+    Without a modification nothing tells of the values before. Raises as `apply_overlay` and `change` do, and StorageFailed.
+    """
+    with SegmentSource(segments) as opened:
+        source: Source = BufferSource(inflated(opened)) if transfer_syntax_uid in DEFLATED else opened
+        edit = _Edit(source, layout_of(transfer_syntax_uid), change, modification)
+        if not edit.changed:
+            return list(segments)
+        try:
+            pieces = _joined(edit.pieces())
+        except Unencodable as error:
+            raise EditInvalid(str(error)) from error
+        if transfer_syntax_uid in DEFLATED:
+            return [deflated(b"".join(_bytes(source, piece) for piece in pieces))]
+        return [one for piece in pieces for one in ([piece] if isinstance(piece, bytes) else opened.cut(*piece))]
+
+
 _Piece = bytes | tuple[int, int]
 """New bytes, or start and end of old ones."""
 
@@ -114,7 +138,13 @@ _Piece = bytes | tuple[int, int]
 class _Edit:
     """One overlay on one data set."""
 
-    def __init__(self, source: Source, layout: Layout, overlay: Overlay, modification: Modification) -> None:
+    def __init__(
+        self,
+        source: Source,
+        layout: Layout,
+        overlay: Overlay | Callable[[DicomJson], Overlay],
+        modification: Modification | None,
+    ) -> None:
         self._source = source
         self._layout = layout
         self._modification = modification
@@ -122,6 +152,9 @@ class _Edit:
         self._old = {f"{place.tag:08X}": place for place in self._survey.places}
         self._charset = character_set(self._survey.specific_character_set)
         self._converting = False
+        if callable(overlay):
+            found = {tag: _element_of(place) for tag, place in self._old.items()}
+            overlay = overlay({tag: element for tag, element in found.items() if element is not None})
         self.changed = {
             tag: element
             for tag, element in overlay.items()
@@ -144,7 +177,8 @@ class _Edit:
             tag: b"" if element is None else encode_element(tag, element, self._layout, self._charset)
             for tag, element in self.changed.items()
         }
-        return {**new, ORIGINAL_ATTRIBUTES: self._original_attributes()}
+        told = self._modification
+        return new if told is None else {**new, ORIGINAL_ATTRIBUTES: self._original_attributes(told)}
 
     def _merged(self, new: dict[str, bytes]) -> list[_Piece]:
         pieces: list[_Piece] = []
@@ -174,9 +208,9 @@ class _Edit:
         raw = [_bytes(self._source, piece) for piece in pieces if _length(piece) <= _LONGEST_PREVIOUS]
         return b"".join(raw)
 
-    def _original_attributes(self) -> bytes:
+    def _original_attributes(self, modification: Modification) -> bytes:
         layout, previous = self._layout, _item(self._previous(), self._layout)
-        told = self._modification.attributes([])
+        told = modification.attributes([])
         del told["04000550"]
         modified = encode_head("04000550", "SQ", len(previous), layout) + previous
         value = self._items_before() + _item(modified + _told(told, layout, self._charset), layout)

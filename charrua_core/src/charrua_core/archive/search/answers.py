@@ -146,7 +146,7 @@ def chooser(query: Query) -> Callable[[DicomJson], DicomJson]:
 
 
 def _items_chosen(element: dict[str, Any], wanted: frozenset[str] | None) -> dict[str, Any]:
-    if not wanted or element["vr"] != "SQ" or "Value" not in element:
+    if not wanted or "Value" not in element:
         return element
     items = [{tag: value for tag, value in item.items() if tag in wanted} for item in element["Value"]]
     return {**element, "Value": items}
