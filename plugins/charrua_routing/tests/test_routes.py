@@ -14,7 +14,7 @@ from charrua_core.archive.edit.values import from_keywords
 from charrua_core.testing.objects import a_study
 from charrua_core.testing.outside import DATA, with_data
 from charrua_core.types import SYSTEM, Level
-from charrua_routing import rules
+from charrua_routing import quiet, rules
 from charrua_routing.facts import Facts, attributes_of
 from charrua_routing.known import known_rules
 from charrua_routing.routes import routes_of
@@ -206,3 +206,14 @@ async def test_an_image_does_not_come_from_reports(add_rule, come, sent):
     await add_rule("reports", ["RIS"], {"from": ["REPORTS"]})
     await come(*a_study())
     assert await sent() == []
+
+
+async def test_a_quiet_study_whose_job_is_done_twice_after_a_crash_goes_once(app, clock, add_rule, come, sent):
+    await add_rule(level="study", quiet_s=10)
+    study = a_study(images=2)
+    await come(*study)
+    clock.move_on(seconds=11)
+    [job] = await app.jobs.list(kind=quiet.KIND)
+    for _ in range(2):
+        await quiet.quiet_job(app).run(job.payload)
+    assert await sent() == [("NEURO", uids(study))]

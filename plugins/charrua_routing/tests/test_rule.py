@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from charrua_core.types import Origin, StoredObject
 from charrua_routing.deciding import destinations, need_attributes, taking, verdicts
@@ -275,6 +277,36 @@ def test_a_rule_that_will_not_do_is_answered_with_the_name_of_the_field(fields, 
 def test_what_is_no_list_of_rules_is_refused(document) -> None:
     with pytest.raises(RuleInvalid):
         read_rules(document)
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+FIELDS = st.sampled_from(
+    [
+        "name",
+        "destinations",
+        "when",
+        "from",
+        "attributes",
+        "attribute",
+        "is",
+        "value",
+        "priors",
+        "options",
+        "between",
+        "order",
+    ]
+)
+DOCUMENTS = st.recursive(LEAVES, lambda one: st.lists(one, max_size=4) | st.dictionaries(FIELDS, one, max_size=6))
+
+
+@settings(max_examples=300, deadline=None)
+@given(DOCUMENTS, DOCUMENTS)
+def test_whatever_is_written_is_a_rule_or_is_refused_with_a_sentence(document, when) -> None:
+    for one in (document, {"name": "a rule", "destinations": ["NEURO"], "when": when}):
+        try:
+            read_rule(one).holds(an_arrival())
+        except RuleInvalid as error:
+            assert str(error)
 
 
 def test_no_pattern_takes_long() -> None:

@@ -8,9 +8,10 @@ import pytest
 
 from charrua_core import audit
 from charrua_core.errors import NotPermitted
-from charrua_core.types import Identity, Origin
-from charrua_routing import rules
+from charrua_core.types import Identity, Origin, Peer
+from charrua_routing import rules, watch
 from charrua_routing.errors import RuleChanged, RuleInvalid, RuleNameTaken, RuleNotFound
+from charrua_routing.known import KnownRules
 
 
 async def test_every_change_keeps_the_version_before_with_who_made_it(app, who, add_rule):
@@ -69,3 +70,30 @@ async def test_what_cannot_be_done_changes_nothing(app, who, add_rule):
         with pytest.raises(error):
             await attempt()
     assert [(one.version, one.document["name"]) for one in await rules.every(app)] == [(1, "a rule"), (1, "another")]
+
+
+async def test_rules_without_an_order_stand_in_the_middle(add_rule, app):
+    for name, order in (("late", 900), ("none", None), ("early", 5)):
+        await add_rule(name, order=order)
+    assert [rule.name for rule in await rules.understood(app)] == ["early", "none", "late"]
+
+
+async def test_a_rule_whose_destination_is_not_there_is_told_by_status(app, who, add_rule):
+    assert await watch.findings(app) == []
+    kept = await add_rule(destinations=["NEURO", "NOWHERE"])
+    await app.peers.add(Peer("NEURO", "127.0.0.1", 11112), by="test")
+    [finding] = await watch.findings(app)
+    assert (finding.works, "sends to NOWHERE" in finding.sentence) == (False, True)
+    await rules.change(app, who, kept.number, 1, {**kept.document, "enabled": False})
+    assert await watch.findings(app) == []
+
+
+async def test_a_rule_that_is_not_understood_is_left_out_and_told(app, add_rule):
+    await add_rule()
+    await add_rule("of a newer release")
+    async with app.db.driver() as connection:
+        await connection.execute("""
+            UPDATE routing.rule_version SET document = document || '{"weather": "rain"}' WHERE rule_id = 2
+        """)
+    assert [rule.name for rule in await KnownRules(app).all()] == ["a rule"]
+    assert "weather: there is no such field" in (await watch.findings(app))[-1].sentence

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from charrua_core.jobs import JobType
     from charrua_core.sending import DestinationKind
     from charrua_core.settings import Setting
-    from charrua_core.types import Route, StoredObject
+    from charrua_core.types import Finding, Route, StoredObject
     from charrua_core.web import WebRoute
 
 
@@ -73,3 +73,11 @@ def web_routes() -> Sequence[WebRoute]:
     from charrua_routing import destination_calls, queue_calls, rule_calls
 
     return [*rule_calls.ROUTES, *queue_calls.ROUTES, *destination_calls.ROUTES]
+
+
+@hookimpl
+async def health(app: App) -> Sequence[Finding]:
+    """Say which rules send to destinations that there are not."""
+    from charrua_routing.watch import findings
+
+    return await findings(app)

@@ -38,8 +38,7 @@ async def list_rules(app: App) -> None:
     from charrua_routing import rules
 
     rows = []
-    for kept in await rules.every(app):
-        rule = kept.rule
+    for rule in await rules.understood(app):
         conditions = "; ".join(f"{one.what} {one.wanted}" for one in rule.conditions) or "everything"
         state = ("on" if rule.enabled else "off", "stop" if rule.stops else "")
         rows.append((rule.number, rule.order, rule.name, *state, rule.level, conditions, " ".join(rule.destinations)))
@@ -191,7 +190,7 @@ async def _rules(app: App, file: Path | None) -> list[Rule]:
     from charrua_routing.files import documents
     from charrua_routing.rule import read_rules
 
-    return read_rules(documents(file)) if file else [kept.rule for kept in await rules.every(app)]
+    return read_rules(documents(file)) if file else await rules.understood(app)
 
 
 @routing.command()

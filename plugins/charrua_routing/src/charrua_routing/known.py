@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from charrua_routing import rules
-from charrua_routing.errors import RuleInvalid
 from charrua_routing.rule import Rule
 
 if TYPE_CHECKING:
@@ -16,8 +14,6 @@ if TYPE_CHECKING:
 
 READ_AGAIN_S = 20.0
 """How long a change may stay unseen whose notification was lost."""
-
-log = logging.getLogger(__name__)
 
 
 class KnownRules:
@@ -41,22 +37,13 @@ class KnownRules:
 
     async def _read(self) -> list[Rule]:
         self._read_at, told = time.monotonic(), self._told
-        found = [rule for kept in await rules.every(self._app) if (rule := _compiled(kept))]
+        found = await rules.understood(self._app)
         self._rules = found if told == self._told else None
         return found
 
     def _forget(self, _payload: str) -> None:
         self._told += 1
         self._rules = None
-
-
-def _compiled(kept: rules.Kept) -> Rule | None:
-    """One that this release does not understand, as a newer one has written it, keeps the others from nothing."""
-    try:
-        return kept.rule
-    except RuleInvalid as error:
-        log.error("a rule is left out: %s", error, extra={"rule": kept.number})
-        return None
 
 
 _known: WeakKeyDictionary[App, KnownRules] = WeakKeyDictionary()

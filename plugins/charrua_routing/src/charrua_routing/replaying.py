@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from charrua_core.app import App
 
 MOST_OBJECTS = 100_000
+OBJECTS_AT_ONCE = 20
 MOST_SHOWN = 100
 """Objects that are named one by one."""
 
@@ -43,6 +45,8 @@ async def replay(
                 cut = True
                 break
             number += 1
+            if number % OBJECTS_AT_ONCE == 0:
+                await asyncio.sleep(0)  # others wait for this process too
             for rule in taking(edited, facts):
                 taken[rule.name] += 1
             before, after = destinations(present, facts), destinations(edited, facts)

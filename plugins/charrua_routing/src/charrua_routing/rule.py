@@ -34,6 +34,8 @@ TRANSFER_SYNTAXES: Mapping[int, tuple[str, ...]] = {
 What has more than 8 bits goes in the second where the first cannot carry it.
 """
 
+ORDER = 100
+"""Of a rule that says none."""
 MOST_DESTINATIONS = 20
 LONGEST_DESTINATION = 64
 MOST_PRIORS = 20
@@ -58,7 +60,7 @@ class Rule:
     destinations: tuple[str, ...]
     conditions: tuple[Condition, ...] = ()
     enabled: bool = True
-    order: int = 100
+    order: int = ORDER
     level: RuleLevel = "object"
     quiet_s: int = 60
     send_as: int = 0
@@ -96,7 +98,7 @@ def read_rule(document: Any, *, number: int = 0, version: int = 0) -> Rule:
         destinations=_destinations(fields),
         conditions=read_conditions(fields.table("when")),
         enabled=fields.truth("enabled", True),
-        order=fields.whole("order", 100, 0, 1_000_000),
+        order=fields.whole("order", ORDER, 0, 1_000_000),
         level=level,
         quiet_s=fields.whole("quiet_s", 60, 1, _DAY_S),
         send_as=fields.whole("send_as", 0, 0, max(TRANSFER_SYNTAXES)),

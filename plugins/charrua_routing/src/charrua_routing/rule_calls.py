@@ -100,7 +100,7 @@ async def replay(request: Request) -> Response:
 async def _rules(app: App, given: object) -> list[Rule]:
     if given is not None:
         return read_rules(given)
-    return [kept.rule for kept in await rules.every(app)]
+    return await rules.understood(app)
 
 
 _JSON = ("application/json",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ from charrua_core import audit
 from charrua_core.errors import NotPermitted
 from charrua_core.types import Identity, Origin
 from charrua_routing import tables
-from charrua_routing.errors import RuleChanged, RuleNameTaken, RuleNotFound
-from charrua_routing.rule import Rule, read_rule
+from charrua_routing.errors import RuleChanged, RuleInvalid, RuleNameTaken, RuleNotFound
+from charrua_routing.rule import ORDER, Rule, read_rule
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 CHANNEL = "charrua_routing_rule"
 """The PostgreSQL channel on which a change of the rules is told to all processes."""
 MOST_VERSIONS_SHOWN = 200
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,23 @@ async def every(app: App) -> list[Kept]:
     async with app.db.reading() as connection:
         rows = (await connection.execute(_present())).mappings().all()
     kept = [_kept(row) for row in rows]
-    return sorted(kept, key=lambda one: (one.document.get("order", 100), one.number))
+    return sorted(kept, key=lambda one: (_order(one.document), one.number))
+
+
+def _order(document: Mapping[str, Any]) -> int:
+    given = document.get("order")
+    return ORDER if given is None else int(given)
+
+
+async def understood(app: App) -> list[Rule]:
+    """Give all rules as they are applied: one that a newer release has written keeps the others from nothing."""
+    found = []
+    for kept in await every(app):
+        try:
+            found.append(kept.rule)
+        except RuleInvalid as error:
+            log.error("a rule is left out: %s", error, extra={"rule": kept.number})
+    return found
 
 
 async def find(app: App, named: str) -> Kept:
