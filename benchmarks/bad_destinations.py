@@ -143,7 +143,8 @@ async def run(folder: Path, objects: int, kills: int) -> None:
 async def worked(app: App, folder: Path, *, die: bool) -> bool:
     """Have a worker work until nothing is due, or kill it in the midst of its work; whether it was killed."""
     command = (sys.executable, "-m", "benchmarks.bad_destinations", "--worker", str(folder))
-    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)  # each failure is logged
+    # Each failure is logged, which nobody reads here.
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)
     try:
         before = _lines(folder)
         while await app.jobs.due():
