@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -237,3 +239,21 @@ async def test_a_database_that_does_not_flush_its_commits_is_refused(db: Databas
 async def test_a_database_that_is_not_there_is_told_of(open_db: Open) -> None:
     with pytest.raises(DatabaseUnavailable):
         await open_db(database_url="postgresql://charrua@127.0.0.1:1/none")
+
+
+async def test_a_connection_whose_user_is_cancelled_at_any_moment_leaves_no_transaction_open(db: Database) -> None:
+    async def use() -> None:
+        async with db.driver() as connection, connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(4711)")
+
+    await use()
+    for step in range(200):
+        task = asyncio.create_task(use())
+        end = time.monotonic() + step * 30e-6
+        while time.monotonic() < end:  # noqa: ASYNC110 -- it is the moment that matters
+            await asyncio.sleep(0)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        async with db.driver() as connection:
+            assert not connection.is_in_transaction()

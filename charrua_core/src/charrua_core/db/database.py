@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
@@ -150,7 +151,12 @@ class Database:
         with _losses_named():
             engine = self._looker if by_key else self._reader if reading else self._writer
             async with engine.connect() as connection:
-                yield (await connection.get_raw_connection()).driver_connection
+                try:
+                    yield (await connection.get_raw_connection()).driver_connection
+                except (asyncio.CancelledError, TimeoutError):
+                    # A BEGIN that was on its way leaves a transaction open that nobody knows of: not for who comes next.
+                    await connection.invalidate()
+                    raise
 
     async def connect(self, **settings: str) -> asyncpg.Connection:
         """Give a connection outside the pools; the caller closes it. Starts the archive's own PostgreSQL if it has died."""
