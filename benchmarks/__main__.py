@@ -6,14 +6,14 @@ import argparse
 import os
 import platform
 
-from benchmarks import find, memory, qido, retrieve, store, stow, wado
+from benchmarks import find, forward, memory, qido, retrieve, store, stow, wado
 from benchmarks.contestants import ALL
 from benchmarks.goals import GOALS
 from benchmarks.isolation import isolate
 from benchmarks.machine import touch_memory
 from benchmarks.results import Results, figures_table, ratio_table
 
-WHAT = ("store", "find", "qido", "move", "get", "memory", "stow", "wado")
+WHAT = ("store", "find", "qido", "move", "get", "memory", "stow", "wado", "forward")
 
 
 def _options() -> argparse.Namespace:
@@ -30,7 +30,15 @@ def _options() -> argparse.Namespace:
 
 
 def _measure(what: str, results: Results, options: argparse.Namespace) -> None:
-    modules = {"store": store, "find": find, "qido": qido, "memory": memory, "stow": stow, "wado": wado}
+    modules = {
+        "store": store,
+        "find": find,
+        "qido": qido,
+        "memory": memory,
+        "stow": stow,
+        "wado": wado,
+        "forward": forward,
+    }
     module = modules.get(what, retrieve)
     names = tuple(name for name in module.CONTESTANTS if not options.only or name in options.only)
     if what == "store":
@@ -51,6 +59,8 @@ def _measure(what: str, results: Results, options: argparse.Namespace) -> None:
         stow.measure_stow(results, names, options.repeat, options.scale)
     elif what == "wado":
         wado.measure_wado(results, names, options.repeat, options.scale)
+    elif what == "forward":
+        forward.measure_forward(results, names, options.repeat, options.scale)
     else:
         memory.measure_memory(results, names, options.repeat)
 

@@ -65,6 +65,8 @@ GOALS: tuple[Goal, ...] = (
     Goal("P14", "WADO-RS metadata of 1,000: p50 ms", US, WEB, 10, 15, "less"),
     Goal("P15", "WADO-RS frames, 4 clients: a second", US, WEB, 1, 3),
     Goal("", "WADO-RS rendered, 1 client: a second", US, WEB, 1, 3),
+    Goal("", "stored and forwarded: CT/s", US, "orthanc-forwarding", 1, 2),
+    Goal("", "stored and forwarded: CT/s", US, "storescu", 0.5, 1),
     Goal("P16", "STOW, 200 CT in one request: MB/s", US, WEB, 2.3, 4),
     Goal("P16", "STOW, 4 clients of 50 CT: MB/s", US, WEB, 2.3, 4),
     Goal("P11", "findscu, one match of 1000 studies: ms", US, STOCK, 10, 20, "less"),

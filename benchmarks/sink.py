@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 from benchmarks import wire
 from benchmarks.association import MAX_PDU, AssociationLost, PduReader, Released, store_response
@@ -17,26 +18,40 @@ AET = "SINK"
 _FORK = multiprocessing.get_context("fork")
 
 
+class Sink(Peer):
+    """A running sink, and how many objects it has taken."""
+
+    counter: Any
+
+    @property
+    def taken(self) -> int:
+        """Objects so far."""
+        return int(self.counter.value)
+
+
 @contextlib.contextmanager
-def sink() -> Iterator[Peer]:
+def sink() -> Iterator[Sink]:
     """A running sink in a process of its own."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        process = _FORK.Process(target=_accept, args=(listener,), daemon=True)
+        counter = _FORK.Value("q", 0)
+        process = _FORK.Process(target=_accept, args=(listener, counter), daemon=True)
         process.start()
         try:
-            yield Peer(AET, "127.0.0.1", listener.getsockname()[1])
+            running = Sink(AET, "127.0.0.1", listener.getsockname()[1])
+            running.counter = counter
+            yield running
         finally:
             process.terminate()
             process.join()
 
 
-def _accept(listener: socket.socket) -> None:
+def _accept(listener: socket.socket, counter: Any) -> None:
     while True:
         connection, _ = listener.accept()
-        threading.Thread(target=_serve, args=(connection,), daemon=True).start()
+        threading.Thread(target=_serve, args=(connection, counter), daemon=True).start()
 
 
-def _serve(connection: socket.socket) -> None:
+def _serve(connection: socket.socket, counter: Any) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     reader = PduReader(connection)
     with connection, contextlib.suppress(AssociationLost, OSError):
@@ -45,6 +60,8 @@ def _serve(connection: socket.socket) -> None:
         try:
             while True:
                 connection.sendall(store_response(reader.message(keep=False), _limit(request)))
+                with counter.get_lock():
+                    counter.value += 1
         except Released:
             connection.sendall(struct.pack(">BxII", wire.A_RELEASE_RP, 4, 0))
 

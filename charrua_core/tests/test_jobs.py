@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from charrua_core import changes
 from charrua_core.db import Database, lock_key
@@ -466,3 +467,17 @@ async def test_settled_waits_for_followers_and_the_jobs_that_they_add(jobs: Jobs
     async with db.transaction() as tx:
         await changes.append(tx, "object", {"n": 2})
     assert not await settled(db, ["routing"], 0.2, jobs)
+
+
+async def test_a_job_that_takes_one_more_object_at_this_moment_does_not_wait_for_the_next_poll(
+    db: Database, jobs: Jobs, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("charrua_core.jobs.worker.POLL_S", 600)
+    done = Done()
+    await jobs.enqueue("test.do", {"n": 1}, lane="a")
+    async with db.transaction() as tx:
+        await tx.execute(text("UPDATE core.job SET payload = payload || '{\"more\": 2}'"))
+        work(done)
+        await asyncio.sleep(0.3)
+        assert done.numbers == []
+    await until(lambda: done.numbers == [1])

@@ -225,6 +225,7 @@ class Worker:
 
 
 # Walks over the lanes by index job_due, then takes from each what its concurrency leaves free.
+# A row that somebody puts one more object into is waited for: passed over, it would lie until the next poll.
 _TAKE = """
 WITH RECURSIVE lane(name) AS (
     (SELECT lane FROM core.job WHERE state = 'due' ORDER BY lane LIMIT 1)
@@ -256,7 +257,7 @@ WITH RECURSIVE lane(name) AS (
 )
 UPDATE core.job SET state = 'running', leased_by = $8, lease_until = $1 + make_interval(secs => $9),
     first_tried_at = coalesce(first_tried_at, $1)
-FROM (SELECT id FROM core.job WHERE id IN (SELECT id FROM room) AND state = 'due' FOR UPDATE SKIP LOCKED) AS free
+FROM (SELECT id FROM core.job WHERE id IN (SELECT id FROM room) AND state = 'due' FOR UPDATE) AS free
 WHERE job.id = free.id
 RETURNING job.id, job.kind, job.payload, job.attempts, job.first_tried_at
 """
