@@ -79,6 +79,7 @@ class Connection:
                 await self._protocol.initiate()
                 await self._read()
                 await self._protocol.handle(Closed())
+                self._tasks.end()
         except* OSError:
             pass  # it is gone: nobody is left to be told
         finally:

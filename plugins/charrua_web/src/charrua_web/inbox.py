@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from functools import partial
 from typing import Any, Protocol
 
 from hypercorn.asyncio.task_group import TaskGroup
@@ -82,10 +81,25 @@ class Answering(TaskGroup):
 
     source: Source
 
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._pinging: set[asyncio.Task[None]] = set()
+
+    def spawn(self, func: Any, *args: Any) -> None:
+        """Run what Hypercorn runs beside a WebSocket: its pings."""
+        task = self._task_group.create_task(func(*args))
+        self._pinging.add(task)
+        task.add_done_callback(self._pinging.discard)
+
+    def end(self) -> None:
+        """Ping nobody who has gone: the next ping, until which Hypercorn would sleep, may be far off."""
+        for task in self._pinging:
+            task.cancel()
+
     async def spawn_app(self, app: Any, config: Any, scope: Any, send: Any) -> Any:  # noqa: ARG002 -- Hypercorn's
         """Answer a request in a task of its own; give the function that takes what comes for it."""
         inbox = Inbox(self.source, send.__self__.stream_id)
-        self.spawn(partial(_answer, app, scope, inbox, send))
+        self._task_group.create_task(_answer(app, scope, inbox, send))
         return inbox.put
 
 
