@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from charrua_core.archive.remove import delete as remove
 from charrua_core.types import Level
 from charrua_core.web import Parameter, Request, Response, WebRoute
@@ -48,11 +50,11 @@ _STATUSES = {
 }
 
 
-def _route(path: str, handle: object, what: str) -> WebRoute:
+def _route(path: str, handle: Callable[[Request], Awaitable[Response]], what: str) -> WebRoute:
     return WebRoute(
         "DELETE",
         path,
-        handle,  # type: ignore[arg-type]
+        handle,
         "delete",
         f"Delete {what}",
         tag="Deletion",
