@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from charrua_core.services import Service
     from charrua_core.settings import Setting
     from charrua_core.types import Candidate, Coercion, Finding, Identity, Refuse, Route, StoredObject
-    from charrua_core.web import WebRoute, WebSocketRoute
+    from charrua_core.web import Page, StudyAction, WebRoute, WebSocketRoute
 
 hookspec = pluggy.HookspecMarker("charrua")
 hookimpl = pluggy.HookimplMarker("charrua")
@@ -245,6 +245,37 @@ def web_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:  # type: ignore
             from charrua_routing.calls import routing_queue
 
             return [WebRoute("POST", "/routingqueue", routing_queue, "send", "Send a study", tag="Routing")]
+    """
+
+
+@hookspec
+def web_pages(app: App) -> Sequence[Page]:  # type: ignore[empty-body]
+    """Give the plugin's pages, and where they stand in the navigation.
+
+    gather, in line, once per process of role `web`, where the web plugin is installed. It looks for templates in the
+    folder `templates` of each package that a page names, and for words in other languages in `translations/es.po` beside it.
+    A failure, or a path that something else answers, stops the start. `show` asks `archive.search` with the request's
+    identity, as every handler does.
+
+        @hookimpl
+        def web_pages(app):
+            from charrua_routing.pages import show_rules
+
+            place = Navigation("setup", "Routing", icon="route", order=30)
+            return [Page("/setup/routing", "charrua_routing/rules.html", show_rules, "configure", "Routing", place)]
+    """
+
+
+@hookspec
+def study_actions(app: App) -> Sequence[StudyAction]:  # type: ignore[empty-body]
+    """Give what can be done with a study beside what the pages do themselves: buttons that lead to an address.
+
+    gather, in line, once per process of role `web`. A failure stops the start. Whoever lacks the permission does not see
+    the button; what it leads to must ask for it all the same.
+
+        @hookimpl
+        def study_actions(app):
+            return [StudyAction("OHIF", "/ohif/viewer?StudyInstanceUIDs={study}", "retrieve", key="o")]
     """
 
 

@@ -7,6 +7,7 @@ from charrua_core.web.errors import HttpError, problem
 from charrua_core.web.headers import Headers, Query
 from charrua_core.web.media import MediaType, accepted, choose, chosen_of, media_type, media_types, ranges_of, said_of
 from charrua_core.web.multipart import Part, multipart_response, multipart_whole
+from charrua_core.web.page import Navigation, Page, Shown, StudyAction
 from charrua_core.web.request import Request
 from charrua_core.web.response import Response, json_response
 from charrua_core.web.route import PUBLIC, Parameter, Table, WebRoute
@@ -22,11 +23,15 @@ __all__ = [
     "Headers",
     "HttpError",
     "MediaType",
+    "Navigation",
+    "Page",
     "Parameter",
     "Part",
     "Query",
     "Request",
     "Response",
+    "Shown",
+    "StudyAction",
     "Table",
     "WebRoute",
     "WebSocket",

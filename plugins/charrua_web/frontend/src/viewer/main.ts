@@ -1,0 +1,2 @@
+/** The viewer of images. */
+export {};
