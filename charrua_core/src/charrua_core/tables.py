@@ -57,6 +57,11 @@ def _moment(name: str, nullable: bool = False) -> Column[object]:
     return Column(name, DateTime(timezone=True), nullable=nullable, server_default=None if nullable else NOW)
 
 
+def _study_order(name: str, *columns: str) -> Index:
+    """An index of the studies that are shown, in an order."""
+    return Index(name, *columns, postgresql_where=text("deleted_by IS NULL"))
+
+
 volume = Table(
     "volume",
     metadata,
@@ -103,6 +108,7 @@ study = Table(
     Index(
         "study_by_date",
         text("study_date DESC"),
+        text("study_time DESC"),
         text("id DESC"),
         postgresql_include=["patient_name_key", "study_description_key", "referring_physician_name_key"],
         postgresql_where=text("deleted_by IS NULL"),
@@ -121,7 +127,12 @@ study = Table(
         postgresql_include=["study_date", "id"],
         postgresql_where=text("deleted_by IS NULL"),
     ),
-    Index("study_by_accession_number", "accession_number"),
+    Index("study_by_accession_number", "accession_number", "id"),
+    # The other orders of the study list (archive/search/orders).
+    _study_order("study_by_description", "study_description_key", "id"),
+    _study_order("study_by_referring", "referring_physician_name_key", "id"),
+    _study_order("study_by_status", "status", "study_date", "study_time", "id"),
+    _study_order("study_by_arrival", "first_received_at", "id"),
     Index("study_by_birth_date", "patient_birth_date"),
     Index("study_by_study_id", "study_id"),
     Index("study_by_modality", "modalities", postgresql_using="gin"),
@@ -410,6 +421,16 @@ session = Table(
     _moment("created_at"),
     _moment("used_at"),
     _moment("expires_at"),
+)
+
+# What people have chosen for themselves: columns of a list, saved searches. An owner is whoever logs in by this name.
+preference = Table(
+    "preference",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("name", C, primary_key=True),
+    Column("value", JSONB, nullable=False),
+    _moment("changed_at"),
 )
 
 # Wrong passwords and tokens, by name and address: shared by all processes and all ways to log in.
