@@ -18,6 +18,7 @@ from charrua_core.archive.search.objects import (
     runs,
     sop_instance_uids,
 )
+from charrua_core.archive.search.scope import check_filter, filterable
 
 __all__ = [
     "SETTINGS",
@@ -33,7 +34,9 @@ __all__ = [
     "Query",
     "Root",
     "Run",
+    "check_filter",
     "count",
+    "filterable",
     "headers",
     "instances",
     "listing",
