@@ -20,7 +20,7 @@ from charrua_core import audit, metrics, tables
 from charrua_core.accounts import passwords, sessions, throttle
 from charrua_core.accounts.details import Account, check_name, checked, line
 from charrua_core.accounts.roles import ROLES
-from charrua_core.accounts.rows import as_identity, note, with_role
+from charrua_core.accounts.rows import By, as_identity, note, with_role
 from charrua_core.errors import EditInvalid, NotPermitted, UserNotFound
 from charrua_core.types import Identity, Origin, Refuse
 
@@ -91,7 +91,7 @@ class Accounts:
                 await tx.execute(role.on_conflict_do_update(index_elements=["name"], set_=row))
 
     # -- accounts --------------------------------------------------------------------------------------------------------
-    async def add(self, name: str, role: str, password: str, *, by: str, **details: Any) -> None:
+    async def add(self, name: str, role: str, password: str, *, by: By, **details: Any) -> None:
         """Add an account, with `details` of `Account`; EditInvalid if one will not do, or the name is taken."""
         given = checked({"role": role, **details})
         passwords.check_strength(password, check_name(name), self._settings["password_length"])
@@ -102,7 +102,7 @@ class Accounts:
                 raise EditInvalid(f"there is a user {name} already")
             await note(tx, "C", by, user=name, role=role)
 
-    async def remove(self, name: str, *, by: str) -> None:
+    async def remove(self, name: str, *, by: By) -> None:
         """Remove an account and its tokens. EditInvalid for the last administrator."""
         async with self._db.transaction() as tx:
             account = await _locked(tx, name)
@@ -124,7 +124,7 @@ class Accounts:
             raise UserNotFound(f"there is no user {name[:64]}")
         return _as_account(found)
 
-    async def set_password(self, name: str, password: str, *, by: str, must_change: bool = False) -> None:
+    async def set_password(self, name: str, password: str, *, by: By, must_change: bool = False) -> None:
         """Set a password; tokens stay valid, sessions end. EditInvalid if there is no such user or the password is too weak.
 
         With `must_change` it is good for one log-in, to be changed there.
@@ -139,11 +139,15 @@ class Accounts:
 
     async def change_password(self, name: str, current: str, new: str, *, address: str) -> None:
         """Let a user set their own password. NotPermitted as of `log_in` where the current one is not `current`."""
-        known = {"scheme": "password", "name": name, "password": current, "address": address}
-        await self.log_in(known, self.local)
-        await self.set_password(name, new, by=name)
+        await self.prove(name, current, address=address)
+        await self.set_password(name, new, by=Origin("web", address=address, user=name))
 
-    async def reset_admin(self, *, by: str) -> None:
+    async def prove(self, name: str, password: str, *, address: str) -> None:
+        """Have somebody prove by the password of their account here that it is them; NotPermitted as of `log_in`."""
+        known = {"scheme": "password", "name": name, "password": password, "address": address}
+        await self.log_in(known, self.local)
+
+    async def reset_admin(self, *, by: By) -> None:
         """Give admin the password `admin` again, to be changed at the next log-in, and end its tokens and sessions."""
         hashed = await passwords.hash_password(FIRST_PASSWORD)
         row = {"role": "Admin", "password_hash": hashed, "must_change_password": True, "disabled": False}
@@ -155,7 +159,7 @@ class Accounts:
             await tx.execute(delete(tables.guess).where(tables.guess.c.key.startswith(f"name {FIRST_NAME} ")))
             await note(tx, "U", by, user=FIRST_NAME, changed="password reset")
 
-    async def change(self, name: str, *, by: str, **columns: Any) -> None:
+    async def change(self, name: str, *, by: By, **columns: Any) -> None:
         """Change details of an account: a new role, and being disabled, end its sessions. EditInvalid if one will not do."""
         columns = checked(columns)
         async with self._db.transaction() as tx:
@@ -169,7 +173,7 @@ class Accounts:
             await note(tx, "U", by, user=name, changed=", ".join(sorted(columns)))
 
     # -- tokens ----------------------------------------------------------------------------------------------------------
-    async def create_token(self, name: str, *, by: str, lifetime: timedelta | None = None, purpose: str = "") -> str:
+    async def create_token(self, name: str, *, by: By, lifetime: timedelta | None = None, purpose: str = "") -> str:
         """Give a new bearer token of the user: 256 random bits, kept as their SHA-256 alone."""
         purpose = line(purpose, "what a token is for", 100)
         token = secrets.token_urlsafe(32)
@@ -181,7 +185,7 @@ class Accounts:
             await note(tx, "C", by, user=name, changed="token", token=_digest(token).hex()[:12])
         return token
 
-    async def revoke_token(self, token_or_id: str, *, by: str, of: str | None = None) -> str:
+    async def revoke_token(self, token_or_id: str, *, by: By, of: str | None = None) -> str:
         """End a token, by itself or by its id; give its user. EditInvalid if there is none, or none `of` this user."""
         digest = func.encode(_token.c.digest, "hex")
         fits = (_token.c.digest == _digest(token_or_id)) | (func.left(digest, 12) == token_or_id.lower())

@@ -57,6 +57,8 @@ def check_name(name: str) -> str:
     """Give the name of an account; EditInvalid if it will not do."""
     if not name or len(name) > 64 or not name.isprintable() or name != name.strip():
         raise EditInvalid("a user's name has 1 to 64 printable characters, and no blanks around it")
+    if "/" in name or set(name) == {"."}:  # it is a part of paths
+        raise EditInvalid("a user's name has no slash in it, and does not consist of dots")
     return name
 
 

@@ -97,7 +97,7 @@ class Sessions:
         async with self._db.reading() as connection:
             return [_as_info(row) for row in await connection.execute(statement)]
 
-    async def kill(self, id_or_name: str, *, by: str, of: str | None = None) -> int:
+    async def kill(self, id_or_name: str, *, by: rows.By, of: str | None = None) -> int:
         """End the session of this id, or all sessions of this user; give how many. EditInvalid where there is none.
 
         With `of` no other than those of this user.
