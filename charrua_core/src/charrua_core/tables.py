@@ -394,6 +394,11 @@ account = Table(
     Column("disabled", Boolean, nullable=False, server_default="false"),
     Column("row_filter", JSONB(none_as_null=True)),
     _moment("created_at"),
+    Column("full_name", Text, nullable=False, server_default=""),
+    # Of the viewing client: a UID, "" for as stored. The printer is an AE title.
+    Column("transfer_syntax", Text, nullable=False, server_default=""),
+    Column("printer", Text, nullable=False, server_default=""),
+    _moment("logged_in_at", nullable=True),
 )
 
 token = Table(
@@ -405,6 +410,7 @@ token = Table(
     _moment("created_at"),
     _moment("expires_at", nullable=True),
     _moment("revoked_at", nullable=True),
+    Column("purpose", Text, nullable=False, server_default=""),
 )
 
 # Browsers that are logged in. `account` is null where a provider of a plugin vouched: `identity` then says what it said.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web import sessions, status
 from charrua_web.dicomweb import deletion, qido_routes, stow, wado
+from charrua_web.people import key_calls, user_calls
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -18,6 +19,8 @@ def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
     return [
         *status.ROUTES,
         *sessions.ROUTES,
+        *user_calls.ROUTES,
+        *key_calls.ROUTES,
         *qido_routes.ROUTES,
         *wado.routes(app),
         *stow.ROUTES,
