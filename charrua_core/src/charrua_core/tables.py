@@ -339,7 +339,10 @@ audit = Table(
     Column("origin", JSONB, nullable=False),
     Column("study_uids", ARRAY(C), nullable=False, server_default="{}"),
     Column("detail", JSONB, nullable=False, server_default="{}"),
-    Index("audit_by_time", "at"),
+    Index("audit_by_time", "at", "id"),
+    Index("audit_by_who", "who", "at", "id"),
+    Index("audit_by_address", text("(origin ->> 'address')"), "at", "id"),
+    Index("audit_by_study", "study_uids", postgresql_using="gin", postgresql_where=text("study_uids <> '{}'")),
 )
 
 setting = Table(
@@ -349,6 +352,63 @@ setting = Table(
     Column("value", JSONB, nullable=False),
     Column("changed_by", Text, nullable=False),
     _moment("changed_at"),
+)
+
+# What each setting was, secrets left out; a value of null is one that was taken out of the database again.
+setting_change = Table(
+    "setting_change",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("name", C, nullable=False),
+    Column("value", JSONB(none_as_null=True)),
+    Column("changed_by", Text, nullable=False),
+    _moment("changed_at"),
+    Index("setting_change_by_name", "name", "id"),
+)
+
+# What went wrong with the world outside: a row for all that is alike, not for each time.
+trouble = Table(
+    "trouble",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    # One of `charrua_core.trouble.KINDS`.
+    Column("kind", C, nullable=False),
+    # The AE title, destination or account.
+    Column("who", C, nullable=False),
+    Column("address", C, nullable=False),
+    # What else tells one trouble from another: the reason, without the numbers in it.
+    Column("alike", C, nullable=False),
+    # Those of the last time.
+    Column("facts", JSONB, nullable=False, server_default="{}"),
+    Column("times", BigInteger, nullable=False, server_default="1"),
+    _moment("first_at"),
+    _moment("last_at"),
+    _moment("seen_at", nullable=True),
+    Column("seen_by", Text, nullable=False, server_default=""),
+    Column("muted", Boolean, nullable=False, server_default="false"),
+    UniqueConstraint("kind", "who", "address", "alike", name="trouble_is_grouped"),
+    Index("trouble_by_last_at", "last_at"),
+)
+
+archive_check = Table(
+    "archive_check",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("asked_by", Text, nullable=False),
+    Column("quick", Boolean, nullable=False),
+    _moment("began_at"),
+    _moment("told_at"),
+    _moment("ended_at", nullable=True),
+    # Whether somebody asked that it end early.
+    Column("stop", Boolean, nullable=False, server_default="false"),
+    # running, done, stopped, failed
+    Column("outcome", C, nullable=False, server_default="running"),
+    Column("objects", BigInteger, nullable=False, server_default="0"),
+    Column("files", BigInteger, nullable=False, server_default="0"),
+    Column("size_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("found", BigInteger, nullable=False, server_default="0"),
+    # The first of what was found.
+    Column("findings", JSONB, nullable=False, server_default="[]"),
 )
 
 peer = Table(
