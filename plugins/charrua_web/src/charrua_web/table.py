@@ -9,6 +9,7 @@ from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web import sessions, status
 from charrua_web.dicomweb import deletion, qido_routes, stow, wado
 from charrua_web.people import key_calls, user_calls
+from charrua_web.documents import key_objects, measurements
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -25,4 +26,6 @@ def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
         *wado.routes(app),
         *stow.ROUTES,
         *deletion.ROUTES,
+        *measurements.ROUTES,
+        *key_objects.ROUTES,
     ]
