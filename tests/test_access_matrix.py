@@ -36,11 +36,10 @@ from charrua_core.testing.objects import an_object, part10
 from charrua_core.testing.worklist import WORKLIST, a_workitem, code
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web.catalogue import make_table
-from charrua_web.pages import make_pages
 
 CHANGING = {"/health", "/metrics", "/openapi.json"}
 """What is about the server, not about objects: it may say other things when more is stored."""
-PUBLIC_PAGES = {"/docs", "/static/<path:filename>"}
+PUBLIC_PAGES = {"/static/<path:filename>"}
 PASSWORD = "an unlikely password"
 JSON = {"Content-Type": "application/json"}
 NO_RULES = {"rules": [], "since": "2020-01-01T00:00:00Z"}
@@ -287,7 +286,7 @@ async def shelve(modality) -> dict[str, Study]:
 
 
 def routes_of(*plugins: str) -> list[WebRoute | WebSocketRoute]:
-    return list(make_table(App(Start({}, plugins=plugins), (), {})).routes)
+    return list(make_table(App(Start({}, plugins=plugins), (), {}))[0].routes)
 
 
 def requests_of(routes: Sequence[WebRoute | WebSocketRoute]) -> list[WebRoute]:
@@ -303,10 +302,9 @@ def test_every_route_can_be_called_and_every_recipe_is_of_a_route() -> None:
     assert RECIPES.keys() <= {f"{route.method} {route.path}" for route in routes}
 
 
-def test_every_page_is_one_that_anybody_may_see() -> None:
-    app = App(Start({}), (), {})
-    pages = make_pages(app, make_table(app))
-    assert {rule.rule for rule in pages.url_map.iter_rules()} == PUBLIC_PAGES
+def test_what_is_answered_beside_the_routes_is_for_anybody() -> None:
+    _, pages = make_table(App(Start({}), (), {}))
+    assert {rule.rule for rule in pages.quart.url_map.iter_rules()} == PUBLIC_PAGES
 
 
 async def test_nobody_sees_or_does_more_than_role_and_filter_say(archive, modality) -> None:

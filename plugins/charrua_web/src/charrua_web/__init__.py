@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from charrua_core.services import Service
     from charrua_core.settings import Setting
     from charrua_core.types import Finding
-    from charrua_core.web import WebRoute, WebSocketRoute
+    from charrua_core.web import Page, WebRoute, WebSocketRoute
 
 
 @hookimpl
@@ -69,3 +69,11 @@ def web_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
     from charrua_web.table import own_routes
 
     return own_routes(app)
+
+
+@hookimpl
+def web_pages(app: App) -> Sequence[Page]:
+    """Give the pages of the archive itself: log-in, studies, viewer, people, set-up."""
+    from charrua_web.own_pages import own_pages
+
+    return own_pages(app)
