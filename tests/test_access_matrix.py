@@ -56,6 +56,13 @@ def store(target: Target) -> Sequence[Ask]:
     return [Ask(headers=headers, body=part10(image), blind=True, changes=True, good=frozenset({200, 202}))]
 
 
+def upload(target: Target) -> Sequence[Ask]:
+    image = part10(an_object(StudyInstanceUID=target.study, PatientID=target.patient_id))
+    headers = {"Content-Type": "multipart/form-data; boundary=B"}
+    body = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + image + b"\r\n--B--\r\n"
+    return [Ask(headers=headers, body=body, blind=True, changes=True)]
+
+
 def search(target: Target) -> Sequence[Ask]:
     """By what names the target, and for everything there is."""
     keys = [("PatientID", target.patient_id)], [("StudyInstanceUID", target.study)]
@@ -195,6 +202,11 @@ RECIPES: dict[str, Recipe] = {
     "DELETE /studies/{study}": delete_study,
     f"DELETE {SERIES}": delete,
     f"DELETE {SERIES}/instances/{{instance}}": delete,
+    "POST /uploads/files": upload,
+    "POST /uploads": numbered(200, 201, body={"key": "matrix", "size": 9}),
+    "GET /uploads/{upload}": numbered(404, upload="0" * 32),
+    "PUT /uploads/{upload}": numbered(404, upload="0" * 32),
+    "DELETE /uploads/{upload}": numbered(404, upload="0" * 32),
     "POST /workitems": create_item,
     "GET /workitems": search_items,
     f"GET {ITEM}": item(200),

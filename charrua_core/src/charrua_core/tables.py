@@ -507,3 +507,30 @@ guess = Table(
     Column("failures", Integer, nullable=False),
     _moment("blocked_until"),
 )
+
+# Large files and ZIP archives that browsers send in pieces; the bytes so far lie in the folder `uploads` of the volume.
+upload = Table(
+    "upload",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("who", Text, nullable=False),
+    Column("address", Text, nullable=False, server_default=""),
+    Column("name", Text, nullable=False, server_default=""),
+    # What the browser knows the file by: chosen again, the upload goes on.
+    Column("key", C, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    # So many are flushed to the disk.
+    Column("received_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("volume_id", SmallInteger, ForeignKey("core.volume.id"), nullable=False),
+    # receiving, storing, done, failed
+    Column("state", C, nullable=False, server_default="receiving"),
+    # Files of an archive that need not be looked at again.
+    Column("entries_done", Integer, nullable=False, server_default="0"),
+    Column("results", JSONB, nullable=False, server_default="{}"),
+    Column("error", Text, nullable=False, server_default=""),
+    _moment("created_at"),
+    _moment("changed_at"),
+    Index("upload_unfinished", "who", "key", unique=True, postgresql_where=text("state IN ('receiving', 'storing')")),
+    Index("upload_by_who", "who", "created_at"),
+    Index("upload_by_change", "changed_at"),
+)

@@ -10,6 +10,7 @@ from charrua_web import sessions, status
 from charrua_web.dicomweb import deletion, qido_routes, stow, wado
 from charrua_web.people import key_calls, user_calls
 from charrua_web.documents import key_objects, measurements
+from charrua_web.uploads import routes as uploads
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -28,4 +29,5 @@ def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
         *deletion.ROUTES,
         *measurements.ROUTES,
         *key_objects.ROUTES,
+        *uploads.ROUTES,
     ]
