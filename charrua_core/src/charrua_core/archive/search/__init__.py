@@ -19,6 +19,7 @@ from charrua_core.archive.search.objects import (
     sop_instance_uids,
 )
 from charrua_core.archive.search.orders import ORDERS
+from charrua_core.archive.search.scope import check_filter, filterable
 
 __all__ = [
     "ORDERS",
@@ -38,7 +39,9 @@ __all__ = [
     "Run",
     "Words",
     "about",
+    "check_filter",
     "count",
+    "filterable",
     "headers",
     "instances",
     "listing",
