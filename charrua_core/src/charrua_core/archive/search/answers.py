@@ -25,8 +25,6 @@ Row = RowMapping
 class Facts:
     """What the archive knows of a study beside its attributes, of the series that the asking person may see."""
 
-    status: str
-    """Of its report: UNREAD, PRELIMINARY, DICTATED, TRANSCRIBED or FINAL."""
     first_received_at: datetime
     last_received_at: datetime
     size_bytes: int
@@ -34,7 +32,7 @@ class Facts:
     @classmethod
     def of(cls, row: Row) -> Facts:
         """Read them from a row of a statement."""
-        return cls(row["status"], row["first_received_at"], row["last_received_at"], int(row["size_bytes"]))
+        return cls(row["first_received_at"], row["last_received_at"], int(row["size_bytes"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +41,8 @@ class Found:
 
     level: Level
     attributes: DicomJson
+    status: str = ""
+    """Of the study; empty for a patient."""
     facts: Facts | None = None
     """Of a study, where the query asks for them."""
 

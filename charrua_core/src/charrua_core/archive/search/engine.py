@@ -69,7 +69,9 @@ async def search(app: App, query: Query, identity: Identity) -> AsyncGenerator[F
             continue
         if query.at_most and number - skipped > query.at_most:
             raise TooManyResults(f"more than {query.at_most} match")
-        yield Found(query.level, choose(attributes), Facts.of(row) if query.facts else None)
+        yield Found(
+            query.level, choose(attributes), row.get("study_status", ""), Facts.of(row) if query.facts else None
+        )
         if query.limit and number - skipped >= query.limit:
             return
 

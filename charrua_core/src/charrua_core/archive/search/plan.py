@@ -19,7 +19,7 @@ from charrua_core.archive.search.columns import (
     STUDY_UID,
     UNIQUE_KEYS,
 )
-from charrua_core.archive.search.conditions import Clause, Condition, among, condition_of
+from charrua_core.archive.search.conditions import Clause, Condition, condition_of
 from charrua_core.archive.search.counted import STORED, Counted, counted_for
 from charrua_core.archive.search.matching import Test, test_of
 from charrua_core.archive.search.model import Match, NoValue, OneOf, Query
@@ -101,7 +101,7 @@ def plan_of(query: Query, identity: Identity, ignore_case: bool, rows: Level | N
     plan = Plan(query, visible, counted=counted, order=_order(query, counted))
     (plan.upper if rows in _STUDY_ROW else plan.lower).extend(visible)
     if query.statuses:
-        plan.upper.append(among(study.c.status, sorted(query.statuses)))
+        plan.upper.append(study.c.status.in_(sorted(query.statuses)))
     if query.of_series:
         plan.upper.append(with_series(query.of_series, identity, ignore_case))
     texts: dict[str, Condition] = {}

@@ -51,8 +51,8 @@ def study_columns(counted: Counted) -> tuple[ColumnElement[Any], ...]:
     return (
         _s.id.label("study_id"),
         _s.study_uid,
-        _s.status,
         *_NEWEST[:-1],
+        _s.status.label("study_status"),
         cast(_s.attributes, Text).label("study_attributes"),
         counted.modalities.label("modalities"),
         counted.sop_classes.label("sop_classes"),
