@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 @hookimpl
 def settings() -> Sequence[Setting]:
     """Declare addresses, TLS and limits of the web server."""
+    from charrua_web.actions.attaching import SETTINGS as ATTACHING
     from charrua_web.choices import SETTINGS
     from charrua_web.dicomweb.stow import SETTINGS as STOW
 
-    return [*SETTINGS, *STOW]
+    return [*SETTINGS, *STOW, *ATTACHING]
 
 
 @hookimpl

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web import sessions, status
+from charrua_web.actions import assigning, attaching, deleting, editing, manual, sending
 from charrua_web.dicomweb import deletion, qido_routes, stow, wado
 
 if TYPE_CHECKING:
@@ -22,4 +23,10 @@ def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
         *wado.routes(app),
         *stow.ROUTES,
         *deletion.ROUTES,
+        *editing.ROUTES,
+        *assigning.ROUTES,
+        *deleting.ROUTES,
+        *sending.ROUTES,
+        *attaching.ROUTES,
+        *manual.ROUTES,
     ]

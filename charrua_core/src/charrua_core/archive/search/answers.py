@@ -26,6 +26,8 @@ class Found:
 
     level: Level
     attributes: DicomJson
+    status: str = ""
+    """Of the study; empty for a patient."""
 
 
 def supported(tag: str, level: Level) -> bool:

@@ -67,7 +67,7 @@ async def search(app: App, query: Query, identity: Identity) -> AsyncGenerator[F
             continue
         if query.at_most and number - skipped > query.at_most:
             raise TooManyResults(f"more than {query.at_most} match")
-        yield Found(query.level, choose(attributes))
+        yield Found(query.level, choose(attributes), row.get("study_status", ""))
         if query.limit and number - skipped >= query.limit:
             return
 

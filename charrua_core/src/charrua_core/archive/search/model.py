@@ -63,6 +63,8 @@ class Query:
     """What each match tells; empty: all that the index holds of the level, and of the levels above."""
     return_items: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Sequence → the attributes of its items that are told; a sequence that is not named is told whole."""
+    statuses: frozenset[str] = frozenset()
+    """Studies of one of these (`archive.edit.status.STATUSES`), and what is below them; empty: of all."""
     relational: bool = False
     """Keys of any level, and no unique keys of the levels above needed (PS3.4 C.4.1.2.2.1)."""
     fuzzy: bool = False

@@ -95,6 +95,8 @@ def plan_of(query: Query, identity: Identity, ignore_case: bool, rows: Level | N
     )
     plan = Plan(query, visible, counted=counted)
     (plan.upper if rows in _STUDY_ROW else plan.lower).extend(visible)
+    if query.statuses:
+        plan.upper.append(study.c.status.in_(sorted(query.statuses)))
     texts: dict[str, Condition] = {}
     few = False
     for tag, match in query.keys.items():

@@ -47,6 +47,7 @@ def _study_columns(counted: Counted) -> tuple[ColumnElement[Any], ...]:
         _s.id.label("study_id"),
         _s.study_uid,
         _s.study_date,
+        _s.status.label("study_status"),
         cast(_s.attributes, Text).label("study_attributes"),
         counted.modalities.label("modalities"),
         counted.sop_classes.label("sop_classes"),
