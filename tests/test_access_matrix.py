@@ -36,11 +36,10 @@ from charrua_core.testing.objects import an_object, part10
 from charrua_core.testing.worklist import WORKLIST, a_workitem, code
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web.catalogue import make_table
-from charrua_web.pages import make_pages
 
 CHANGING = {"/health", "/metrics", "/openapi.json"}
 """What is about the server, not about objects: it may say other things when more is stored."""
-PUBLIC_PAGES = {"/docs", "/static/<path:filename>"}
+PUBLIC_PAGES = {"/static/<path:filename>"}
 PASSWORD = "an unlikely password"
 JSON = {"Content-Type": "application/json"}
 NO_RULES = {"rules": [], "since": "2020-01-01T00:00:00Z"}
@@ -55,6 +54,13 @@ def store(target: Target) -> Sequence[Ask]:
     image = an_object(StudyInstanceUID=target.study, PatientID=target.patient_id)
     headers = {"Content-Type": "application/dicom"}
     return [Ask(headers=headers, body=part10(image), blind=True, changes=True, good=frozenset({200, 202}))]
+
+
+def upload(target: Target) -> Sequence[Ask]:
+    image = part10(an_object(StudyInstanceUID=target.study, PatientID=target.patient_id))
+    headers = {"Content-Type": "multipart/form-data; boundary=B"}
+    body = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + image + b"\r\n--B--\r\n"
+    return [Ask(headers=headers, body=body, blind=True, changes=True)]
 
 
 def search(target: Target) -> Sequence[Ask]:
@@ -264,6 +270,11 @@ RECIPES: dict[str, Recipe] = {
     "DELETE /studies/{study}": delete_study,
     f"DELETE {SERIES}": delete,
     f"DELETE {SERIES}/instances/{{instance}}": delete,
+    "POST /uploads/files": upload,
+    "POST /uploads": numbered(200, 201, body={"key": "matrix", "size": 9}),
+    "GET /uploads/{upload}": numbered(404, upload="0" * 32),
+    "PUT /uploads/{upload}": numbered(404, upload="0" * 32),
+    "DELETE /uploads/{upload}": numbered(404, upload="0" * 32),
     "POST /workitems": create_item,
     "GET /workitems": search_items,
     f"GET {ITEM}": item(200),
@@ -290,6 +301,18 @@ RECIPES: dict[str, Recipe] = {
     "PUT /routing/destinations/{destination}": numbered(400, destination="NOWHERE", body={}),
     "DELETE /routing/destinations/{destination}": numbered(404, destination="NOWHERE"),
     "POST /routing/destinations/{destination}/check": numbered(404, destination="NOWHERE"),
+    "POST /users": numbered(400, body={}),
+    "GET /users/{user}": numbered(404, user="nobody at all"),
+    "PUT /users/{user}": numbered(404, user="nobody at all", body={"full_name": "Nobody"}),
+    "DELETE /users/{user}": numbered(404, user="nobody at all"),
+    "PUT /users/{user}/password": numbered(400, user="nobody at all", body={}),
+    "POST /users/{user}/tokens": numbered(404, user="nobody at all", body={}),
+    "POST /filters/preview": numbered(200, body={"filter": {"Modality": ["MR"]}}),
+    "DELETE /sessions/{session}": numbered(404, session="1"),
+    "DELETE /tokens/{token}": numbered(404, token="1"),
+    "DELETE /me/sessions/{session}": numbered(404, session="1"),
+    "POST /me/tokens": numbered(400, body={}),
+    "DELETE /me/tokens/{token}": numbered(404, token="1"),
     "GET /metrics": said(200, 401, 403),
     "POST /login": said(200, name="any-General", password=PASSWORD),
     "POST /logout": said(204),
@@ -344,7 +367,7 @@ async def shelve(modality) -> dict[str, Study]:
 
 
 def routes_of(*plugins: str) -> list[WebRoute | WebSocketRoute]:
-    return list(make_table(App(Start({}, plugins=plugins), (), {})).routes)
+    return list(make_table(App(Start({}, plugins=plugins), (), {}))[0].routes)
 
 
 def requests_of(routes: Sequence[WebRoute | WebSocketRoute]) -> list[WebRoute]:
@@ -360,10 +383,9 @@ def test_every_route_can_be_called_and_every_recipe_is_of_a_route() -> None:
     assert RECIPES.keys() <= {f"{route.method} {route.path}" for route in routes}
 
 
-def test_every_page_is_one_that_anybody_may_see() -> None:
-    app = App(Start({}), (), {})
-    pages = make_pages(app, make_table(app))
-    assert {rule.rule for rule in pages.url_map.iter_rules()} == PUBLIC_PAGES
+def test_what_is_answered_beside_the_routes_is_for_anybody() -> None:
+    _, pages = make_table(App(Start({}), (), {}))
+    assert {rule.rule for rule in pages.quart.url_map.iter_rules()} == PUBLIC_PAGES
 
 
 async def test_nobody_sees_or_does_more_than_role_and_filter_say(archive, modality) -> None:
