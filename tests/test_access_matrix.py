@@ -144,6 +144,74 @@ def send_study(target: Target) -> Sequence[Ask]:
     return [Ask(headers=JSON, body=json.dumps(body).encode(), names=frozenset({"study"}), good=frozenset({400}))]
 
 
+# -- actions on studies -------------------------------------------------------------------------------------------------
+def act(**body: object) -> Recipe:
+    """A call on the whole study of the path, with a JSON body, whose answer to who sees it is 200."""
+    encoded_body = json.dumps(body).encode()
+    kept = {"headers": JSON, "body": encoded_body, "whole": True, "hidden": frozenset({403, 404})}
+    return lambda _target: [Ask(changes=True, **kept)]
+
+
+def set_status(target: Target) -> Sequence[Ask]:
+    """It takes one of two permissions, which the route does not name."""
+    kept = {"headers": JSON, "body": b'{"status": "FINAL"}', "whole": True}
+    return [Ask(changes=True, good=frozenset({200, 403}), hidden=frozenset({403, 404}), **kept)]
+
+
+def assign_parts(target: Target) -> Sequence[Ask]:
+    """A series becomes a study of its own."""
+    body = json.dumps({"series": [target.series]}).encode()
+    return [Ask(headers=JSON, body=body, names=frozenset({"series"}), changes=True)]
+
+
+def delete_parts(target: Target) -> Sequence[Ask]:
+    body = json.dumps({"series": [target.series]}).encode()
+    return [Ask(headers=JSON, body=body, names=frozenset({"series"}), changes=True)]
+
+
+def by_hand(field: str, **more: object) -> Recipe:
+    """A call of the manual, in which the study is named, and the patient wrongly."""
+
+    def recipe(target: Target) -> Sequence[Ask]:
+        body = json.dumps({field: target.study, **more}).encode()
+        return [Ask(headers=JSON, body=body, names=frozenset({"study"}), good=frozenset({400}))]
+
+    return recipe
+
+
+def update_study(target: Target) -> Sequence[Ask]:
+    body = json.dumps({"StudyInstanceUID": target.study, "Description": "Neck"}).encode()
+    kept = {"names": frozenset({"study"}), "whole": True, "hidden": frozenset({403, 404})}
+    return [Ask(headers=JSON, body=body, changes=True, **kept)]
+
+
+def send_several(target: Target) -> Sequence[Ask]:
+    body = json.dumps({"studies": [target.study], "destinations": ["NOWHERE"]}).encode()
+    return [Ask(headers=JSON, body=body, general=True, good=frozenset({400}))]
+
+
+def attach(_target: Target) -> Sequence[Ask]:
+    headers = {"Content-Type": "application/octet-stream"}
+    return [Ask(headers=headers, body=b"\x00 no file that can be attached", good=frozenset({415}))]
+
+
+ACTIONS: dict[str, Recipe] = {
+    "POST /actions/studies/{study}/edit/preview": act(attributes={"StudyID": "2"}),
+    "POST /actions/studies/{study}/edit": act(attributes={"StudyID": "2"}, reason="matrix"),
+    "PUT /actions/studies/{study}/status": set_status,
+    "POST /actions/studies/{study}/assign": assign_parts,
+    "POST /actions/patients/merge": numbered(404, body={"from": {"PatientID": "?"}, "into": {"PatientID": "1"}}),
+    "POST /actions/studies/{study}/delete": delete_parts,
+    "POST /actions/undo": numbered(404, body={"edits": ["00000000-0000-0000-0000-000000000000"]}),
+    "POST /actions/send": send_several,
+    "GET /actions/sendings": lambda _target: [Ask(query=[("of", "1")], general=True)],
+    "POST /actions/studies/{study}/attachments": attach,
+    "POST /updatestudy": update_study,
+    "POST /assignseries": by_hand("priorstudyuid", study={}, priorname="?", series=[{"seriesInstanceUID": "1.2"}]),
+    "POST /deletestudy": by_hand("StudyInstanceUID", PatientName="?", PatientID="?"),
+}
+
+
 # -- workitems: that of a series has the UID of the series --------------------------------------------------------------
 DICOM_JSON = {"Content-Type": "application/dicom+json"}
 MINE = "1.2.840.99.2"
@@ -276,6 +344,7 @@ RECIPES: dict[str, Recipe] = {
     "POST /logout": said(204),
     "POST /password": said(400, current=PASSWORD),
     "OPTIONS /": said(200),
+    **ACTIONS,
 }
 
 

@@ -232,7 +232,7 @@ edit = Table(
     Column("seq", BigInteger, Identity(), nullable=False, unique=True),
     _moment("made_at"),
     Column("made_by", Text, nullable=False),
-    # edit, assign_study, assign_series, merge, delete, undo, coerce, keep, purge
+    # archive.edit.record.RecordKind
     Column("kind", C, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
     Column("targets", JSONB, nullable=False),

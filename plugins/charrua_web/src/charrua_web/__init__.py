@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 @hookimpl
 def settings() -> Sequence[Setting]:
     """Declare addresses, TLS and limits of the web server."""
+    from charrua_web.actions.attaching import SETTINGS as ATTACHING
     from charrua_web.choices import SETTINGS
     from charrua_web.dicomweb.stow import SETTINGS as STOW
     from charrua_web.uploads.limits import SETTINGS as UPLOADS
 
-    return [*SETTINGS, *STOW, *UPLOADS]
+    return [*SETTINGS, *STOW, *UPLOADS, *ATTACHING]
 
 
 @hookimpl

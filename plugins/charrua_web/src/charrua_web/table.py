@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web import sessions, status
+from charrua_web.actions import assigning, attaching, deleting, editing, manual, sending
 from charrua_web.dicomweb import deletion, qido_routes, stow, wado
 from charrua_web.documents import key_objects, measurements
 from charrua_web.people import key_calls, user_calls
@@ -29,6 +30,12 @@ def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
         *stow.ROUTES,
         *deletion.ROUTES,
         *studies.ROUTES,
+        *editing.ROUTES,
+        *assigning.ROUTES,
+        *deleting.ROUTES,
+        *sending.ROUTES,
+        *attaching.ROUTES,
+        *manual.ROUTES,
         *measurements.ROUTES,
         *key_objects.ROUTES,
         *uploads.ROUTES,
