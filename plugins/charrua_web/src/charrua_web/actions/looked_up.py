@@ -44,16 +44,14 @@ class Study:
 async def study_of(request: Request, uid: str, *, with_series: bool = True) -> Study:
     """Give the study."""
     keys = {STUDY_UID: OneOf("UI", (uid,))}
-    studies = [
-        one async for one in search(request.app, Query(Level.STUDY, keys=keys, limit=1, facts=True), request.identity)
-    ]
+    studies = [one async for one in search(request.app, Query(Level.STUDY, keys=keys, limit=1), request.identity)]
     if not studies:
         raise StudyNotFound
     [found] = studies
     below = Query(Level.SERIES, keys=keys, by_number=True)
     series = [one async for one in search(request.app, below, request.identity)] if with_series else []
     told = tuple(Series(text_of(one.attributes[_SERIES_UID]), one.attributes) for one in series)
-    return Study(uid, found.facts.status if found.facts else "", found.attributes, told)
+    return Study(uid, found.status, found.attributes, told)
 
 
 async def sees_whole(request: Request, uid: str) -> bool:
