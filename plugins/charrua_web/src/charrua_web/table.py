@@ -13,6 +13,7 @@ from charrua_web.documents import key_objects, measurements
 from charrua_web.people import key_calls, user_calls
 from charrua_web.studies import routes as studies
 from charrua_web.uploads import routes as uploads
+from charrua_web.sharing import entrance, links
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -39,4 +40,6 @@ def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
         *measurements.ROUTES,
         *key_objects.ROUTES,
         *uploads.ROUTES,
+        *links.ROUTES,
+        *entrance.ROUTES,
     ]
