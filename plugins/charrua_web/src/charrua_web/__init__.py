@@ -24,9 +24,10 @@ def settings() -> Sequence[Setting]:
     """Declare addresses, TLS and limits of the web server."""
     from charrua_web.choices import SETTINGS
     from charrua_web.dicomweb.stow import SETTINGS as STOW
+    from charrua_web.media.choices import SETTINGS as MEDIA
     from charrua_web.uploads.limits import SETTINGS as UPLOADS
 
-    return [*SETTINGS, *STOW, *UPLOADS]
+    return [*SETTINGS, *STOW, *UPLOADS, *MEDIA]
 
 
 @hookimpl

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web import sessions, status
 from charrua_web.dicomweb import deletion, qido_routes, stow, wado
+from charrua_web.media import routes as media
 from charrua_web.uploads import routes as uploads
 
 if TYPE_CHECKING:
@@ -24,4 +25,5 @@ def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
         *stow.ROUTES,
         *deletion.ROUTES,
         *uploads.ROUTES,
+        *media.ROUTES,
     ]
