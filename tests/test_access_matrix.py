@@ -37,6 +37,9 @@ from charrua_core.testing.worklist import WORKLIST, a_workitem, code
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web.catalogue import make_table
 
+CHANGING = {"/health", "/metrics", "/openapi.json", "/studies/list.pdf"}
+"""What is about the server, not about objects: it may say other things when more is stored; and what tells the time."""
+PUBLIC_PAGES = {"/docs", "/static/<path:filename>"}
 CHANGING = {"/health", "/metrics", "/openapi.json"}
 """What is about the server, not about objects: it may say other things when more is stored."""
 PUBLIC_PAGES = {"/static/<path:filename>"}
@@ -74,6 +77,22 @@ def search(target: Target) -> Sequence[Ask]:
         ),
         *(Ask(query=query, general=True) for query in every),
     ]
+
+
+def list_studies(target: Target) -> Sequence[Ask]:
+    """By what names the target, and for everything there is; what is hidden is not among the rows."""
+    keys = (
+        [("PatientID", target.patient_id)],
+        [("StudyInstanceUID", target.study)],
+        [("SeriesInstanceUID", target.series)],
+    )
+    every = [], [("order", "patient")], [("order", "-images"), ("limit", "1")], [("PatientName", "name")]
+    return [Ask(query=query, general=True) for query in (*keys, *every)]
+
+
+def preference(*good: int, **more: bytes) -> Recipe:
+    """A call about what the caller has chosen."""
+    return lambda _target: [Ask(values={"name": "matrix"}, general=True, good=frozenset(good), headers=JSON, **more)]
 
 
 def search_within(_target: Target) -> Sequence[Ask]:
@@ -233,6 +252,25 @@ RECIPES: dict[str, Recipe] = {
     "PUT /routing/destinations/{destination}": numbered(400, destination="NOWHERE", body={}),
     "DELETE /routing/destinations/{destination}": numbered(404, destination="NOWHERE"),
     "POST /routing/destinations/{destination}/check": numbered(404, destination="NOWHERE"),
+    "GET /studies/rows": list_studies,
+    "GET /studies/count": list_studies,
+    "GET /studies/list.csv": list_studies,
+    "GET /studies/list.pdf": said(200),
+    "GET /preferences/{name}": preference(200, 404),
+    "PUT /preferences/{name}": preference(204, body=b"1"),
+    "DELETE /preferences/{name}": preference(204, 404),
+    "POST /users": numbered(400, body={}),
+    "GET /users/{user}": numbered(404, user="nobody at all"),
+    "PUT /users/{user}": numbered(404, user="nobody at all", body={"full_name": "Nobody"}),
+    "DELETE /users/{user}": numbered(404, user="nobody at all"),
+    "PUT /users/{user}/password": numbered(400, user="nobody at all", body={}),
+    "POST /users/{user}/tokens": numbered(404, user="nobody at all", body={}),
+    "POST /filters/preview": numbered(200, body={"filter": {"Modality": ["MR"]}}),
+    "DELETE /sessions/{session}": numbered(404, session="1"),
+    "DELETE /tokens/{token}": numbered(404, token="1"),
+    "DELETE /me/sessions/{session}": numbered(404, session="1"),
+    "POST /me/tokens": numbered(400, body={}),
+    "DELETE /me/tokens/{token}": numbered(404, token="1"),
     "GET /metrics": said(200, 401, 403),
     "POST /login": said(200, name="any-General", password=PASSWORD),
     "POST /logout": said(204),
