@@ -7,7 +7,6 @@ from charrua_core.accounts.details import VIEWING_SYNTAXES, Account, check_row_f
 from charrua_core.accounts.roles import PERMISSIONS, ROLES
 from charrua_core.accounts.rows import CHANNEL
 from charrua_core.accounts.sessions import SessionInfo, id_of
-from charrua_core.accounts.sessions import SessionInfo
 from charrua_core.accounts.visits import is_visitor
 
 __all__ = [
@@ -21,7 +20,6 @@ __all__ = [
     "TokenInfo",
     "check_row_filter",
     "id_of",
-    "is_local",
     "is_local",
     "is_visitor",
 ]

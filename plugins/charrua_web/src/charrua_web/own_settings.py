@@ -5,6 +5,7 @@ from __future__ import annotations
 from charrua_web import choices
 from charrua_web.actions import attaching
 from charrua_web.dicomweb import stow
+from charrua_web.media import choices as media
 from charrua_web.uploads import limits as uploads
 from charrua_web.viewer import choices as viewer
 
@@ -14,4 +15,5 @@ SETTINGS = (
     *uploads.SETTINGS,
     *attaching.SETTINGS,
     *viewer.SETTINGS,
+    *media.SETTINGS,
 )
