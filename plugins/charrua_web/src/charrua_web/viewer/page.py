@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrua_core.archive.search import OneOf, Query, search
 from charrua_core.archive.search.columns import UNIQUE_KEYS
-from charrua_core.errors import StudyNotFound
+from charrua_core.errors import StudyNotFound, UserNotFound
 from charrua_core.types import DicomJson, Level, is_valid_uid
 from charrua_core.web import Page, Request, Shown
 from charrua_web.dicomweb import wado_trail
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from charrua_core.app import App
     from charrua_core.types import Identity
 
-LOSSY_ONLY = "lossy_only"
-"""Set in a request's context where its caller may see pictures alone: of a link that was shared without the images."""
 MOST_BESIDE = 3
 """Studies that may be named to stand beside the one that is opened."""
 MOST_SERIES = 2_000
@@ -54,7 +52,7 @@ async def _found(request: Request, level: Level, study_uid: str, limit: int) -> 
 async def _config(request: Request, studies: list[dict[str, Any]]) -> dict[str, Any]:
     """What the front end reads: see `src/viewer/config.ts`."""
     settings, identity = request.app.settings, request.identity
-    lossy_only = bool(request.context.get(LOSSY_ONLY))
+    lossy_only = not identity.may("retrieve")  # they came by a link that shows pictures, and gives out no images
     syntax = await _viewing_syntax(request.app, identity)
     lossy = lossy_only or syntax in _LOSSY or settings["viewer_images"] == "lossy"
     return {
@@ -63,7 +61,7 @@ async def _config(request: Request, studies: list[dict[str, Any]]) -> dict[str, 
         "mode": "lossy" if lossy else "lossless",
         "lossyOnly": lossy_only,
         "transferSyntax": "" if lossy else syntax,
-        "download": "",
+        "download": _download(request),
         "back": "/studies" if identity.may("query") else "",
         "maySave": identity.may("store"),
     }
@@ -75,9 +73,18 @@ def _uid(request: Request, name: str) -> str:
     return given if is_valid_uid(given) else ""
 
 
+def _download(request: Request) -> str:
+    """Where the study is downloaded, "" where it is not."""
+    offered = request.app.settings["enable_download"] and request.identity.may("retrieve")
+    return f"/studies/{request.parameters['study']}/download" if offered else ""
+
+
 async def _viewing_syntax(app: App, identity: Identity) -> str:
     """The transfer syntax that somebody's account says their viewer is given, "" for images as they are stored."""
-    return ""
+    try:
+        return (await app.accounts.get(identity.name)).transfer_syntax
+    except UserNotFound:  # visitors have no account
+        return ""
 
 
 PAGES = (
