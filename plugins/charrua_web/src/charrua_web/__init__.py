@@ -23,8 +23,9 @@ def settings() -> Sequence[Setting]:
     """Declare addresses, TLS and limits of the web server."""
     from charrua_web.choices import SETTINGS
     from charrua_web.dicomweb.stow import SETTINGS as STOW
+    from charrua_web.viewer.choices import SETTINGS as VIEWER
 
-    return [*SETTINGS, *STOW]
+    return [*SETTINGS, *STOW, *VIEWER]
 
 
 @hookimpl
