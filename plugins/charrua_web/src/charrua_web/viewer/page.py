@@ -80,4 +80,14 @@ async def _viewing_syntax(app: App, identity: Identity) -> str:
     return ""
 
 
-PAGES = (Page("/viewer/{study}", "charrua_web/viewer.html", show, "retrieve", "Viewer", scripts=("viewer/main.ts",), compiles=True),)
+PAGES = (
+    Page(
+        "/viewer/{study}",
+        "charrua_web/viewer.html",
+        show,
+        "retrieve",
+        "Viewer",
+        scripts=("viewer/main.ts",),
+        compiles=True,
+    ),
+)
