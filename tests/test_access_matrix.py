@@ -36,13 +36,18 @@ from charrua_core.testing.objects import an_object, part10
 from charrua_core.testing.worklist import WORKLIST, a_workitem, code
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web.catalogue import make_table
-from charrua_web.pages import make_pages
 
 CHANGING = {"/health", "/metrics", "/openapi.json", "/createlink", "/shares"}
 """What is about the server or about links, not about objects: it may say other things a moment later."""
 OF_SESSIONS = {"/login", "/logout", "/password", "/share", "/portal"}
 """What begins or ends sessions: the one that is tested would end with them."""
 PUBLIC_PAGES = {"/docs", "/static/<path:filename>"}
+CHANGING = {"/health", "/metrics", "/openapi.json", "/studies/list.pdf"}
+"""What is about the server, not about objects: it may say other things when more is stored; and what tells the time."""
+PUBLIC_PAGES = {"/docs", "/static/<path:filename>"}
+CHANGING = {"/health", "/metrics", "/openapi.json"}
+"""What is about the server, not about objects: it may say other things when more is stored."""
+PUBLIC_PAGES = {"/static/<path:filename>"}
 PASSWORD = "an unlikely password"
 JSON = {"Content-Type": "application/json"}
 NO_RULES = {"rules": [], "since": "2020-01-01T00:00:00Z"}
@@ -59,6 +64,13 @@ def store(target: Target) -> Sequence[Ask]:
     return [Ask(headers=headers, body=part10(image), blind=True, changes=True, good=frozenset({200, 202}))]
 
 
+def upload(target: Target) -> Sequence[Ask]:
+    image = part10(an_object(StudyInstanceUID=target.study, PatientID=target.patient_id))
+    headers = {"Content-Type": "multipart/form-data; boundary=B"}
+    body = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + image + b"\r\n--B--\r\n"
+    return [Ask(headers=headers, body=body, blind=True, changes=True)]
+
+
 def search(target: Target) -> Sequence[Ask]:
     """By what names the target, and for everything there is."""
     keys = [("PatientID", target.patient_id)], [("StudyInstanceUID", target.study)]
@@ -70,6 +82,22 @@ def search(target: Target) -> Sequence[Ask]:
         ),
         *(Ask(query=query, general=True) for query in every),
     ]
+
+
+def list_studies(target: Target) -> Sequence[Ask]:
+    """By what names the target, and for everything there is; what is hidden is not among the rows."""
+    keys = (
+        [("PatientID", target.patient_id)],
+        [("StudyInstanceUID", target.study)],
+        [("SeriesInstanceUID", target.series)],
+    )
+    every = [], [("order", "patient")], [("order", "-images"), ("limit", "1")], [("PatientName", "name")]
+    return [Ask(query=query, general=True) for query in (*keys, *every)]
+
+
+def preference(*good: int, **more: bytes) -> Recipe:
+    """A call about what the caller has chosen."""
+    return lambda _target: [Ask(values={"name": "matrix"}, general=True, good=frozenset(good), headers=JSON, **more)]
 
 
 def search_within(_target: Target) -> Sequence[Ask]:
@@ -119,6 +147,74 @@ def send_study(target: Target) -> Sequence[Ask]:
     """Whose study it is must be said; who does not see it is not told that the name is wrong."""
     body = {"AET": "NOWHERE", "StudyInstanceUID": target.study, "PatientName": "Nobody"}
     return [Ask(headers=JSON, body=json.dumps(body).encode(), names=frozenset({"study"}), good=frozenset({400}))]
+
+
+# -- actions on studies -------------------------------------------------------------------------------------------------
+def act(**body: object) -> Recipe:
+    """A call on the whole study of the path, with a JSON body, whose answer to who sees it is 200."""
+    encoded_body = json.dumps(body).encode()
+    kept = {"headers": JSON, "body": encoded_body, "whole": True, "hidden": frozenset({403, 404})}
+    return lambda _target: [Ask(changes=True, **kept)]
+
+
+def set_status(target: Target) -> Sequence[Ask]:
+    """It takes one of two permissions, which the route does not name."""
+    kept = {"headers": JSON, "body": b'{"status": "FINAL"}', "whole": True}
+    return [Ask(changes=True, good=frozenset({200, 403}), hidden=frozenset({403, 404}), **kept)]
+
+
+def assign_parts(target: Target) -> Sequence[Ask]:
+    """A series becomes a study of its own."""
+    body = json.dumps({"series": [target.series]}).encode()
+    return [Ask(headers=JSON, body=body, names=frozenset({"series"}), changes=True)]
+
+
+def delete_parts(target: Target) -> Sequence[Ask]:
+    body = json.dumps({"series": [target.series]}).encode()
+    return [Ask(headers=JSON, body=body, names=frozenset({"series"}), changes=True)]
+
+
+def by_hand(field: str, **more: object) -> Recipe:
+    """A call of the manual, in which the study is named, and the patient wrongly."""
+
+    def recipe(target: Target) -> Sequence[Ask]:
+        body = json.dumps({field: target.study, **more}).encode()
+        return [Ask(headers=JSON, body=body, names=frozenset({"study"}), good=frozenset({400}))]
+
+    return recipe
+
+
+def update_study(target: Target) -> Sequence[Ask]:
+    body = json.dumps({"StudyInstanceUID": target.study, "Description": "Neck"}).encode()
+    kept = {"names": frozenset({"study"}), "whole": True, "hidden": frozenset({403, 404})}
+    return [Ask(headers=JSON, body=body, changes=True, **kept)]
+
+
+def send_several(target: Target) -> Sequence[Ask]:
+    body = json.dumps({"studies": [target.study], "destinations": ["NOWHERE"]}).encode()
+    return [Ask(headers=JSON, body=body, general=True, good=frozenset({400}))]
+
+
+def attach(_target: Target) -> Sequence[Ask]:
+    headers = {"Content-Type": "application/octet-stream"}
+    return [Ask(headers=headers, body=b"\x00 no file that can be attached", good=frozenset({415}))]
+
+
+ACTIONS: dict[str, Recipe] = {
+    "POST /actions/studies/{study}/edit/preview": act(attributes={"StudyID": "2"}),
+    "POST /actions/studies/{study}/edit": act(attributes={"StudyID": "2"}, reason="matrix"),
+    "PUT /actions/studies/{study}/status": set_status,
+    "POST /actions/studies/{study}/assign": assign_parts,
+    "POST /actions/patients/merge": numbered(404, body={"from": {"PatientID": "?"}, "into": {"PatientID": "1"}}),
+    "POST /actions/studies/{study}/delete": delete_parts,
+    "POST /actions/undo": numbered(404, body={"edits": ["00000000-0000-0000-0000-000000000000"]}),
+    "POST /actions/send": send_several,
+    "GET /actions/sendings": lambda _target: [Ask(query=[("of", "1")], general=True)],
+    "POST /actions/studies/{study}/attachments": attach,
+    "POST /updatestudy": update_study,
+    "POST /assignseries": by_hand("priorstudyuid", study={}, priorname="?", series=[{"seriesInstanceUID": "1.2"}]),
+    "POST /deletestudy": by_hand("StudyInstanceUID", PatientName="?", PatientID="?"),
+}
 
 
 # -- workitems: that of a series has the UID of the series --------------------------------------------------------------
@@ -210,6 +306,11 @@ RECIPES: dict[str, Recipe] = {
     "DELETE /studies/{study}": delete_study,
     f"DELETE {SERIES}": delete,
     f"DELETE {SERIES}/instances/{{instance}}": delete,
+    "POST /uploads/files": upload,
+    "POST /uploads": numbered(200, 201, body={"key": "matrix", "size": 9}),
+    "GET /uploads/{upload}": numbered(404, upload="0" * 32),
+    "PUT /uploads/{upload}": numbered(404, upload="0" * 32),
+    "DELETE /uploads/{upload}": numbered(404, upload="0" * 32),
     "POST /workitems": create_item,
     "GET /workitems": search_items,
     f"GET {ITEM}": item(200),
@@ -236,6 +337,25 @@ RECIPES: dict[str, Recipe] = {
     "PUT /routing/destinations/{destination}": numbered(400, destination="NOWHERE", body={}),
     "DELETE /routing/destinations/{destination}": numbered(404, destination="NOWHERE"),
     "POST /routing/destinations/{destination}/check": numbered(404, destination="NOWHERE"),
+    "GET /studies/rows": list_studies,
+    "GET /studies/count": list_studies,
+    "GET /studies/list.csv": list_studies,
+    "GET /studies/list.pdf": said(200),
+    "GET /preferences/{name}": preference(200, 404),
+    "PUT /preferences/{name}": preference(204, body=b"1"),
+    "DELETE /preferences/{name}": preference(204, 404),
+    "POST /users": numbered(400, body={}),
+    "GET /users/{user}": numbered(404, user="nobody at all"),
+    "PUT /users/{user}": numbered(404, user="nobody at all", body={"full_name": "Nobody"}),
+    "DELETE /users/{user}": numbered(404, user="nobody at all"),
+    "PUT /users/{user}/password": numbered(400, user="nobody at all", body={}),
+    "POST /users/{user}/tokens": numbered(404, user="nobody at all", body={}),
+    "POST /filters/preview": numbered(200, body={"filter": {"Modality": ["MR"]}}),
+    "DELETE /sessions/{session}": numbered(404, session="1"),
+    "DELETE /tokens/{token}": numbered(404, token="1"),
+    "DELETE /me/sessions/{session}": numbered(404, session="1"),
+    "POST /me/tokens": numbered(400, body={}),
+    "DELETE /me/tokens/{token}": numbered(404, token="1"),
     "GET /metrics": said(200, 401, 403),
     "POST /login": said(200, name="any-General", password=PASSWORD),
     "POST /logout": said(204),
@@ -247,6 +367,7 @@ RECIPES: dict[str, Recipe] = {
     "GET /createlink": create_link,
     "POST /share": said(404, 429, token="nobody-has-this-one"),
     "POST /portal": said(404, patient_id="nobody", accession_number="none"),
+    **ACTIONS,
 }
 
 
@@ -323,7 +444,7 @@ async def shelve(modality) -> dict[str, Study]:
 
 
 def routes_of(*plugins: str) -> list[WebRoute | WebSocketRoute]:
-    return list(make_table(App(Start({}, plugins=plugins), (), {})).routes)
+    return list(make_table(App(Start({}, plugins=plugins), (), {}))[0].routes)
 
 
 def requests_of(routes: Sequence[WebRoute | WebSocketRoute]) -> list[WebRoute]:
@@ -339,10 +460,9 @@ def test_every_route_can_be_called_and_every_recipe_is_of_a_route() -> None:
     assert RECIPES.keys() <= {f"{route.method} {route.path}" for route in routes}
 
 
-def test_every_page_is_one_that_anybody_may_see() -> None:
-    app = App(Start({}), (), {})
-    pages = make_pages(app, make_table(app))
-    assert {rule.rule for rule in pages.url_map.iter_rules()} == PUBLIC_PAGES
+def test_what_is_answered_beside_the_routes_is_for_anybody() -> None:
+    _, pages = make_table(App(Start({}), (), {}))
+    assert {rule.rule for rule in pages.quart.url_map.iter_rules()} == PUBLIC_PAGES
 
 
 async def test_nobody_sees_or_does_more_than_role_and_filter_say(archive, modality) -> None:

@@ -20,7 +20,7 @@ ROOMS = [
     {"settings", "hookspecs"},
     {"metrics"},
     {"budgets", "implementation", "hooks", "postgresql", "db", "migrations", "storage", "logs"},
-    {"changes", "jobs", "accounts", "audit", "peers"},
+    {"changes", "jobs", "accounts", "audit", "peers", "preferences", "trouble"},
     {"archive", "imaging"},
     {"dicom"},
     {"sending", "shares"},

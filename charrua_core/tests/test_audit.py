@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from charrua_core import audit
-from charrua_core.audit import AuditTrail, Event
+from charrua_core.audit import Asked, AuditTrail, Event
 from charrua_core.db import Database
 from charrua_core.types import Origin
 
@@ -96,3 +98,43 @@ async def test_the_oldest_records_go_and_are_told_of_where_the_database_does_not
     await trail.close()
     assert [kept["detail"]["number"] for kept in await audit.read(db)] == [4, 3, 2]
     assert caplog.text.count("audit record lost") == 2
+
+
+# -- searching -----------------------------------------------------------------------------------------------------------
+async def trail_of(db: Database, *rows: dict[str, Any]) -> None:
+    trail = AuditTrail(db)
+    for row in rows:
+        origin = Origin("web", address=row.get("address", ""))
+        trail.later(
+            row.get("event", Event.QUERY), "R", row.get("who", "ana"), origin, study_uids=row.get("studies", ())
+        )
+    await trail.close()
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (Asked(), ["eva", "ana", "ana"]),
+        (Asked(who="ana"), ["ana", "ana"]),
+        (Asked(address="10.0.0.9"), ["eva"]),
+        (Asked(study_uid="1.2.3"), ["ana"]),
+        (Asked(event="110106"), ["eva"]),
+        (Asked(succeeded=False), []),
+        (Asked(since=datetime.now(UTC) + timedelta(days=1)), []),
+    ],
+)
+async def test_the_trail_is_searched_by(db: Database, asked: Asked, found: list[str]) -> None:
+    await trail_of(
+        db, {}, {"studies": ["1.2.3", "1.2.4"]}, {"who": "eva", "address": "10.0.0.9", "event": Event.EXPORT}
+    )
+    assert [one["who"] for one in await audit.find(db, asked, 10)] == found
+
+
+async def test_pages_of_the_trail_have_every_record_once(db: Database) -> None:
+    await trail_of(db, *({"who": f"user{number}"} for number in range(7)))
+    seen: list[str] = []
+    before = None
+    while page := await audit.find(db, Asked(before=before), 3):
+        seen += [one["who"] for one in page]
+        before = (page[-1]["at"], page[-1]["id"])
+    assert seen == [f"user{number}" for number in reversed(range(7))]

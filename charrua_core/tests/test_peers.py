@@ -15,6 +15,7 @@ from charrua_core.errors import EditInvalid, PeerUnknown, PeerUnreachable
 from charrua_core.peers import Peers, Rejection
 from charrua_core.settings import Settings
 from charrua_core.settings.core import SETTINGS
+from charrua_core.trouble import Troubles
 from charrua_core.types import Identity, Peer, Refuse
 
 CT1 = Peer("CT1", "127.0.0.1", 104)
@@ -25,7 +26,8 @@ class Archive:
 
     def __init__(self, db: Database, **settings: Any) -> None:
         self.trail = AuditTrail(db)
-        self.peers = Peers(db, Settings.load(SETTINGS, {}, settings), self.trail)
+        self.troubles = Troubles(db)
+        self.peers = Peers(db, Settings.load(SETTINGS, {}, settings), self.trail, self.troubles)
 
     async def admit(self, calling: str, called: str = "CHARRUA", address: str = "10.0.0.8", ask: Any = None) -> Any:
         return await self.peers.admit(calling, called, address, ask)

@@ -16,7 +16,7 @@ from charrua_core.archive.ingest.ingest import Ingest
 from charrua_core.audit import AuditTrail
 from charrua_core.db import Database
 from charrua_core.dicom.configured import limits_of
-from charrua_core.errors import DatabaseUnavailable, PluginFailed
+from charrua_core.errors import DatabaseUnavailable, NotPermitted, PluginFailed
 from charrua_core.hooks import Hooks
 from charrua_core.imaging.cache import ImageCache
 from charrua_core.imaging.codecs import Codec, Codecs
@@ -35,6 +35,7 @@ from charrua_core.services.start import Start
 from charrua_core.settings import CHANNEL as SETTING_CHANNEL
 from charrua_core.settings import Settings
 from charrua_core.storage import Volumes
+from charrua_core.trouble import Troubles
 from charrua_core.types import Identity, Origin, Refuse
 
 if TYPE_CHECKING:
@@ -87,11 +88,13 @@ class App:
         parts.push_async_callback(self._close, "volumes", self.volumes.close)
         self.audit = AuditTrail(self.db)
         parts.push_async_callback(self._close, "audit trail", self.audit.close)
+        self.troubles = Troubles(self.db)
+        parts.push_async_callback(self._close, "troubles", self.troubles.close)
         self.ingest = Ingest(self)
         parts.push_async_callback(self._close, "ingest", self.ingest.close)
         self.accounts = Accounts(self.db, self.settings)
         await self.accounts.prepare()
-        self.peers = Peers(self.db, self.settings, self.audit)
+        self.peers = Peers(self.db, self.settings, self.audit, self.troubles)
         await self.peers.refresh()
         kinds = self.hooks.gather_of(DestinationKind, "destinations", app=self)
         self.destinations = Destinations(self.db, self.peers, kinds)
@@ -155,7 +158,19 @@ class App:
 
     async def log_in(self, credentials: Mapping[str, Any]) -> Identity:
         """Give who it is, by the chain of authentication providers; NotPermitted says why not, with its HTTP status."""
-        return await self.accounts.log_in(credentials, self._ask_providers)
+        try:
+            return await self.accounts.log_in(credentials, self._ask_providers)
+        except NotPermitted as error:
+            if "aet" not in credentials:  # else the association that it came with is refused for it
+                await self._note_refused_log_in(credentials, error)
+            raise
+
+    async def _note_refused_log_in(self, credentials: Mapping[str, Any], error: NotPermitted) -> None:
+        """What stands in the place of a name may be a password, or a patient's number: only names of accounts are kept."""
+        given = str(credentials.get("name", "")).replace("\0", "")
+        known = await self.accounts.identity(given) if given else None
+        scheme, address = str(credentials.get("scheme", "")), str(credentials.get("address", ""))
+        self.troubles.note("log_in", known.name if known else "", address, str(error), scheme=scheme)
 
     async def _ask_providers(self, credentials: Mapping[str, Any]) -> Identity | Refuse | None:
         answer: Identity | Refuse | None = await self.hooks.ask_async(
@@ -174,9 +189,9 @@ class App:
         """Give who asks on an association, with what it may do and see."""
         return association.identity or self.peers.identity(association.calling_aet)
 
-    async def change_setting(self, name: str, given: Any, *, by: str) -> Any:
+    async def change_setting(self, name: str, given: Any, *, by: str, origin: Origin | None = None) -> Any:
         """As `change_setting`, and see it in this process at once."""
-        value = await change_setting(self.db, self.settings, name, given, by=by)
+        value = await change_setting(self.db, self.settings, name, given, by=by, origin=origin)
         await self.settings.refresh(self.db)
         return value
 
@@ -198,14 +213,17 @@ def codecs_of(hooks: Hooks) -> Codecs:
     return Codecs.of(hooks.gather_of(Codec, "decode_frame"), hooks.gather_of(Codec, "encode_frame"))
 
 
-async def change_setting(db: Database, settings: Settings, name: str, given: Any, *, by: str) -> Any:
+async def change_setting(
+    db: Database, settings: Settings, name: str, given: Any, *, by: str, origin: Origin | None = None
+) -> Any:
     """Write a setting to the database, with its audit record, and tell all processes; None takes it out again.
 
-    Gives the parsed value; raises SettingInvalid if it will not do.
+    Gives the parsed value; raises SettingInvalid if it will not do. `origin` is that of who asks; without it, a command on
+    this machine.
     """
+    origin = origin or Origin("cli", user=by)
     async with db.transaction() as tx:
         value = await settings.store(tx, name, given, by)
         shown = settings.declaration(name).show(value)
-        origin = Origin("cli", user=by)
         await audit.record(tx, audit.Event.SECURITY_ALERT, "U", by, origin, setting=name, value=shown)
     return value

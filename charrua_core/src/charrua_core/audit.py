@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import insert, select
+from sqlalchemy import ARRAY, ColumnElement, Text, cast, insert, select, text, tuple_
 
 from charrua_core import metrics, tables
 from charrua_core.types import Origin
@@ -122,6 +122,52 @@ async def read(db: Database, *, event: Event | None = None, limit: int = 100) ->
         statement = statement.where(tables.audit.c.event == str(event))
     async with db.reading() as connection:
         return [dict(row) for row in (await connection.execute(statement)).mappings()]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is looked for in the trail; empty fields ask nothing. `since` is inclusive, `until` is not."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    event: str = ""
+    who: str = ""
+    address: str = ""
+    study_uid: str = ""
+    succeeded: bool | None = None
+    before: tuple[datetime, int] | None = None
+    """Moment and number of the last record of the page before."""
+
+
+async def find(db: Database, asked: Asked, limit: int) -> list[dict[str, Any]]:
+    """Give the records, the latest first; each is found by an index of time, of the name, the address or the study."""
+    table = tables.audit
+    statement = select(table).where(*_conditions(asked)).order_by(table.c.at.desc(), table.c.id.desc())
+    async with db.reading() as connection:
+        return [dict(row) for row in (await connection.execute(statement.limit(limit))).mappings()]
+
+
+def _conditions(asked: Asked) -> list[ColumnElement[bool]]:
+    column, found = tables.audit.c, []
+    for value, condition in (
+        (asked.since, lambda: column.at >= asked.since),
+        (asked.until, lambda: column.at < asked.until),
+        (asked.event, lambda: column.event == asked.event),
+        (asked.who, lambda: column.who == asked.who),
+        (asked.address, lambda: column.origin["address"].astext == asked.address),
+        (asked.study_uid, lambda: _touches(asked.study_uid)),
+        (asked.succeeded is not None, lambda: column.succeeded.is_(asked.succeeded)),
+        (asked.before, lambda: tuple_(column.at, column.id) < tuple_(*(asked.before or ()))),
+    ):
+        if value:
+            found.append(condition())
+    return found
+
+
+def _touches(study_uid: str) -> ColumnElement[bool]:
+    """In the words of the index, which leaves out the records of no study."""
+    studies = tables.audit.c.study_uids
+    return studies.op("@>")(cast([study_uid], ARRAY(Text))) & text("study_uids <> '{}'")
 
 
 class AuditTrail:

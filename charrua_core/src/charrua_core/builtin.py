@@ -49,13 +49,14 @@ def services(app: App) -> Sequence[Service]:
 
 @hookimpl
 def job_types(app: App) -> Sequence[JobType]:
-    """Give core's own jobs: sending, transcoding, and removing what was deleted or replaced."""
+    """Give core's own jobs: sending, transcoding, checking, and removing what was deleted or replaced."""
+    from charrua_core.archive.check.job import check_job
     from charrua_core.archive.index.replace_file import discard_job
     from charrua_core.archive.remove import purge_job
     from charrua_core.imaging.archiving import transcode_job
     from charrua_core.sending import send_job
 
-    return [send_job(app), purge_job(app), transcode_job(app), discard_job(app)]
+    return [send_job(app), purge_job(app), transcode_job(app), discard_job(app), check_job(app)]
 
 
 @hookimpl

@@ -163,6 +163,12 @@ class EditInvalid(CharruaError):
     http_status = 409
 
 
+class UserNotFound(EditInvalid):
+    """There is no such user."""
+
+    http_status = 404
+
+
 class DatabaseUnavailable(CharruaError):
     """The database cannot be reached or started, or may not be used as it is set up."""
 

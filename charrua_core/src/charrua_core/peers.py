@@ -17,11 +17,12 @@ from charrua_core.accounts.accounts import is_local
 from charrua_core.accounts.rows import row_filter_of
 from charrua_core.addresses import Addresses
 from charrua_core.errors import EditInvalid, PeerUnknown
-from charrua_core.types import Identity, Origin, Peer, Refuse, RowFilter
+from charrua_core.types import Identity, Origin, Peer, Refuse, RowFilter, is_valid_aet
 
 if TYPE_CHECKING:
     from charrua_core.db import Database
     from charrua_core.settings import Settings
+    from charrua_core.trouble import Troubles
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ class Rejection:
     source: int
     reason: int
     sentence: str
+    trouble: str = "not_admitted"
+    """Its kind among `charrua_core.trouble.KINDS`."""
 
 
 CALLING_AET_UNKNOWN = (1, 1, 3)
@@ -54,7 +57,7 @@ NO_REASON = (1, 1, 1)
 def check_aet(aet: str) -> str:
     """Give the AE title without the blanks around it; EditInvalid if it is none (PS3.5 6.2, VR AE)."""
     stripped = aet.strip()
-    if not 0 < len(stripped) <= 16 or not stripped.isascii() or not stripped.isprintable() or "\\" in stripped:
+    if not is_valid_aet(stripped):
         raise EditInvalid(f"{aet!r} is no AE title: 1 to 16 ASCII characters without backslash")
     return stripped
 
@@ -62,10 +65,11 @@ def check_aet(aet: str) -> str:
 class Peers:
     """The known peers, kept in memory and followed in the database."""
 
-    def __init__(self, db: Database, settings: Settings, trail: audit.AuditTrail) -> None:
+    def __init__(self, db: Database, settings: Settings, trail: audit.AuditTrail, troubles: Troubles) -> None:
         self._db = db
         self._settings = settings
         self._trail = trail
+        self._troubles = troubles
         self._peers: dict[str, Peer] = {}
         self._filters: dict[str, tuple[RowFilter, ...]] = {}
         self._addresses = Addresses()
@@ -103,10 +107,18 @@ class Peers:
         """Give all peers by AE title."""
         return [self._peers[aet] for aet in sorted(self._peers)]
 
-    async def add(self, peer: Peer, *, by: str, row_filter: Mapping[str, list[str]] | None = None) -> bool:
+    async def add(
+        self,
+        peer: Peer,
+        *,
+        by: str,
+        row_filter: Mapping[str, list[str]] | None = None,
+        origin: Origin | None = None,
+    ) -> bool:
         """Add the peer, or change the one of its AE title; True if it is new. EditInvalid if something of it will not do.
 
-        `row_filter` None leaves a known peer its filter, an empty one takes it away.
+        `row_filter` None leaves a known peer its filter, an empty one takes it away. `origin` is that of who asks, for the
+        audit trail; without it, a command on this machine.
         """
         _check(peer)
         row: dict[str, Any] = {
@@ -124,17 +136,18 @@ class Peers:
             if await connection.scalar(select(tables.destination.c.kind).where(tables.destination.c.name == peer.aet)):
                 raise EditInvalid(f"{peer.aet} is the name of a destination: charrua destination list")
         new = peer.aet not in self._peers
-        await self._write(statement, "C" if new else "U", by, peer=peer.aet, host=peer.host, port=peer.port)
+        detail = {"peer": peer.aet, "host": peer.host, "port": peer.port}
+        await self._write(statement, "C" if new else "U", by, origin, **detail)
         return new
 
-    async def remove(self, aet: str, *, by: str) -> None:
+    async def remove(self, aet: str, *, by: str, origin: Origin | None = None) -> None:
         """Remove a peer; PeerUnknown if there is none of this AE title."""
-        await self._write(delete(_peer).where(_peer.c.aet == self.get(aet).aet), "D", by, peer=aet)
+        await self._write(delete(_peer).where(_peer.c.aet == self.get(aet).aet), "D", by, origin, peer=aet)
 
-    async def _write(self, statement: Any, action: audit.Action, by: str, **detail: Any) -> None:
+    async def _write(self, statement: Any, action: audit.Action, by: str, origin: Origin | None, **detail: Any) -> None:
         async with self._db.transaction() as tx:
             await tx.execute(statement)
-            origin = Origin("cli", user=by)
+            origin = origin or Origin("cli", user=by)
             await audit.record(tx, audit.Event.SECURITY_ALERT, action, by, origin, **detail)
             await tx.execute(select(func.pg_notify(CHANNEL, "")))
         await self.refresh()
@@ -167,16 +180,19 @@ class Peers:
         return rejection
 
     async def _note_rejection(self, rejection: Rejection, calling: str, called: str, address: str) -> None:
-        self._alert("association rejected", rejection.sentence, calling, called, address)
+        self._alert(rejection.trouble, "association rejected", rejection.sentence, calling, called, address)
         await asyncio.sleep(REJECTION_DELAY)
 
     async def _judge(
         self, calling: str, called: str, address: str, ask: Ask | None, certificate: frozenset[str]
     ) -> Identity | Rejection:
         own, peer = self._settings["dicom_aet"], self._peers.get(calling)
-        if called != own and not self._settings["dicom_any_called_aet"]:
-            told = f"{calling} at {address} called {called}; this archive is {own}: call it {own}, or set dicom_aet"
-            return Rejection(*CALLED_AET_UNKNOWN, told)
+        others = self._settings["dicom_other_aets"]
+        if called != own and called not in others and not self._settings["dicom_any_called_aet"]:
+            told = (
+                f"{calling} at {address} called {called}; this archive is {own}: call it {own}, or set dicom_other_aets"
+            )
+            return Rejection(*CALLED_AET_UNKNOWN, told, "called_aet")
         if ask is not None and (answer := await ask({"scheme": "dicom", "aet": calling, "address": address})):
             return (
                 Rejection(*NO_REASON, f"{calling} at {address}: {answer.reason}")
@@ -210,12 +226,14 @@ class Peers:
         mend = f"charrua peer add {peer.aet} {address} PORT, or '*' for its host if it moves about"
         told = f"{peer.aet} came from {address} and is known {known_by}: {mend}"
         if self._settings["verify_aets"]:
-            return Rejection(*CALLING_AET_UNKNOWN, told)
-        self._alert("taken for an unknown AE", told, peer.aet, called, address)
+            return Rejection(*CALLING_AET_UNKNOWN, told, "borrowed_aet")
+        self._alert("borrowed_aet", "taken for an unknown AE", told, peer.aet, called, address)
         return self._unknown(peer.aet)
 
-    def _alert(self, what: str, sentence: str, calling: str, called: str, address: str) -> None:
+    def _alert(self, kind: str, what: str, sentence: str, calling: str, called: str, address: str) -> None:
         log.warning("%s: %s", what, sentence)
+        reason = sentence.partition(": ")[2] if kind == "not_admitted" else ""
+        self._troubles.note(kind, calling.strip(), address, reason, called=called.strip())
         origin = Origin("dimse", calling_aet=calling, called_aet=called, address=address)
         self._trail.later(audit.Event.SECURITY_ALERT, "E", calling, origin, succeeded=False, reason=sentence)
 
@@ -224,7 +242,7 @@ class Peers:
             if calling == self._settings["dicom_aet"] and is_local(address):  # `charrua status` asks whether we answer
                 return Identity(calling, "system", permissions=frozenset({"echo"}))
             told = f"{calling} at {address} is not known here: charrua peer add {calling} {address} PORT"
-            return Rejection(*CALLING_AET_UNKNOWN, told)
+            return Rejection(*CALLING_AET_UNKNOWN, told, "calling_aet")
         return self.identity(calling)
 
 

@@ -57,6 +57,11 @@ def _moment(name: str, nullable: bool = False) -> Column[object]:
     return Column(name, DateTime(timezone=True), nullable=nullable, server_default=None if nullable else NOW)
 
 
+def _study_order(name: str, *columns: str) -> Index:
+    """An index of the studies that are shown, in an order."""
+    return Index(name, *columns, postgresql_where=text("deleted_by IS NULL"))
+
+
 volume = Table(
     "volume",
     metadata,
@@ -103,6 +108,7 @@ study = Table(
     Index(
         "study_by_date",
         text("study_date DESC"),
+        text("study_time DESC"),
         text("id DESC"),
         postgresql_include=["patient_name_key", "study_description_key", "referring_physician_name_key"],
         postgresql_where=text("deleted_by IS NULL"),
@@ -121,7 +127,12 @@ study = Table(
         postgresql_include=["study_date", "id"],
         postgresql_where=text("deleted_by IS NULL"),
     ),
-    Index("study_by_accession_number", "accession_number"),
+    Index("study_by_accession_number", "accession_number", "id"),
+    # The other orders of the study list (archive/search/orders).
+    _study_order("study_by_description", "study_description_key", "id"),
+    _study_order("study_by_referring", "referring_physician_name_key", "id"),
+    _study_order("study_by_status", "status", "study_date", "study_time", "id"),
+    _study_order("study_by_arrival", "first_received_at", "id"),
     Index("study_by_birth_date", "patient_birth_date"),
     Index("study_by_study_id", "study_id"),
     Index("study_by_modality", "modalities", postgresql_using="gin"),
@@ -221,7 +232,7 @@ edit = Table(
     Column("seq", BigInteger, Identity(), nullable=False, unique=True),
     _moment("made_at"),
     Column("made_by", Text, nullable=False),
-    # edit, assign_study, assign_series, merge, delete, undo, coerce, keep, purge
+    # archive.edit.record.RecordKind
     Column("kind", C, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
     Column("targets", JSONB, nullable=False),
@@ -328,7 +339,10 @@ audit = Table(
     Column("origin", JSONB, nullable=False),
     Column("study_uids", ARRAY(C), nullable=False, server_default="{}"),
     Column("detail", JSONB, nullable=False, server_default="{}"),
-    Index("audit_by_time", "at"),
+    Index("audit_by_time", "at", "id"),
+    Index("audit_by_who", "who", "at", "id"),
+    Index("audit_by_address", text("(origin ->> 'address')"), "at", "id"),
+    Index("audit_by_study", "study_uids", postgresql_using="gin", postgresql_where=text("study_uids <> '{}'")),
 )
 
 setting = Table(
@@ -338,6 +352,63 @@ setting = Table(
     Column("value", JSONB, nullable=False),
     Column("changed_by", Text, nullable=False),
     _moment("changed_at"),
+)
+
+# What each setting was, secrets left out; a value of null is one that was taken out of the database again.
+setting_change = Table(
+    "setting_change",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("name", C, nullable=False),
+    Column("value", JSONB(none_as_null=True)),
+    Column("changed_by", Text, nullable=False),
+    _moment("changed_at"),
+    Index("setting_change_by_name", "name", "id"),
+)
+
+# What went wrong with the world outside: a row for all that is alike, not for each time.
+trouble = Table(
+    "trouble",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    # One of `charrua_core.trouble.KINDS`.
+    Column("kind", C, nullable=False),
+    # The AE title, destination or account.
+    Column("who", C, nullable=False),
+    Column("address", C, nullable=False),
+    # What else tells one trouble from another: the reason, without the numbers in it.
+    Column("alike", C, nullable=False),
+    # Those of the last time.
+    Column("facts", JSONB, nullable=False, server_default="{}"),
+    Column("times", BigInteger, nullable=False, server_default="1"),
+    _moment("first_at"),
+    _moment("last_at"),
+    _moment("seen_at", nullable=True),
+    Column("seen_by", Text, nullable=False, server_default=""),
+    Column("muted", Boolean, nullable=False, server_default="false"),
+    UniqueConstraint("kind", "who", "address", "alike", name="trouble_is_grouped"),
+    Index("trouble_by_last_at", "last_at"),
+)
+
+archive_check = Table(
+    "archive_check",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("asked_by", Text, nullable=False),
+    Column("quick", Boolean, nullable=False),
+    _moment("began_at"),
+    _moment("told_at"),
+    _moment("ended_at", nullable=True),
+    # Whether somebody asked that it end early.
+    Column("stop", Boolean, nullable=False, server_default="false"),
+    # running, done, stopped, failed
+    Column("outcome", C, nullable=False, server_default="running"),
+    Column("objects", BigInteger, nullable=False, server_default="0"),
+    Column("files", BigInteger, nullable=False, server_default="0"),
+    Column("size_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("found", BigInteger, nullable=False, server_default="0"),
+    # The first of what was found.
+    Column("findings", JSONB, nullable=False, server_default="[]"),
 )
 
 peer = Table(
@@ -383,6 +454,11 @@ account = Table(
     Column("disabled", Boolean, nullable=False, server_default="false"),
     Column("row_filter", JSONB(none_as_null=True)),
     _moment("created_at"),
+    Column("full_name", Text, nullable=False, server_default=""),
+    # Of the viewing client: a UID, "" for as stored. The printer is an AE title.
+    Column("transfer_syntax", Text, nullable=False, server_default=""),
+    Column("printer", Text, nullable=False, server_default=""),
+    _moment("logged_in_at", nullable=True),
 )
 
 token = Table(
@@ -394,6 +470,7 @@ token = Table(
     _moment("created_at"),
     _moment("expires_at", nullable=True),
     _moment("revoked_at", nullable=True),
+    Column("purpose", Text, nullable=False, server_default=""),
 )
 
 # Links for people outside. `account` is null where a provider of a plugin vouched for who made it.
@@ -439,6 +516,16 @@ session = Table(
     _moment("expires_at"),
 )
 
+# What people have chosen for themselves: columns of a list, saved searches. An owner is whoever logs in by this name.
+preference = Table(
+    "preference",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("name", C, primary_key=True),
+    Column("value", JSONB, nullable=False),
+    _moment("changed_at"),
+)
+
 # Wrong passwords and tokens, by name and address: shared by all processes and all ways to log in.
 guess = Table(
     "guess",
@@ -446,4 +533,31 @@ guess = Table(
     Column("key", C, primary_key=True),
     Column("failures", Integer, nullable=False),
     _moment("blocked_until"),
+)
+
+# Large files and ZIP archives that browsers send in pieces; the bytes so far lie in the folder `uploads` of the volume.
+upload = Table(
+    "upload",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("who", Text, nullable=False),
+    Column("address", Text, nullable=False, server_default=""),
+    Column("name", Text, nullable=False, server_default=""),
+    # What the browser knows the file by: chosen again, the upload goes on.
+    Column("key", C, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    # So many are flushed to the disk.
+    Column("received_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("volume_id", SmallInteger, ForeignKey("core.volume.id"), nullable=False),
+    # receiving, storing, done, failed
+    Column("state", C, nullable=False, server_default="receiving"),
+    # Files of an archive that need not be looked at again.
+    Column("entries_done", Integer, nullable=False, server_default="0"),
+    Column("results", JSONB, nullable=False, server_default="{}"),
+    Column("error", Text, nullable=False, server_default=""),
+    _moment("created_at"),
+    _moment("changed_at"),
+    Index("upload_unfinished", "who", "key", unique=True, postgresql_where=text("state IN ('receiving', 'storing')")),
+    Index("upload_by_who", "who", "created_at"),
+    Index("upload_by_change", "changed_at"),
 )

@@ -52,9 +52,14 @@ def filters_of(kept: Sequence[Mapping[str, list[str]]]) -> tuple[RowFilter, ...]
     return tuple(RowFilter({keyword: tuple(values) for keyword, values in one.items()}) for one in kept)
 
 
-async def note(tx: AsyncConnection, action: audit.Action, by: str, **detail: Any) -> None:
+By = str | Origin
+"""Who changes something: the name of who runs a command on this machine, or where a request came from, with its user."""
+
+
+async def note(tx: AsyncConnection, action: audit.Action, by: By, **detail: Any) -> None:
     """Write a change of an account into the audit trail, and tell all processes of it after the transaction."""
-    await audit.record(tx, audit.Event.SECURITY_ALERT, action, by, Origin("cli", user=by), **detail)
+    origin = by if isinstance(by, Origin) else Origin("cli", user=by)
+    await audit.record(tx, audit.Event.SECURITY_ALERT, action, origin.user, origin, **detail)
     tell(tx)
 
 

@@ -104,11 +104,15 @@ class Sessions:
         async with self._db.reading() as connection:
             return [_as_info(row) for row in await connection.execute(statement)]
 
-    async def kill(self, id_or_name: str, *, by: str) -> int:
-        """End the session of this id, or all sessions of this user; give how many. EditInvalid where there is none."""
+    async def kill(self, id_or_name: str, *, by: rows.By, of: str | None = None) -> int:
+        """End the session of this id, or all sessions of this user; give how many. EditInvalid where there is none.
+
+        With `of` no other than those of this user.
+        """
         fits = (func.left(func.encode(_session.c.digest, "hex"), 12) == id_or_name) | (_session.c.name == id_or_name)
+        owned = _session.c.name == of if of is not None else literal(True)
         async with self._db.transaction() as tx:
-            names = (await tx.execute(delete(_session).where(fits).returning(_session.c.name))).scalars().all()
+            names = (await tx.execute(delete(_session).where(fits, owned).returning(_session.c.name))).scalars().all()
             if not names:
                 raise EditInvalid(f"there is no session {id_or_name}, and no user of that name has one")
             await rows.note(tx, "D", by, user=names[0], changed="session", sessions=len(names))
@@ -140,6 +144,11 @@ class Sessions:
 async def end_all(tx: AsyncConnection, name: str) -> None:
     """End all sessions of an account, because it has changed."""
     await tx.execute(delete(_session).where(_session.c.account == name))
+
+
+def id_of(session: str) -> str:
+    """Give the id by which a session is told and ended, which is not what its cookie holds."""
+    return _digest(session).hex()[:12]
 
 
 def _digest(session: str) -> bytes:

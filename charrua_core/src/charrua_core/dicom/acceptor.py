@@ -12,12 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from charrua_core.dicom import measured, pdu
+from charrua_core.dicom import measured, pdu, refused
 from charrua_core.dicom.association import Association
 from charrua_core.dicom.connection import LINGER_S
 from charrua_core.dicom.dispatch import Dispatcher
 from charrua_core.dicom.exchange import AssociationStats
 from charrua_core.dicom.limits import Limits
+from charrua_core.dicom.message import Message
 from charrua_core.dicom.negotiate import SMALLEST_MAX_PDU, acceptance
 from charrua_core.dicom.pdu import (
     APPLICATION_CONTEXT_NOT_SUPPORTED,
@@ -70,6 +71,12 @@ class UserConfirmed:
 
 Admit = Callable[[AssociationRequest], Awaitable[Rejection | Identity | UserConfirmed | None]]
 OnEnd = Callable[[Association, AssociationStats], None]
+OnTrouble = Callable[..., None]
+"""Is told as `charrua_core.trouble.Troubles.note` is."""
+
+
+def _tell_nobody(_kind: str, _who: str, _address: str, _reason: str = "", **_facts: str) -> None:
+    pass
 
 
 async def _admit_all(_: AssociationRequest) -> None:
@@ -81,7 +88,7 @@ class Acceptor:
 
     `admit` judges each request: whom it gives an identity has that as `association.identity`. `known` says which requests
     may use the reserved associations. `on_end` is told of every association that was established, when its connection is
-    gone.
+    gone; `on_trouble` of what is refused here, but not of what `admit` rejects.
     """
 
     def __init__(
@@ -92,12 +99,14 @@ class Acceptor:
         tls: ssl.SSLContext | None = None,
         on_end: OnEnd | None = None,
         known: Callable[[AssociationRequest, Identity | None], bool] | None = None,
+        on_trouble: OnTrouble = _tell_nobody,
     ) -> None:
         self.limits = limits
         self.dispatcher = dispatcher
         self.admit = admit
         self.on_end = on_end
         self.known = known
+        self.on_trouble = on_trouble
         self.established: set[Accepted] = set()
         self._tls = tls
         self._waiting = WaitingRoom(limits.max_pending_per_ip, limits.max_pending)
@@ -170,10 +179,10 @@ class Acceptor:
             association = Accepted(self, sock)
             if self._waiting.enter(address[0], association.cut):
                 log.warning("too many silent connections", extra={"action": "cut", "address": address[0]})
-            self._spawn(self._connect(sock, association))
+            self._spawn(self._connect(sock, association, address[0]))
             await asyncio.sleep(0)  # a burst of connections must not hold up the associations
 
-    async def _connect(self, sock: socket.socket, association: Accepted) -> None:
+    async def _connect(self, sock: socket.socket, association: Accepted, address: str) -> None:
         """The TLS handshake, if there is one, is here: nobody waits for it but the one who is slow."""
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
@@ -184,6 +193,8 @@ class Acceptor:
             )
         except (OSError, EOFError) as error:  # ssl.SSLError and TimeoutError are OSErrors
             log.info("no connection: %s", type(error).__name__, extra={"action": "cut"})
+            if isinstance(error, ssl.SSLError):
+                self.on_trouble("tls", "", address, error.reason or type(error).__name__)
             sock.close()
         finally:
             if not association.connected:
@@ -275,13 +286,16 @@ class Accepted(Association):
         self._take_facts(request)
         asked = self._request(request)
         try:
-            verdict = _malformed(request) or await self._acceptor.admit(asked)
+            malformed = _malformed(request)
+            verdict = malformed or await self._acceptor.admit(asked)
             if isinstance(verdict, UserConfirmed):
                 self.user_confirmed, verdict = True, verdict.identity
             if isinstance(verdict, Identity):
                 self.identity, verdict = verdict, None
-            rejection = verdict or self._acceptor.rejection_for_lack_of_room(asked, self.identity)
-            if rejection is not None:
+            own = malformed or (None if verdict else self._acceptor.rejection_for_lack_of_room(asked, self.identity))
+            if own is not None:
+                self._tell(*refused.rejection(own))
+            if (rejection := verdict or own) is not None:
                 self._reject(rejection)
             else:
                 self._accept(request)
@@ -327,6 +341,21 @@ class Accepted(Association):
         measured.ACCEPTED.inc()
         self.connection.write(pdu.encode_associate_ac(answer))
         self.open()
+        if facts := refused.contexts(request, answer):
+            self._tell("contexts", "", **facts)
+
+    def _tell(self, kind: str, reason: str, **facts: str) -> None:
+        self._acceptor.on_trouble(kind, self.calling_aet.strip(), self.address[0], reason, **facts)
+
+    def _served(self, message: Message) -> None:
+        if facts := refused.operation(message):
+            self._tell("operation", message.comment, **facts)
+
+    def on_violation(self, violation: ProtocolViolation | None) -> None:
+        """The connection is aborting."""
+        if violation is not None:
+            self._tell("protocol", str(violation))
+        super().on_violation(violation)
 
     def _end(self, how: str) -> None:
         super()._end(how)

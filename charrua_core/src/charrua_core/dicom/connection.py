@@ -32,6 +32,8 @@ LINGER_S = 2.0
 _HIGH_WATER = 1 << 18
 """Bytes kept for a peer that reads slowly: what is kept is also what it must still read after its C-CANCEL."""
 
+_SPOKEN = {0x16: "it speaks TLS", **dict.fromkeys(b"GPHO", "it speaks HTTP")}
+"""By its first byte, what one speaks who has come to the wrong port."""
 _HEADER = struct.Struct(">BxI")
 _PDV = struct.Struct(">IBB")
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
@@ -181,7 +183,7 @@ class Connection(asyncio.BufferedProtocol):
     def _check_header(self) -> None:
         kind, length = self._kind, self._pdu_left
         if not ASSOCIATE_RQ <= kind <= ABORT:
-            raise ProtocolViolation(AbortReason.UNRECOGNIZED_PDU, "that is no PDU")
+            raise ProtocolViolation(AbortReason.UNRECOGNIZED_PDU, _SPOKEN.get(kind, "that is no PDU"))
         if kind not in self.expected:
             raise ProtocolViolation(AbortReason.UNEXPECTED_PDU, "this PDU is not expected now")
         if kind == P_DATA_TF:

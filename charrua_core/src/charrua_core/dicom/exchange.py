@@ -317,8 +317,12 @@ class Exchange:
             raise
         finally:
             measured.served(message.command.command_field, message.status, time.monotonic() - began)
+            self._served(message)
             await message.drain()
             self._serve_next()
+
+    def _served(self, message: Message) -> None:
+        """An operation of the peer has ended."""
 
     async def _fail(self, message: Message, error: Exception) -> None:
         """Answer with the error's status, and words that hold no patient data: those of the error's class."""
@@ -357,7 +361,7 @@ class Exchange:
         command = response_to(message.command, status, has_data=dataset is not None, **attributes)
         data = self._framed(message.context.id, command, dataset)
         if not is_pending(status):
-            message.status = status
+            message.status, message.comment = status, str(attributes.get("error_comment", ""))
         await self._send(data)
 
     async def respond_each(self, message: Message, status: int, datasets: list[bytes]) -> None:

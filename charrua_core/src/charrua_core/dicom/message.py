@@ -82,6 +82,8 @@ class Message:
         """The peer has sent C-CANCEL-RQ for this message, or the association has ended."""
         self.status: int | None = None
         """That of the final response; None until it is sent."""
+        self.comment = ""
+        """The Error Comment of the final response."""
         self._cancel_event: asyncio.Event | None = None
         self._connection = connection
         self._sink: Sink | None = None

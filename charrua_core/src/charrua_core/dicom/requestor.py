@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -137,7 +139,11 @@ async def open_association(
 def _why(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
         return f"TLS: {error.reason or type(error).__name__}"
-    return type(error).__name__ if not isinstance(error, OSError) else (error.strerror or type(error).__name__)
+    if not isinstance(error, OSError):
+        return type(error).__name__
+    if error.errno and not isinstance(error, socket.gaierror):  # each event loop has words of its own
+        return os.strerror(error.errno)
+    return error.strerror or type(error).__name__
 
 
 @asynccontextmanager

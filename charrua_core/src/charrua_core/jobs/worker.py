@@ -60,12 +60,24 @@ class _Taken:
 class Worker:
     """Does the jobs of the kinds that it is given, several beside one another."""
 
-    def __init__(self, db: Database, kinds: Sequence[JobType], *, slots: int = 16, clock: Clock = CLOCK) -> None:
-        """Prepare to do up to `slots` jobs at the same time; jobs of other kinds are left to other workers."""
+    def __init__(
+        self,
+        db: Database,
+        kinds: Sequence[JobType],
+        *,
+        slots: int = 16,
+        clock: Clock = CLOCK,
+        on_dead: Callable[[str, Exception], None] = lambda _kind, _error: None,
+    ) -> None:
+        """Prepare to do up to `slots` jobs at the same time; jobs of other kinds are left to other workers.
+
+        `on_dead` is told of each job that is given up.
+        """
         self._db = db
         self._kinds = {kind.kind: kind for kind in kinds}
         self._slots = slots
         self._clock = clock
+        self._on_dead = on_dead
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._running: dict[int, asyncio.Task[None]] = {}
         self._leases: dict[int, tuple[object, float]] = {}
@@ -151,6 +163,7 @@ class Worker:
         said = f"{type(error).__name__}: {error}"[:500]
         if is_dead:
             await self._note(_DEAD, job.id, self._clock.now(), said)
+            self._on_dead(job.kind, error)
         else:
             await self._note(_AGAIN, job.id, self._next_try(job, kind), said)
 

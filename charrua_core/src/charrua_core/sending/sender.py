@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from charrua_core import audit, metrics
 from charrua_core.archive.index.levels import SOP_INSTANCE_UID, STUDY_INSTANCE_UID
 from charrua_core.archive.search import InstanceRecord, OneOf, Query, instances
-from charrua_core.errors import EditInvalid
+from charrua_core.errors import CharruaError, EditInvalid
 from charrua_core.jobs import GiveUp, JobType, PutOff
 from charrua_core.sending import delivered
 from charrua_core.sending.batch import Batch
@@ -41,7 +41,13 @@ def send_job(app: App) -> JobType:
     """The kind of jobs that sends objects to a destination, with its schedule of retries."""
 
     async def run(payload: dict[str, Any]) -> None:
-        await send(app, payload)
+        try:
+            await send(app, payload)
+        except PutOff:
+            raise
+        except CharruaError as error:
+            app.troubles.note("sending", payload["destination"], reason=str(error), error=type(error).__name__)
+            raise
 
     return JobType(
         KIND,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from charrua_core import sending
@@ -23,8 +24,14 @@ Deliver = Callable[[Change], Awaitable[None]]
 
 def core_services(app: App) -> Sequence[Service]:
     """Give them; the ones of the process's roles are started."""
-    worker = Worker(app.db, app.hooks.gather_of(JobType, "job_types", app=app) if "jobs" in app.roles else ())
+    kinds = app.hooks.gather_of(JobType, "job_types", app=app) if "jobs" in app.roles else ()
+    worker = Worker(app.db, kinds, on_dead=partial(_given_up, app))
     return [DicomListener(app), *followers(app), Background("job worker", "jobs", worker.run)]
+
+
+def _given_up(app: App, kind: str, error: Exception) -> None:
+    if kind != sending.KIND:  # which has told of each try
+        app.troubles.note("job", kind, reason=f"{error}", error=type(error).__name__)
 
 
 def followers(app: App) -> list[Service]:

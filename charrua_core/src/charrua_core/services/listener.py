@@ -60,7 +60,9 @@ class DicomListener(Service):
         told = []
         for name, listening in sockets.items():
             tls = context if name == TLS or TLS not in sockets else None
-            acceptor = Acceptor(app.limits, dispatcher, self._admit, tls, self._ended, self._is_known)
+            acceptor = Acceptor(
+                app.limits, dispatcher, self._admit, tls, self._ended, self._is_known, app.troubles.note
+            )
             await acceptor.start(sock=listening)
             self._acceptors.append(acceptor)
             host, port = listening.getsockname()[:2]

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from charrua_core.settings.declaration import Setting, SettingType
 from charrua_core.settings.files import config_path, read_config
-from charrua_core.settings.values import CHANNEL, Settings, Source
+from charrua_core.settings.values import CHANNEL, SettingChange, Settings, Source
 
-__all__ = ["CHANNEL", "Setting", "SettingType", "Settings", "Source", "config_path", "read_config"]
+__all__ = ["CHANNEL", "Setting", "SettingChange", "SettingType", "Settings", "Source", "config_path", "read_config"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -31,6 +32,16 @@ class Source(StrEnum):
     DATABASE = "database"
     FILE = "charrua.toml"
     DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChange:
+    """One change of a setting in the database."""
+
+    value: Any
+    """As JSON has it; None where it was taken out again, and of a secret always."""
+    changed_by: str
+    changed_at: datetime
 
 
 class Settings:
@@ -156,8 +167,21 @@ class Settings:
         setting = self.declaration(name)
         value = None if given is None else setting.parse(given, "you")
         await tx.execute(_statement(setting, value, changed_by))
+        await tx.execute(_history(setting, value, changed_by))
         await tx.execute(select(func.pg_notify(CHANNEL, name)))
         return value
+
+    async def history(self, db: Database, name: str, limit: int = 20) -> list[SettingChange]:
+        """Give what was written to the database under this name, the latest first."""
+        from sqlalchemy import select
+
+        from charrua_core import tables
+
+        table = tables.setting_change
+        statement = select(table.c.value, table.c.changed_by, table.c.changed_at).where(table.c.name == name)
+        async with db.reading() as connection:
+            rows = await connection.execute(statement.order_by(table.c.id.desc()).limit(limit))
+            return [SettingChange(*row) for row in rows]
 
     def _parsed(self, given: Mapping[str, Any], source: Source) -> dict[str, Any]:
         return {
@@ -178,6 +202,16 @@ def _statement(setting: Setting, value: Any, changed_by: str) -> Any:
     return (
         insert(tables.setting).values(name=setting.name, **row).on_conflict_do_update(index_elements=["name"], set_=row)
     )
+
+
+def _history(setting: Setting, value: Any, changed_by: str) -> Any:
+    """What the setting is from now on; of a secret, that it has changed."""
+    from sqlalchemy import insert
+
+    from charrua_core import tables
+
+    kept = None if value is None or setting.secret else setting.plain(value)
+    return insert(tables.setting_change).values(name=setting.name, value=kept, changed_by=changed_by)
 
 
 def _source_name(settings: Settings, name: str, source: Source) -> str:

@@ -198,6 +198,48 @@ async def browse(archive: Archive) -> AsyncIterator[Callable[..., Any]]:
         yield browse
 
 
+@pytest_asyncio.fixture
+async def browser_at() -> AsyncIterator[Callable[..., Any]]:
+    """A function that opens a page of Chromium at an archive: `page = await browser_at(served, "Manager", width="phone")`.
+
+    The page is Playwright's, logged in as a new user of the role (None: nobody is) with a row filter. `arguments` are
+    Chromium's own; `width`, `theme` and `language` as of `charrua_core.testing.browser.logged_in`. What a page's scripts
+    throw, or its policy stops, fails the test.
+    """
+    from contextlib import AsyncExitStack
+
+    from charrua_core.testing.browser import chromium, logged_in
+
+    pages: list[Any] = []
+    async with AsyncExitStack() as stack:
+        browsers: dict[tuple[str, ...], Any] = {}
+
+        async def browser_at(
+            archive: Any,
+            role: str | None = "Admin",
+            row_filter: dict[str, list[str]] | None = None,
+            *,
+            arguments: tuple[str, ...] = (),
+            **looks: Any,
+        ) -> Any:
+            if arguments not in browsers:
+                browsers[arguments] = await stack.enter_async_context(chromium(*arguments))
+            pages.append(await logged_in(browsers[arguments], archive, role, row_filter, **looks))
+            return pages[-1]
+
+        yield browser_at
+    faults = [fault for page in pages for fault in page.faults]
+    assert not faults, faults  # noqa: S101 -- this is a test's
+
+
+@pytest_asyncio.fixture
+async def open_browser(archive: Archive, browser_at: Callable[..., Any]) -> Callable[..., Any]:
+    """`browser_at` of the fixture `archive`: `page = await open_browser("Radiologist", {"Modality": ["CR"]})`."""
+    from functools import partial
+
+    return partial(browser_at, archive)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line("markers", "settings(**settings): settings of the fixture `archive`")

@@ -131,14 +131,22 @@ class Archive:
         """Wait until its change feed is read to the end and no job is due."""
         await self.run("settled", "--timeout", str(timeout_s))
 
-    async def token(self, role: str = "Admin", row_filter: Mapping[str, list[str]] | None = None) -> str:
-        """Give a bearer token of a new user of this role, who sees what the filter admits."""
+    async def user(self, role: str = "Admin", row_filter: Mapping[str, list[str]] | None = None) -> str:
+        """Give the name of a new user of this role, whose password is `an unlikely password`."""
         from charrua_core.app import App, Start
 
         self._users += 1
         name = f"{role.lower()}{self._users}"
         async with App.opened(Start(self.environment)) as app:
             await app.accounts.add(name, role, "an unlikely password", by="test", row_filter=row_filter)
+        return name
+
+    async def token(self, role: str = "Admin", row_filter: Mapping[str, list[str]] | None = None) -> str:
+        """Give a bearer token of a new user of this role, who sees what the filter admits."""
+        from charrua_core.app import App, Start
+
+        name = await self.user(role, row_filter)
+        async with App.opened(Start(self.environment)) as app:
             return await app.accounts.create_token(name, by="test")
 
     async def measured(self) -> Measured:

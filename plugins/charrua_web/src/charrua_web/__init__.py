@@ -12,27 +12,40 @@ if TYPE_CHECKING:
     import click
 
     from charrua_core.app import App
+    from charrua_core.jobs import JobType
     from charrua_core.services import Service
     from charrua_core.settings import Setting
     from charrua_core.types import Finding
-    from charrua_core.web import WebRoute, WebSocketRoute
+    from charrua_core.web import Page, WebRoute, WebSocketRoute
 
 
 @hookimpl
 def settings() -> Sequence[Setting]:
     """Declare addresses, TLS and limits of the web server."""
+    from charrua_web.actions.attaching import SETTINGS as ATTACHING
     from charrua_web.choices import SETTINGS
     from charrua_web.dicomweb.stow import SETTINGS as STOW
+    from charrua_web.uploads.limits import SETTINGS as UPLOADS
 
-    return [*SETTINGS, *STOW]
+    return [*SETTINGS, *STOW, *UPLOADS, *ATTACHING]
 
 
 @hookimpl
 def services(app: App) -> Sequence[Service]:
-    """Give the web server."""
+    """Give the web server, and what forgets uploads that nobody goes on with."""
+    from charrua_core.services import Background
     from charrua_web.server import WebServer
+    from charrua_web.uploads.sweeping import sweeper
 
-    return [WebServer(app)]
+    return [WebServer(app), Background("uploads", "jobs", sweeper(app))]
+
+
+@hookimpl
+def job_types(app: App) -> Sequence[JobType]:
+    """Give the job that stores what a browser has uploaded in pieces."""
+    from charrua_web.uploads.storing import upload_job
+
+    return [upload_job(app)]
 
 
 @hookimpl
@@ -57,3 +70,11 @@ def web_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
     from charrua_web.table import own_routes
 
     return own_routes(app)
+
+
+@hookimpl
+def web_pages(app: App) -> Sequence[Page]:
+    """Give the pages of the archive itself: log-in, studies, viewer, people, set-up."""
+    from charrua_web.own_pages import own_pages
+
+    return own_pages(app)

@@ -6,10 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from quart import Blueprint, render_template
-
 from charrua_core.accounts import PERMISSIONS
-from charrua_core.web import PUBLIC, WebRoute, WebSocketRoute
+from charrua_core.web import PUBLIC, Page, Request, Shown, WebRoute, WebSocketRoute
 from charrua_web.openapi import AnyRoute, path_of
 
 
@@ -43,18 +41,14 @@ def entries_of(routes: Sequence[AnyRoute]) -> dict[str, list[Entry]]:
     return told
 
 
-def api_page(routes: Sequence[AnyRoute]) -> Blueprint:
-    """Give the page about these routes, and its style."""
-    pages = Blueprint(
-        "api", "charrua_web", static_folder="static", static_url_path="/static", template_folder="templates"
-    )
+def api_page(routes: Sequence[AnyRoute]) -> Page:
+    """Give the page about these routes."""
     entries = entries_of(routes)
 
-    @pages.get("/docs")
-    async def docs() -> str:
-        return await render_template("api.html", entries=entries)
+    async def show(_request: Request) -> Shown:
+        return {"entries": entries}
 
-    return pages
+    return Page("/docs", "charrua_web/api.html", show, PUBLIC, "Services over HTTP", scripts=())
 
 
 def _who(route: AnyRoute) -> str:

@@ -16,7 +16,7 @@ def routes(docs: bool, openapi: bool) -> None:
     from charrua_web import listing
     from charrua_web.catalogue import make_table
 
-    known = make_table(App(start_of(), (), {})).routes
+    known = make_table(App(start_of(), (), {}))[0].routes
     if openapi:
         click.echo(listing.as_openapi(known))
     elif docs:

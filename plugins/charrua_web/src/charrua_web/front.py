@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from charrua_core.errors import CharruaError
 from charrua_core.web import Headers, HttpError, Query, Request, Response, Table, WebRoute, problem
 from charrua_core.web.response import Piece
 from charrua_web import answers, measured, origins, sending
 from charrua_web.asgi import Application, Receive, Scope, Send
-from charrua_web.callers import CALLER, CALLERS, Callers, refusal
+from charrua_web.callers import CALLER, CALLERS, NOBODY, Callers, refusal
 from charrua_web.networks import LOOPBACK, Networks
 from charrua_web.receiving import Receiving
+from charrua_web.rendering.pages import Pages, is_page
 from charrua_web.websocket import WebSockets
 
 if TYPE_CHECKING:
@@ -32,12 +34,11 @@ _HERE = Networks(LOOPBACK)
 class Front:
     """The ASGI application: routes of the table, and `pages` for all other paths."""
 
-    def __init__(
-        self, app: App, table: Table, callers: Callers, pages: Application, *, insists_on_tls: bool = False
-    ) -> None:
+    def __init__(self, app: App, table: Table, callers: Callers, pages: Pages, *, insists_on_tls: bool = False) -> None:
         self._app = app
         self._table = table
         self._pages = pages
+        self._lost = cast(Application, pages.quart)
         self._callers = callers
         self._websockets = WebSockets(app, table, self._callers)
         self._stall_s: float = app.settings["web_stall"].total_seconds()
@@ -66,7 +67,7 @@ class Front:
             except CharruaError as error:
                 answer = problem(error)
         if matched is None and answer is None:
-            await self._pages(scope, receive, _completing(send, more))
+            await self._lost(scope, receive, _completing(send, more))
             return
         began = time.monotonic()
         body = Receiving(receive, headers, self._stall_s)
@@ -109,10 +110,22 @@ class Front:
             )
             return await _begun(await route.handle(request)), user
         except CharruaError as error:
-            return refusal(error, headers), user
+            return await self._refusal(error, scope, headers, route), user
         except Exception:
             log.exception("a request failed", extra={"method": scope["method"], "route": route.path})
             return problem(HttpError(500, "the archive failed at this request; its log says why")), user
+
+    async def _refusal(self, error: CharruaError, scope: Scope, headers: Headers, route: WebRoute) -> Response:
+        """The answer to who may not have what they ask for: of a page, one that people can read."""
+        if not is_page(route):
+            return refusal(error, headers)
+        identity = NOBODY
+        with suppress(CharruaError):
+            identity = (await self._callers.identify(scope, headers)).identity
+        asked = f"?{scope['query_string'].decode('latin_1')}" if scope["query_string"] else ""
+        by_people = "text/html" in headers.get("accept")
+        led = self._pages.redirection(scope["path"] + asked, error, identity) if by_people else None
+        return led or await self._pages.refused(error, headers, identity)
 
     async def _packed(self, scope: Scope, headers: Headers, response: Response) -> Response:
         """The answer in gzip where that pays: to this machine itself, bytes cost less than packing them."""

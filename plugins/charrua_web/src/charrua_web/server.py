@@ -23,7 +23,6 @@ from charrua_web.connection import PING_EVERY_S, Connection, Patience
 from charrua_web.front import Front
 from charrua_web.listening import Listening, Make
 from charrua_web.networks import Networks
-from charrua_web.pages import make_pages
 from charrua_web.redirect import Redirect
 
 if TYPE_CHECKING:
@@ -82,11 +81,11 @@ class WebServer(Service):
 
     async def _make_front(self) -> Front:
         app = self._app
-        table = make_table(app)
+        table, pages = make_table(app)
         callers = Callers(app)
         await app.db.listen(ACCOUNTS_CHANGED, lambda _: callers.forget())
         insist = self.certificate is not None and not self.certificate.own
-        return Front(app, table, callers, cast(Application, make_pages(app, table)), insists_on_tls=insist)
+        return Front(app, table, callers, pages, insists_on_tls=insist)
 
     def _maker(self, front: Application) -> Make:
         config = _config()

@@ -18,9 +18,9 @@ Node = tuple[str, dict[str, str], list[Any]]
 
 
 def capability_routes(routes: Sequence[WebRoute | WebSocketRoute]) -> list[WebRoute]:
-    """Give the routes that tell what these can do, each below its own base."""
+    """Give the routes that tell what these can do, each below its own base; the root of the server is the pages'."""
     shown = [route for route in routes if isinstance(route, WebRoute) and DICOMWEB in route.bases]
-    bases = tuple(dict.fromkeys([DICOMWEB, *(base for route in shown for base in route.bases)]))
+    bases = tuple(dict.fromkeys([DICOMWEB, *(base for route in shown for base in route.bases if base)]))
 
     async def capabilities(request: Request) -> Response:
         offer, _ = choose(request, PRODUCES)

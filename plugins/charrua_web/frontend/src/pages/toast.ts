@@ -1,0 +1,20 @@
+/** What has just happened, told at the foot of the page, with the way back where there is one. */
+import { h, icon, one } from "./dom";
+import { t } from "./words";
+
+const STAYS_MS = 8000;
+
+/** Tell it. With `undo` there is a button, and it stays until it is closed or longer than others. */
+export function toast(sentence: string, options: { kind?: "good" | "bad"; undo?: () => Promise<void> } = {}): void {
+  const gone = () => shown.remove();
+  const undo = options.undo;
+  const shown = h(
+    "div",
+    { class: `toast ${options.kind ?? "good"}` },
+    h("span", {}, sentence),
+    undo && h("button", { type: "button", onclick: () => void undo().then(gone, (error) => toast(String(error.message ?? error), { kind: "bad" })) }, t("Undo")),
+    h("button", { type: "button", class: "plain", "aria-label": t("Close"), onclick: gone }, icon("close")),
+  );
+  one("#toasts").append(shown);
+  setTimeout(gone, options.undo || options.kind === "bad" ? STAYS_MS * 3 : STAYS_MS);
+}

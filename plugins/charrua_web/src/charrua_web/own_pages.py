@@ -1,0 +1,21 @@
+"""All pages of this plugin, from the modules that show them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from charrua_core.web import Page
+from charrua_web import entrance
+from charrua_web.sharing import pages as sharing
+
+if TYPE_CHECKING:
+    from charrua_core.app import App
+
+
+def own_pages(app: App) -> Sequence[Page]:  # noqa: ARG001 -- pages of parts that know the archive's settings
+    """Give them."""
+    return [
+        *entrance.PAGES,
+        *sharing.PAGES,
+    ]
