@@ -124,6 +124,24 @@ def bulk_data(_target: Target) -> Sequence[Ask]:
     return [Ask(values={"path": "7FE00010"})]
 
 
+def measure(target: Target) -> Sequence[Ask]:
+    """On the target's image."""
+    one = {"id": "1.2.3", "kind": "probe", "instance": target.instance, "points": [[1, 1]]}
+    body = json.dumps({"measurements": [one]}).encode()
+    return [Ask(headers=JSON, body=body, names=frozenset({"instance"}), changes=True, good=frozenset({201}))]
+
+
+def select(target: Target) -> Sequence[Ask]:
+    """The target's image as a key image."""
+    body = json.dumps({"images": [{"instance": target.instance}]}).encode()
+    return [Ask(headers=JSON, body=body, names=frozenset({"instance"}), changes=True, good=frozenset({201}))]
+
+
+def no_selection(_target: Target) -> Sequence[Ask]:
+    """An image is none."""
+    return [Ask(blind=True, good=frozenset({404}))]
+
+
 def said(*good: int, **fields: str) -> Recipe:
     """A call that is about nothing in the archive, with a JSON body."""
     body = {"headers": {"Content-Type": "application/json"}, "body": json.dumps(fields).encode()} if fields else {}
@@ -303,6 +321,9 @@ RECIPES: dict[str, Recipe] = {
     "GET /wado": wado_uri,
     "POST /studies": store,
     "POST /studies/{study}": store,
+    "POST /studies/{study}/measurements": measure,
+    "POST /studies/{study}/key-objects": select,
+    "DELETE /studies/{study}/key-objects/{instance}": no_selection,
     "DELETE /studies/{study}": delete_study,
     f"DELETE {SERIES}": delete,
     f"DELETE {SERIES}/instances/{{instance}}": delete,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from charrua_core.web import Page
 from charrua_web import entrance
 from charrua_web.sharing import pages as sharing
+from charrua_web.viewer import page as viewer
+from charrua_web.people import pages as people
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -18,4 +20,6 @@ def own_pages(app: App) -> Sequence[Page]:  # noqa: ARG001 -- pages of parts tha
     return [
         *entrance.PAGES,
         *sharing.PAGES,
+        *viewer.PAGES,
+        *people.PAGES,
     ]
