@@ -37,17 +37,17 @@ from charrua_core.testing.worklist import WORKLIST, a_workitem, code
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web.catalogue import make_table
 
+CHANGING = {"/health", "/metrics", "/openapi.json", "/createlink", "/shares"}
+"""What is about the server or about links, not about objects: it may say other things a moment later."""
+OF_SESSIONS = {"/login", "/logout", "/password", "/share", "/portal"}
+"""What begins or ends sessions: the one that is tested would end with them."""
+PUBLIC_PAGES = {"/docs", "/static/<path:filename>"}
 CHANGING = {"/health", "/metrics", "/openapi.json", "/studies/list.pdf"}
 """What is about the server, not about objects: it may say other things when more is stored; and what tells the time."""
 PUBLIC_PAGES = {"/docs", "/static/<path:filename>"}
 CHANGING = {"/health", "/metrics", "/openapi.json"}
 """What is about the server, not about objects: it may say other things when more is stored."""
 PUBLIC_PAGES = {"/static/<path:filename>"}
-CHANGING = {"/health", "/metrics", "/openapi.json", "/createlink", "/shares"}
-"""What is about the server or about links, not about objects: it may say other things a moment later."""
-OF_SESSIONS = {"/login", "/logout", "/password", "/share", "/portal"}
-"""What begins or ends sessions: the one that is tested would end with them."""
-PUBLIC_PAGES = {"/docs", "/static/<path:filename>"}
 PASSWORD = "an unlikely password"
 JSON = {"Content-Type": "application/json"}
 NO_RULES = {"rules": [], "since": "2020-01-01T00:00:00Z"}
@@ -382,13 +382,13 @@ RECIPES: dict[str, Recipe] = {
     "POST /logout": said(204),
     "POST /password": said(400, current=PASSWORD),
     "OPTIONS /": said(200),
-    **ACTIONS,
     "POST /shares": share_study,
     "DELETE /shares/{share}": numbered(404, share="1"),
     "POST /shares/{share}/restore": numbered(404, share="1"),
     "GET /createlink": create_link,
     "POST /share": said(404, 429, token="nobody-has-this-one"),
     "POST /portal": said(404, patient_id="nobody", accession_number="none"),
+    **ACTIONS,
 }
 
 

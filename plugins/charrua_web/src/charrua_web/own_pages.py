@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from charrua_core.web import Page
 from charrua_web import entrance
+from charrua_web.sharing import pages as sharing
+from charrua_web.viewer import page as viewer
 from charrua_web.people import pages as people
 from charrua_web.viewer import page as viewer
 
@@ -18,6 +20,7 @@ def own_pages(app: App) -> Sequence[Page]:  # noqa: ARG001 -- pages of parts tha
     """Give them."""
     return [
         *entrance.PAGES,
+        *sharing.PAGES,
         *viewer.PAGES,
         *people.PAGES,
     ]

@@ -12,7 +12,11 @@ type Start = (element: HTMLElement) => void | Promise<void>;
 
 /** The code behind `data-page`: loaded where the page has it. */
 const PAGES: Record<string, () => Promise<{ start: Start }>> = {
+  links: () => import("./links"),
   login: () => import("./login"),
+  portal: () => import("./portal"),
+  "share-entrance": () => import("./share-entrance"),
+  visit: () => import("./visit"),
   looks: () => import("./looks"),
   password: () => import("./password"),
   user: () => import("./user"),
