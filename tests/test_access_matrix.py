@@ -43,6 +43,11 @@ PUBLIC_PAGES = {"/docs", "/static/<path:filename>"}
 CHANGING = {"/health", "/metrics", "/openapi.json"}
 """What is about the server, not about objects: it may say other things when more is stored."""
 PUBLIC_PAGES = {"/static/<path:filename>"}
+CHANGING = {"/health", "/metrics", "/openapi.json", "/createlink", "/shares"}
+"""What is about the server or about links, not about objects: it may say other things a moment later."""
+OF_SESSIONS = {"/login", "/logout", "/password", "/share", "/portal"}
+"""What begins or ends sessions: the one that is tested would end with them."""
+PUBLIC_PAGES = {"/docs", "/static/<path:filename>"}
 PASSWORD = "an unlikely password"
 JSON = {"Content-Type": "application/json"}
 NO_RULES = {"rules": [], "since": "2020-01-01T00:00:00Z"}
@@ -117,6 +122,24 @@ def delete_study(_target: Target) -> Sequence[Ask]:
 
 def bulk_data(_target: Target) -> Sequence[Ask]:
     return [Ask(values={"path": "7FE00010"})]
+
+
+def measure(target: Target) -> Sequence[Ask]:
+    """On the target's image."""
+    one = {"id": "1.2.3", "kind": "probe", "instance": target.instance, "points": [[1, 1]]}
+    body = json.dumps({"measurements": [one]}).encode()
+    return [Ask(headers=JSON, body=body, names=frozenset({"instance"}), changes=True, good=frozenset({201}))]
+
+
+def select(target: Target) -> Sequence[Ask]:
+    """The target's image as a key image."""
+    body = json.dumps({"images": [{"instance": target.instance}]}).encode()
+    return [Ask(headers=JSON, body=body, names=frozenset({"instance"}), changes=True, good=frozenset({201}))]
+
+
+def no_selection(_target: Target) -> Sequence[Ask]:
+    """An image is none."""
+    return [Ask(blind=True, good=frozenset({404}))]
 
 
 def said(*good: int, **fields: str) -> Recipe:
@@ -269,6 +292,18 @@ claim.ProcedureStepState, claim.TransactionUID = "IN PROGRESS", MINE
 label = Dataset()
 label.WorklistLabel = "NIGHT"
 
+
+def share_study(target: Target) -> Sequence[Ask]:
+    body = json.dumps({"studies": [target.study]}).encode()
+    return [Ask(headers=JSON, body=body, names=frozenset({"study"}), good=frozenset({201}))]
+
+
+def create_link(target: Target) -> Sequence[Ask]:
+    """A study is named by its Accession Number: of a crossed target that is its study's."""
+    query = [("AccessionNumber", target.patient_id.replace("ID-", "ACC"))]
+    return [Ask(query=query, names=frozenset({"study"}))]
+
+
 SERIES = "/studies/{study}/series/{series}"
 FRAMES = f"{SERIES}/instances/{{instance}}/frames/{{frames}}"
 ITEM = "/workitems/{workitem}"
@@ -286,6 +321,9 @@ RECIPES: dict[str, Recipe] = {
     "GET /wado": wado_uri,
     "POST /studies": store,
     "POST /studies/{study}": store,
+    "POST /studies/{study}/measurements": measure,
+    "POST /studies/{study}/key-objects": select,
+    "DELETE /studies/{study}/key-objects/{instance}": no_selection,
     "DELETE /studies/{study}": delete_study,
     f"DELETE {SERIES}": delete,
     f"DELETE {SERIES}/instances/{{instance}}": delete,
@@ -345,6 +383,12 @@ RECIPES: dict[str, Recipe] = {
     "POST /password": said(400, current=PASSWORD),
     "OPTIONS /": said(200),
     **ACTIONS,
+    "POST /shares": share_study,
+    "DELETE /shares/{share}": numbered(404, share="1"),
+    "POST /shares/{share}/restore": numbered(404, share="1"),
+    "GET /createlink": create_link,
+    "POST /share": said(404, 429, token="nobody-has-this-one"),
+    "POST /portal": said(404, patient_id="nobody", accession_number="none"),
 }
 
 
@@ -381,6 +425,34 @@ async def session_of(role: str, sees: str, archive) -> Caller:
         cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
     assert answer.status_code == 200
     return Caller("session", {"Cookie": cookies, "Origin": archive.url}, ROLES[role], sees)
+
+
+async def make_visitors(archive, studies: Mapping[str, Study]) -> list[Caller]:
+    """Who came by a link to all studies that one who sees CR has made, and by the portal for one study."""
+    token = await archive.token("Manager", {"Modality": ["CR"]})
+    await archive.run("settings", "set", "patient_portal", "1")
+    shared, own = frozenset({studies["CR"].uid, studies["BOTH"].uid}), studies["BOTH"]
+    numbers = {"patient_id": own.patient_id, "accession_number": own.patient_id.replace("ID-", "ACC")}
+    links = {}
+    async with httpx.AsyncClient(base_url=archive.url, headers={"Authorization": f"Bearer {token}"}) as client:
+        for name, dicom in (("link to DICOM", True), ("link to JPEG", False)):
+            made = await client.post("/shares", json={"studies": [*shared], "dicom": dicom})
+            links[name] = {"token": made.json()["link"].rpartition("/")[2]}
+    view, fetch = frozenset({"view"}), frozenset({"view", "retrieve"})
+    return [
+        Caller("link to DICOM", await entered(archive, "/share", links["link to DICOM"]), fetch, "CR", only=shared),
+        Caller("link to JPEG", await entered(archive, "/share", links["link to JPEG"]), view, "CR", only=shared),
+        Caller("portal", await entered(archive, "/portal", numbers), view, only=frozenset({own.uid})),
+    ]
+
+
+async def entered(archive, door: str, given: Mapping[str, str]) -> Mapping[str, str]:
+    """The headers of a browser that came by a door."""
+    async with httpx.AsyncClient(base_url=archive.url) as client:
+        answer = await client.post(door, json=given)
+        cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+    assert answer.status_code == 200, answer.text
+    return {"Cookie": cookies, "Origin": archive.url}
 
 
 async def shelve(modality) -> dict[str, Study]:
@@ -425,10 +497,19 @@ async def test_nobody_sees_or_does_more_than_role_and_filter_say(archive, modali
     assert not faults, f"{len(faults)} faults:\n" + "\n".join(faults[:40])
 
 
+async def test_a_visitor_sees_what_they_came_for_and_nothing_else(archive, modality) -> None:
+    studies = await shelve(modality)
+    await modality.give(a_shelved_study("CR")[1])
+    matrix = Matrix(await make_visitors(archive, studies), studies, RECIPES)
+    routes = [route for route in requests_of(routes_of()) if route.path not in OF_SESSIONS]
+    faults = judged(await matrix.run(archive.url, matrix.cells(routes)))
+    assert not faults, f"{len(faults)} faults:\n" + "\n".join(faults[:40])
+
+
 async def test_a_session_sees_what_its_user_sees(archive, modality) -> None:
-    """Routes that begin or end sessions are left out: the one that is tested would end with them."""
+    """But /createlink, which takes no cookie."""
     matrix = Matrix([await session_of("Manager", "CR", archive)], await shelve(modality), RECIPES)
-    routes = [route for route in requests_of(routes_of()) if route.path not in {"/login", "/logout", "/password"}]
+    routes = [route for route in requests_of(routes_of()) if route.path not in OF_SESSIONS | {"/createlink"}]
     cells = matrix.cells(routes)
     await modality.give(matrix.objects)
     await schedule(archive.url, Caller("Admin", {"Authorization": f"Bearer {await archive.token()}"}), cells)

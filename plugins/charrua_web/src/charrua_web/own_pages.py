@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from charrua_core.web import Page
 from charrua_web import entrance
+from charrua_web.viewer import page as viewer
+from charrua_web.people import pages as people
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -16,4 +18,6 @@ def own_pages(app: App) -> Sequence[Page]:  # noqa: ARG001 -- pages of parts tha
     """Give them."""
     return [
         *entrance.PAGES,
+        *viewer.PAGES,
+        *people.PAGES,
     ]
