@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
@@ -44,6 +45,7 @@ async def test_files_become_series_of_the_study_and_are_shown(desk, uid) -> None
     assert await desk.regenerated() == now
 
 
+@pytest.mark.settings(attachment_bytes="2048")
 async def test_what_cannot_be_attached_is_told_and_leaves_nothing(desk, uid) -> None:
     client, blind = await desk.caller(), await desk.caller("Manager", {"Modality": ["US"]})
     before = await desk.lines()
@@ -60,8 +62,7 @@ async def test_what_cannot_be_attached_is_told_and_leaves_nothing(desk, uid) -> 
     assert (await attach(client, uid, PDF, title="a\\b")).status_code == 400
     assert (await attach(client, "1.2.3", PDF)).status_code == (await attach(blind, uid, PDF)).status_code == 404
     assert (await attach(await desk.caller("General"), uid, PDF)).status_code == 403
-    await desk.app.settings.set("attachment_bytes", 1024, by="test")
-    assert (await attach(client, uid, PDF + b" " * 2000)).status_code == 413
+    assert (await attach(client, uid, PDF + b" " * 3000)).status_code == 413
     assert await desk.lines() == before
     assert [path for path in desk.app.volumes.current.root.glob("spool/*/*") if path.is_dir()] == []
 
@@ -77,7 +78,7 @@ async def test_texts_go_by_libreoffice_where_it_is(desk, uid, monkeypatch, tmp_p
         '#!/bin/bash\nwhile [ "$1" != --outdir ]; do shift; done\nprintf \'%%PDF-1.4 made\\n%%%%EOF\' > "$2/document.pdf"\n'
     )
     program.chmod(0o700)
-    await desk.app.settings.set("office_program", str(program), by="test")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     answer = await attach(client, uid, "Überweisung".encode(), title="Letter")
     assert answer.status_code == 201 and answer.json()["kind"] == "txt", answer.text
     path = "/dicom-web/studies/{study}/series/{series}/instances/{instance}/rendered".format(**answer.json())
