@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web import sessions, status
 from charrua_web.dicomweb import deletion, qido_routes, stow, wado
-from charrua_web.media import routes as media
 from charrua_web.documents import key_objects, measurements
+from charrua_web.media import routes as media
 from charrua_web.people import key_calls, user_calls
 from charrua_web.studies import routes as studies
 from charrua_web.uploads import routes as uploads
