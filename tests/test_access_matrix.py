@@ -43,6 +43,11 @@ PUBLIC_PAGES = {"/docs", "/static/<path:filename>"}
 CHANGING = {"/health", "/metrics", "/openapi.json"}
 """What is about the server, not about objects: it may say other things when more is stored."""
 PUBLIC_PAGES = {"/static/<path:filename>"}
+CHANGING = {"/health", "/metrics", "/openapi.json", "/createlink", "/shares"}
+"""What is about the server or about links, not about objects: it may say other things a moment later."""
+OF_SESSIONS = {"/login", "/logout", "/password", "/share", "/portal"}
+"""What begins or ends sessions: the one that is tested would end with them."""
+PUBLIC_PAGES = {"/docs", "/static/<path:filename>"}
 PASSWORD = "an unlikely password"
 JSON = {"Content-Type": "application/json"}
 NO_RULES = {"rules": [], "since": "2020-01-01T00:00:00Z"}
@@ -119,6 +124,24 @@ def bulk_data(_target: Target) -> Sequence[Ask]:
     return [Ask(values={"path": "7FE00010"})]
 
 
+def measure(target: Target) -> Sequence[Ask]:
+    """On the target's image."""
+    one = {"id": "1.2.3", "kind": "probe", "instance": target.instance, "points": [[1, 1]]}
+    body = json.dumps({"measurements": [one]}).encode()
+    return [Ask(headers=JSON, body=body, names=frozenset({"instance"}), changes=True, good=frozenset({201}))]
+
+
+def select(target: Target) -> Sequence[Ask]:
+    """The target's image as a key image."""
+    body = json.dumps({"images": [{"instance": target.instance}]}).encode()
+    return [Ask(headers=JSON, body=body, names=frozenset({"instance"}), changes=True, good=frozenset({201}))]
+
+
+def no_selection(_target: Target) -> Sequence[Ask]:
+    """An image is none."""
+    return [Ask(blind=True, good=frozenset({404}))]
+
+
 def said(*good: int, **fields: str) -> Recipe:
     """A call that is about nothing in the archive, with a JSON body."""
     body = {"headers": {"Content-Type": "application/json"}, "body": json.dumps(fields).encode()} if fields else {}
@@ -142,6 +165,74 @@ def send_study(target: Target) -> Sequence[Ask]:
     """Whose study it is must be said; who does not see it is not told that the name is wrong."""
     body = {"AET": "NOWHERE", "StudyInstanceUID": target.study, "PatientName": "Nobody"}
     return [Ask(headers=JSON, body=json.dumps(body).encode(), names=frozenset({"study"}), good=frozenset({400}))]
+
+
+# -- actions on studies -------------------------------------------------------------------------------------------------
+def act(**body: object) -> Recipe:
+    """A call on the whole study of the path, with a JSON body, whose answer to who sees it is 200."""
+    encoded_body = json.dumps(body).encode()
+    kept = {"headers": JSON, "body": encoded_body, "whole": True, "hidden": frozenset({403, 404})}
+    return lambda _target: [Ask(changes=True, **kept)]
+
+
+def set_status(target: Target) -> Sequence[Ask]:
+    """It takes one of two permissions, which the route does not name."""
+    kept = {"headers": JSON, "body": b'{"status": "FINAL"}', "whole": True}
+    return [Ask(changes=True, good=frozenset({200, 403}), hidden=frozenset({403, 404}), **kept)]
+
+
+def assign_parts(target: Target) -> Sequence[Ask]:
+    """A series becomes a study of its own."""
+    body = json.dumps({"series": [target.series]}).encode()
+    return [Ask(headers=JSON, body=body, names=frozenset({"series"}), changes=True)]
+
+
+def delete_parts(target: Target) -> Sequence[Ask]:
+    body = json.dumps({"series": [target.series]}).encode()
+    return [Ask(headers=JSON, body=body, names=frozenset({"series"}), changes=True)]
+
+
+def by_hand(field: str, **more: object) -> Recipe:
+    """A call of the manual, in which the study is named, and the patient wrongly."""
+
+    def recipe(target: Target) -> Sequence[Ask]:
+        body = json.dumps({field: target.study, **more}).encode()
+        return [Ask(headers=JSON, body=body, names=frozenset({"study"}), good=frozenset({400}))]
+
+    return recipe
+
+
+def update_study(target: Target) -> Sequence[Ask]:
+    body = json.dumps({"StudyInstanceUID": target.study, "Description": "Neck"}).encode()
+    kept = {"names": frozenset({"study"}), "whole": True, "hidden": frozenset({403, 404})}
+    return [Ask(headers=JSON, body=body, changes=True, **kept)]
+
+
+def send_several(target: Target) -> Sequence[Ask]:
+    body = json.dumps({"studies": [target.study], "destinations": ["NOWHERE"]}).encode()
+    return [Ask(headers=JSON, body=body, general=True, good=frozenset({400}))]
+
+
+def attach(_target: Target) -> Sequence[Ask]:
+    headers = {"Content-Type": "application/octet-stream"}
+    return [Ask(headers=headers, body=b"\x00 no file that can be attached", good=frozenset({415}))]
+
+
+ACTIONS: dict[str, Recipe] = {
+    "POST /actions/studies/{study}/edit/preview": act(attributes={"StudyID": "2"}),
+    "POST /actions/studies/{study}/edit": act(attributes={"StudyID": "2"}, reason="matrix"),
+    "PUT /actions/studies/{study}/status": set_status,
+    "POST /actions/studies/{study}/assign": assign_parts,
+    "POST /actions/patients/merge": numbered(404, body={"from": {"PatientID": "?"}, "into": {"PatientID": "1"}}),
+    "POST /actions/studies/{study}/delete": delete_parts,
+    "POST /actions/undo": numbered(404, body={"edits": ["00000000-0000-0000-0000-000000000000"]}),
+    "POST /actions/send": send_several,
+    "GET /actions/sendings": lambda _target: [Ask(query=[("of", "1")], general=True)],
+    "POST /actions/studies/{study}/attachments": attach,
+    "POST /updatestudy": update_study,
+    "POST /assignseries": by_hand("priorstudyuid", study={}, priorname="?", series=[{"seriesInstanceUID": "1.2"}]),
+    "POST /deletestudy": by_hand("StudyInstanceUID", PatientName="?", PatientID="?"),
+}
 
 
 # -- workitems: that of a series has the UID of the series --------------------------------------------------------------
@@ -201,6 +292,18 @@ claim.ProcedureStepState, claim.TransactionUID = "IN PROGRESS", MINE
 label = Dataset()
 label.WorklistLabel = "NIGHT"
 
+
+def share_study(target: Target) -> Sequence[Ask]:
+    body = json.dumps({"studies": [target.study]}).encode()
+    return [Ask(headers=JSON, body=body, names=frozenset({"study"}), good=frozenset({201}))]
+
+
+def create_link(target: Target) -> Sequence[Ask]:
+    """A study is named by its Accession Number: of a crossed target that is its study's."""
+    query = [("AccessionNumber", target.patient_id.replace("ID-", "ACC"))]
+    return [Ask(query=query, names=frozenset({"study"}))]
+
+
 SERIES = "/studies/{study}/series/{series}"
 FRAMES = f"{SERIES}/instances/{{instance}}/frames/{{frames}}"
 ITEM = "/workitems/{workitem}"
@@ -218,6 +321,9 @@ RECIPES: dict[str, Recipe] = {
     "GET /wado": wado_uri,
     "POST /studies": store,
     "POST /studies/{study}": store,
+    "POST /studies/{study}/measurements": measure,
+    "POST /studies/{study}/key-objects": select,
+    "DELETE /studies/{study}/key-objects/{instance}": no_selection,
     "DELETE /studies/{study}": delete_study,
     f"DELETE {SERIES}": delete,
     f"DELETE {SERIES}/instances/{{instance}}": delete,
@@ -276,6 +382,13 @@ RECIPES: dict[str, Recipe] = {
     "POST /logout": said(204),
     "POST /password": said(400, current=PASSWORD),
     "OPTIONS /": said(200),
+    **ACTIONS,
+    "POST /shares": share_study,
+    "DELETE /shares/{share}": numbered(404, share="1"),
+    "POST /shares/{share}/restore": numbered(404, share="1"),
+    "GET /createlink": create_link,
+    "POST /share": said(404, 429, token="nobody-has-this-one"),
+    "POST /portal": said(404, patient_id="nobody", accession_number="none"),
 }
 
 
@@ -312,6 +425,34 @@ async def session_of(role: str, sees: str, archive) -> Caller:
         cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
     assert answer.status_code == 200
     return Caller("session", {"Cookie": cookies, "Origin": archive.url}, ROLES[role], sees)
+
+
+async def make_visitors(archive, studies: Mapping[str, Study]) -> list[Caller]:
+    """Who came by a link to all studies that one who sees CR has made, and by the portal for one study."""
+    token = await archive.token("Manager", {"Modality": ["CR"]})
+    await archive.run("settings", "set", "patient_portal", "1")
+    shared, own = frozenset({studies["CR"].uid, studies["BOTH"].uid}), studies["BOTH"]
+    numbers = {"patient_id": own.patient_id, "accession_number": own.patient_id.replace("ID-", "ACC")}
+    links = {}
+    async with httpx.AsyncClient(base_url=archive.url, headers={"Authorization": f"Bearer {token}"}) as client:
+        for name, dicom in (("link to DICOM", True), ("link to JPEG", False)):
+            made = await client.post("/shares", json={"studies": [*shared], "dicom": dicom})
+            links[name] = {"token": made.json()["link"].rpartition("/")[2]}
+    view, fetch = frozenset({"view"}), frozenset({"view", "retrieve"})
+    return [
+        Caller("link to DICOM", await entered(archive, "/share", links["link to DICOM"]), fetch, "CR", only=shared),
+        Caller("link to JPEG", await entered(archive, "/share", links["link to JPEG"]), view, "CR", only=shared),
+        Caller("portal", await entered(archive, "/portal", numbers), view, only=frozenset({own.uid})),
+    ]
+
+
+async def entered(archive, door: str, given: Mapping[str, str]) -> Mapping[str, str]:
+    """The headers of a browser that came by a door."""
+    async with httpx.AsyncClient(base_url=archive.url) as client:
+        answer = await client.post(door, json=given)
+        cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+    assert answer.status_code == 200, answer.text
+    return {"Cookie": cookies, "Origin": archive.url}
 
 
 async def shelve(modality) -> dict[str, Study]:
@@ -356,10 +497,19 @@ async def test_nobody_sees_or_does_more_than_role_and_filter_say(archive, modali
     assert not faults, f"{len(faults)} faults:\n" + "\n".join(faults[:40])
 
 
+async def test_a_visitor_sees_what_they_came_for_and_nothing_else(archive, modality) -> None:
+    studies = await shelve(modality)
+    await modality.give(a_shelved_study("CR")[1])
+    matrix = Matrix(await make_visitors(archive, studies), studies, RECIPES)
+    routes = [route for route in requests_of(routes_of()) if route.path not in OF_SESSIONS]
+    faults = judged(await matrix.run(archive.url, matrix.cells(routes)))
+    assert not faults, f"{len(faults)} faults:\n" + "\n".join(faults[:40])
+
+
 async def test_a_session_sees_what_its_user_sees(archive, modality) -> None:
-    """Routes that begin or end sessions are left out: the one that is tested would end with them."""
+    """But /createlink, which takes no cookie."""
     matrix = Matrix([await session_of("Manager", "CR", archive)], await shelve(modality), RECIPES)
-    routes = [route for route in requests_of(routes_of()) if route.path not in {"/login", "/logout", "/password"}]
+    routes = [route for route in requests_of(routes_of()) if route.path not in OF_SESSIONS | {"/createlink"}]
     cells = matrix.cells(routes)
     await modality.give(matrix.objects)
     await schedule(archive.url, Caller("Admin", {"Authorization": f"Bearer {await archive.token()}"}), cells)

@@ -23,7 +23,7 @@ ROOMS = [
     {"changes", "jobs", "accounts", "audit", "peers", "preferences", "trouble"},
     {"archive", "imaging"},
     {"dicom"},
-    {"sending"},
+    {"sending", "shares"},
     {"services", "app"},
     {"cli", "web", "testing"},
     {"builtin"},

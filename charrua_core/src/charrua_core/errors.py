@@ -110,6 +110,18 @@ class StudyNotFound(CharruaError):
     http_status = 404
 
 
+class ShareNotFound(CharruaError):
+    """This link does not work: it has ended, or was never made. Ask who sent it for a new one."""
+
+    http_status = 404
+
+
+class ShareInvalid(CharruaError):
+    """A link cannot be made as it was asked for."""
+
+    http_status = 400
+
+
 class PeerUnknown(CharruaError):
     """No peer of this AE title is known here."""
 

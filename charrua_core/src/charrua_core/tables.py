@@ -232,7 +232,7 @@ edit = Table(
     Column("seq", BigInteger, Identity(), nullable=False, unique=True),
     _moment("made_at"),
     Column("made_by", Text, nullable=False),
-    # edit, assign_study, assign_series, merge, delete, undo, coerce, keep, purge
+    # archive.edit.record.RecordKind
     Column("kind", C, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
     Column("targets", JSONB, nullable=False),
@@ -473,6 +473,31 @@ token = Table(
     Column("purpose", Text, nullable=False, server_default=""),
 )
 
+# Links for people outside. `account` is null where a provider of a plugin vouched for who made it.
+share = Table(
+    "share",
+    metadata,
+    Column("id", UUID, primary_key=True, server_default=text("gen_random_uuid()")),
+    # SHA-256 of the token: the link itself is shown once and kept nowhere.
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("study_uids", ARRAY(C), nullable=False),
+    Column("account", Text, ForeignKey("core.account.name", ondelete="CASCADE"), index=True),
+    Column("made_by", Text, nullable=False),
+    # What who made it might see then; what the account may see now holds as well.
+    Column("row_filters", JSONB, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("dicom", Boolean, nullable=False),
+    Column("asks_birth_date", Boolean, nullable=False),
+    Column("uses_allowed", Integer),
+    Column("uses", Integer, nullable=False, server_default="0"),
+    _moment("made_at"),
+    _moment("expires_at", nullable=True),
+    _moment("used_at", nullable=True),
+    _moment("revoked_at", nullable=True),
+    Index("share_by_study", "study_uids", postgresql_using="gin"),
+    Index("share_by_maker", "made_by", "made_at"),
+)
+
 # Browsers that are logged in. `account` is null where a provider of a plugin vouched: `identity` then says what it said.
 session = Table(
     "session",
@@ -482,6 +507,8 @@ session = Table(
     Column("account", Text, ForeignKey("core.account.name", ondelete="CASCADE"), index=True),
     Column("name", Text, nullable=False),
     Column("identity", JSONB(none_as_null=True)),
+    # The link that opened it: the session sees and lasts as that says.
+    Column("share", UUID, ForeignKey("core.share.id", ondelete="CASCADE"), index=True),
     Column("address", Text, nullable=False),
     Column("agent", Text, nullable=False),
     _moment("created_at"),

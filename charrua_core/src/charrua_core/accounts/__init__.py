@@ -7,6 +7,7 @@ from charrua_core.accounts.details import VIEWING_SYNTAXES, Account, check_row_f
 from charrua_core.accounts.roles import PERMISSIONS, ROLES
 from charrua_core.accounts.rows import CHANNEL
 from charrua_core.accounts.sessions import SessionInfo, id_of
+from charrua_core.accounts.visits import is_visitor
 
 __all__ = [
     "CHANNEL",
@@ -20,4 +21,5 @@ __all__ = [
     "check_row_filter",
     "id_of",
     "is_local",
+    "is_visitor",
 ]

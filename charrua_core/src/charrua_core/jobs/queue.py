@@ -73,7 +73,13 @@ class Jobs:
         """Give jobs, newest first; `before` is the number of the last one of the page before."""
         async with self._db.driver(reading=True) as connection:
             rows = await connection.fetch(_LIST, state, kind, lane, before, limit)
-        return [Job(**{**row, "payload": orjson.loads(row["payload"])}) for row in rows]
+        return [_job(row) for row in rows]
+
+    async def some(self, numbers: Collection[int]) -> Sequence[Job]:
+        """Give the jobs of these numbers that there still are."""
+        async with self._db.driver(reading=True) as connection:
+            rows = await connection.fetch(_SOME, list(numbers))
+        return [_job(row) for row in rows]
 
     async def counts(self) -> dict[tuple[str, State], int]:
         """Count the jobs by kind and state."""
@@ -106,6 +112,10 @@ class Jobs:
             return bool(await connection.fetchval(_DUE, self.clock.now()))
 
 
+def _job(row: Mapping[str, Any]) -> Job:
+    return Job(**{**row, "payload": orjson.loads(row["payload"])})
+
+
 async def settled(db: Database, followers: Collection[str], timeout_s: float, jobs: Jobs | None = None) -> bool:
     """Wait until the followers have been told all changes and no job is due; false after the timeout."""
     jobs = jobs or Jobs(db)
@@ -130,6 +140,11 @@ FROM core.job
 WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR kind = $2) AND ($3::text IS NULL OR lane = $3)
     AND ($4::bigint IS NULL OR id < $4)
 ORDER BY id DESC LIMIT $5
+"""
+
+_SOME = """
+SELECT id, kind, lane, payload, state, priority, run_at, attempts, crashes, last_error, created_at, finished_at
+FROM core.job WHERE id = ANY($1::bigint[]) ORDER BY id
 """
 
 _COUNTS = "SELECT kind, state, count(*) FROM core.job GROUP BY kind, state ORDER BY kind, state"

@@ -21,13 +21,10 @@ if TYPE_CHECKING:
 
 @hookimpl
 def settings() -> Sequence[Setting]:
-    """Declare addresses, TLS and limits of the web server."""
-    from charrua_web.choices import SETTINGS
-    from charrua_web.dicomweb.stow import SETTINGS as STOW
-    from charrua_web.media.choices import SETTINGS as MEDIA
-    from charrua_web.uploads.limits import SETTINGS as UPLOADS
+    """Declare addresses, TLS and limits of the web server, and how its pages behave."""
+    from charrua_web.own_settings import SETTINGS
 
-    return [*SETTINGS, *STOW, *UPLOADS, *MEDIA]
+    return SETTINGS
 
 
 @hookimpl

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from charrua_core.web import Page
 from charrua_web import entrance
 from charrua_web.uploads import page as upload
+from charrua_web.viewer import page as viewer
+from charrua_web.people import pages as people
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -18,4 +20,6 @@ def own_pages(app: App) -> Sequence[Page]:  # noqa: ARG001 -- pages of parts tha
     return [
         *entrance.PAGES,
         *upload.PAGES,
+        *viewer.PAGES,
+        *people.PAGES,
     ]

@@ -76,7 +76,7 @@ class Cell:
             return False
         if self.ask.whole and self.caller.sees and self.target.modalities != (self.caller.sees,):
             return True
-        return not self.target.seen_by(self.caller.sees, {*self.route.variables, *self.ask.names})
+        return not self.target.seen_by(self.caller, {*self.route.variables, *self.ask.names})
 
     @property
     def statuses(self) -> frozenset[int]:

@@ -13,9 +13,11 @@ export class Problem extends Error {
   }
 }
 
+export type Method = "GET" | "POST" | "PUT" | "DELETE";
+
 /** Ask the server; gives the answer's JSON, null where it has none. Throws Problem. */
 export async function call<T = unknown>(
-  method: "GET" | "POST" | "PUT" | "DELETE",
+  method: Method,
   path: string,
   body?: unknown,
   signal?: AbortSignal,

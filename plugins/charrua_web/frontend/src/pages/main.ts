@@ -1,9 +1,11 @@
-/** What all pages run: the module of each part that is on the page, the badges of the rail, buttons that copy. */
+/** What all pages run: the module of each part that is on the page, badges, the watch over the session, buttons and forms. */
 import "@fontsource-variable/inter/index.css";
 import "../style/charrua.css";
+import "../style/forms.css";
 import { follow } from "./badges";
 import { all } from "./dom";
-import { toast } from "./toast";
+import { watch } from "./session";
+import { showLater, toast } from "./toast";
 import { t } from "./words";
 
 type Start = (element: HTMLElement) => void | Promise<void>;
@@ -12,6 +14,10 @@ type Start = (element: HTMLElement) => void | Promise<void>;
 const PAGES: Record<string, () => Promise<{ start: Start }>> = {
   login: () => import("./login"),
   upload: () => import("./upload"),
+  looks: () => import("./looks"),
+  password: () => import("./password"),
+  user: () => import("./user"),
+  token: () => import("./token"),
 };
 
 for (const element of all("[data-page]")) {
@@ -19,10 +25,15 @@ for (const element of all("[data-page]")) {
   if (load) void load().then((module) => module.start(element));
 }
 
+for (const form of all("form[data-send]")) void import("./forms").then((module) => module.start(form));
+if (all("[data-call]").length) void import("./acts").then((module) => module.start());
+
 document.addEventListener("click", (event) => {
   const button = (event.target as Element).closest<HTMLElement>("[data-copy]");
   if (!button) return;
   void navigator.clipboard?.writeText(button.dataset.copy ?? "").then(() => toast(t("Copied.")));
 });
 
+watch();
 follow();
+showLater();

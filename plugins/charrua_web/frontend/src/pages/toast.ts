@@ -18,3 +18,18 @@ export function toast(sentence: string, options: { kind?: "good" | "bad"; undo?:
   one("#toasts").append(shown);
   setTimeout(gone, options.undo || options.kind === "bad" ? STAYS_MS * 3 : STAYS_MS);
 }
+
+const LATER = "charrua-told";
+
+/** Tell it on the page that comes next. */
+export function later(sentence: string): void {
+  sessionStorage.setItem(LATER, sentence);
+}
+
+/** Tell what the page before has left to tell. */
+export function showLater(): void {
+  const told = sessionStorage.getItem(LATER);
+  if (!told) return;
+  sessionStorage.removeItem(LATER);
+  toast(told);
+}

@@ -1,4 +1,5 @@
 /** The viewer with Cornerstone: loaded beside the first image. */
+import { NoFrame } from "./frames";
 import { listenToKeys } from "./keys";
 import { currentMeasurements } from "./measurements";
 import type { Opening } from "./opening";
@@ -6,8 +7,16 @@ import { fillSide, readDocuments } from "./side";
 import { fillToolbar } from "./toolbar";
 import { Viewer } from "./viewer";
 
+/** What a viewport could not show stands in its cell already; Cornerstone's cache leaves its own promise of it to nobody. */
+function hushWhatIsShown(): void {
+  addEventListener("unhandledrejection", (event) => {
+    if (event.reason instanceof NoFrame) event.preventDefault();
+  });
+}
+
 /** Shows what the page opens with. */
 export async function run(opening: Opening): Promise<void> {
+  hushWhatIsShown();
   const viewer = new Viewer(opening);
   fillToolbar(viewer);
   fillSide(viewer);

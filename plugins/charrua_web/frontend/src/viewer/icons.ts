@@ -42,6 +42,7 @@ export function icon(name: string): SVGSVGElement {
   const svg = document.createElementNS(space, "svg");
   const path = document.createElementNS(space, "path");
   svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
   path.setAttribute("d", PATHS[name] ?? "");
   svg.append(path);

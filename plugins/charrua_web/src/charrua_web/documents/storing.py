@@ -20,7 +20,7 @@ EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 
 async def store(request: Request, document: DicomJson) -> Stored:
     """Store a document in the study of the path. Raises what keeps it out, as `Ingest.store` does."""
-    intake = Intake(request, request.parameters["study"])
+    intake = Intake(request.app, request.identity.name, request.origin, request.parameters["study"])
     outcome = Outcome(str(document["00080016"]["Value"][0]), str(document["00080018"]["Value"][0]))
     spool = intake.begin(outcome, EXPLICIT_LITTLE)
     try:
