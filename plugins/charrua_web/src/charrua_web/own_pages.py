@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from charrua_core.web import Page
 from charrua_web import entrance
+from charrua_web.people import pages as people
 from charrua_web.uploads import page as upload
 from charrua_web.viewer import page as viewer
-from charrua_web.people import pages as people
 
 if TYPE_CHECKING:
     from charrua_core.app import App

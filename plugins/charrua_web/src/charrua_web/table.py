@@ -12,9 +12,9 @@ from charrua_web.dicomweb import deletion, qido_routes, stow, wado
 from charrua_web.documents import key_objects, measurements
 from charrua_web.media import routes as media
 from charrua_web.people import key_calls, user_calls
+from charrua_web.sharing import entrance, links
 from charrua_web.studies import routes as studies
 from charrua_web.uploads import routes as uploads
-from charrua_web.sharing import entrance, links
 
 if TYPE_CHECKING:
     from charrua_core.app import App

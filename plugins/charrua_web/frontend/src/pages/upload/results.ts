@@ -38,7 +38,7 @@ export class Results {
   private drawn = "";
 
   constructor(private readonly section: HTMLElement) {
-    const head = h("tr", {}, ...[t("File"), t("What became of it"), t("Why")].map((word) => h("th", { scope: "col" }, word)));
+    const head = h("tr", {}, ...[t("File"), t("What became of it"), t("Study, or why not")].map((word) => h("th", { scope: "col" }, word)));
     one("[data-fill]", section).append(
       this.choices,
       h("div", { class: "scroll" }, h("table", {}, h("thead", {}, head), this.body)),
