@@ -10,6 +10,8 @@ from charrua_web import entrance
 from charrua_web.sharing import pages as sharing
 from charrua_web.viewer import page as viewer
 from charrua_web.people import pages as people
+from charrua_web.people import pages as people
+from charrua_web.uploads import page as upload
 from charrua_web.viewer import page as viewer
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ def own_pages(app: App) -> Sequence[Page]:  # noqa: ARG001 -- pages of parts tha
     return [
         *entrance.PAGES,
         *sharing.PAGES,
+        *upload.PAGES,
         *viewer.PAGES,
         *people.PAGES,
     ]

@@ -17,6 +17,7 @@ const PAGES: Record<string, () => Promise<{ start: Start }>> = {
   portal: () => import("./portal"),
   "share-entrance": () => import("./share-entrance"),
   visit: () => import("./visit"),
+  upload: () => import("./upload"),
   looks: () => import("./looks"),
   password: () => import("./password"),
   user: () => import("./user"),
