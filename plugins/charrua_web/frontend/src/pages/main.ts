@@ -11,6 +11,8 @@ type Start = (element: HTMLElement) => void | Promise<void>;
 /** The code behind `data-page`: loaded where the page has it. */
 const PAGES: Record<string, () => Promise<{ start: Start }>> = {
   login: () => import("./login"),
+  studies: () => import("./studies"),
+  study: () => import("./study"),
 };
 
 for (const element of all("[data-page]")) {
