@@ -13,6 +13,7 @@ from charrua_web.people import pages as people
 from charrua_web.people import pages as people
 from charrua_web.uploads import page as upload
 from charrua_web.viewer import page as viewer
+from charrua_web.studies import pages as studies
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -26,4 +27,5 @@ def own_pages(app: App) -> Sequence[Page]:  # noqa: ARG001 -- pages of parts tha
         *upload.PAGES,
         *viewer.PAGES,
         *people.PAGES,
+        *studies.PAGES,
     ]

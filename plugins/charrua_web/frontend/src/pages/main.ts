@@ -22,6 +22,8 @@ const PAGES: Record<string, () => Promise<{ start: Start }>> = {
   password: () => import("./password"),
   user: () => import("./user"),
   token: () => import("./token"),
+  studies: () => import("./studies"),
+  study: () => import("./study"),
 };
 
 for (const element of all("[data-page]")) {
