@@ -43,7 +43,5 @@ def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
         *measurements.ROUTES,
         *key_objects.ROUTES,
         *uploads.ROUTES,
-        *links.ROUTES,
-        *entrance.ROUTES,
         *media.ROUTES,
     ]
