@@ -104,6 +104,11 @@ def search_within(_target: Target) -> Sequence[Ask]:
     return [Ask(query=[("includefield", "all")], hidden=frozenset({200, 404}))]
 
 
+def together(target: Target) -> Sequence[Ask]:
+    """Studies are named by the query."""
+    return [Ask(query=[("study", target.study)], names=frozenset({"study"}))]
+
+
 def wado_uri(target: Target) -> Sequence[Ask]:
     named = [("requestType", "WADO"), ("studyUID", target.study), ("seriesUID", target.series)]
     query = [*named, ("objectUID", target.instance)]
@@ -327,6 +332,9 @@ RECIPES: dict[str, Recipe] = {
     "DELETE /studies/{study}": delete_study,
     f"DELETE {SERIES}": delete,
     f"DELETE {SERIES}/instances/{{instance}}": delete,
+    "GET /download": together,
+    "GET /download/choices": together,
+    "GET /disc": together,
     "POST /uploads/files": upload,
     "POST /uploads": numbered(200, 201, body={"key": "matrix", "size": 9}),
     "GET /uploads/{upload}": numbered(404, upload="0" * 32),

@@ -9,8 +9,8 @@ from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web import sessions, status
 from charrua_web.actions import assigning, attaching, deleting, editing, manual, sending
 from charrua_web.dicomweb import deletion, qido_routes, stow, wado
-from charrua_web.media import routes as media
 from charrua_web.documents import key_objects, measurements
+from charrua_web.media import routes as media
 from charrua_web.people import key_calls, user_calls
 from charrua_web.sharing import entrance, links
 from charrua_web.studies import routes as studies
@@ -43,7 +43,5 @@ def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
         *measurements.ROUTES,
         *key_objects.ROUTES,
         *uploads.ROUTES,
-        *links.ROUTES,
-        *entrance.ROUTES,
         *media.ROUTES,
     ]

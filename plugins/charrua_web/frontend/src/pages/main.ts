@@ -17,10 +17,13 @@ const PAGES: Record<string, () => Promise<{ start: Start }>> = {
   portal: () => import("./portal"),
   "share-entrance": () => import("./share-entrance"),
   visit: () => import("./visit"),
+  upload: () => import("./upload"),
   looks: () => import("./looks"),
   password: () => import("./password"),
   user: () => import("./user"),
   token: () => import("./token"),
+  studies: () => import("./studies"),
+  study: () => import("./study"),
 };
 
 for (const element of all("[data-page]")) {

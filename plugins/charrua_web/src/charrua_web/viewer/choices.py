@@ -15,12 +15,4 @@ SETTINGS = (
         since="0.1",
         effect="now",
     ),
-    Setting(
-        "enable_download",
-        bool,
-        True,
-        help="Whether the viewer has a button that downloads the study.",
-        since="0.1",
-        effect="now",
-    ),
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from charrua_core.accounts import is_visitor
 from charrua_core.archive.search import OneOf, Query, search
 from charrua_core.archive.search.columns import UNIQUE_KEYS
-from charrua_core.errors import StudyNotFound
+from charrua_core.errors import EditInvalid, StudyNotFound
 from charrua_core.types import DicomJson, Level, is_valid_uid
 from charrua_core.web import Page, Request, Shown
 from charrua_web.dicomweb import wado_trail
@@ -76,7 +76,10 @@ def _uid(request: Request, name: str) -> str:
 
 async def _viewing_syntax(app: App, identity: Identity) -> str:
     """The transfer syntax that somebody's account says their viewer is given, "" for images as they are stored."""
-    return ""
+    try:
+        return (await app.accounts.get(identity.name)).transfer_syntax
+    except EditInvalid:  # a visitor, or somebody for whom a plugin vouches
+        return ""
 
 
 PAGES = (
