@@ -395,6 +395,9 @@ RECIPES: dict[str, Recipe] = {
     "POST /shares/{share}/restore": numbered(404, share="1"),
     "GET /createlink": create_link,
     "POST /share": said(404, 429, token="nobody-has-this-one"),
+    "GET /share/{token}": numbered(404, 429, token="nobody-has-this-one"),
+    "GET /portal": said(200, 404),
+    "GET /visit": said(200, 303, 401),
     "POST /portal": said(404, patient_id="nobody", accession_number="none"),
     **ACTIONS,
 }
