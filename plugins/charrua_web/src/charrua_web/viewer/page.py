@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from charrua_core.accounts import is_visitor
 from charrua_core.archive.search import OneOf, Query, search
 from charrua_core.archive.search.columns import UNIQUE_KEYS
-from charrua_core.errors import StudyNotFound, UserNotFound
+from charrua_core.errors import EditInvalid, StudyNotFound
 from charrua_core.types import DicomJson, Level, is_valid_uid
 from charrua_core.web import Page, Request, Shown
 from charrua_web.dicomweb import wado_trail
@@ -31,15 +32,18 @@ async def show(request: Request) -> Shown:
         raise StudyNotFound
     beside = [uid for uid in request.query.all("with") if is_valid_uid(uid)][:MOST_BESIDE]
     priors = [one for one in [await _study(request, uid) for uid in beside] if one]
-    uids = [request.parameters["study"], *(uid for uid in beside if priors)]
-    wado_trail.accessed(request, uids, 0)
+    wado_trail.accessed(request, [one["uid"] for one in (study, *priors)], 0)
     return {"study": study["data"], "config": await _config(request, [study, *priors]), "theme": "dark"}
 
 
 async def _study(request: Request, uid: str) -> dict[str, Any] | None:
     """A study with its series, None where the caller may see none."""
     found = await _found(request, Level.STUDY, uid, 1)
-    return {"data": found[0], "series": await _found(request, Level.SERIES, uid, MOST_SERIES)} if found else None
+    return (
+        {"uid": uid, "data": found[0], "series": await _found(request, Level.SERIES, uid, MOST_SERIES)}
+        if found
+        else None
+    )
 
 
 async def _found(request: Request, level: Level, study_uid: str, limit: int) -> list[DicomJson]:
@@ -52,7 +56,7 @@ async def _found(request: Request, level: Level, study_uid: str, limit: int) -> 
 async def _config(request: Request, studies: list[dict[str, Any]]) -> dict[str, Any]:
     """What the front end reads: see `src/viewer/config.ts`."""
     settings, identity = request.app.settings, request.identity
-    lossy_only = not identity.may("retrieve")  # they came by a link that shows pictures, and gives out no images
+    lossy_only = not identity.may("retrieve")  # of a link that was shared without the images themselves
     syntax = await _viewing_syntax(request.app, identity)
     lossy = lossy_only or syntax in _LOSSY or settings["viewer_images"] == "lossy"
     return {
@@ -62,7 +66,7 @@ async def _config(request: Request, studies: list[dict[str, Any]]) -> dict[str, 
         "lossyOnly": lossy_only,
         "transferSyntax": "" if lossy else syntax,
         "download": _download(request),
-        "back": "/studies" if identity.may("query") else "",
+        "back": "/visit" if is_visitor(identity) else "/studies" if identity.may("query") else "",
         "maySave": identity.may("store"),
     }
 
@@ -83,7 +87,7 @@ async def _viewing_syntax(app: App, identity: Identity) -> str:
     """The transfer syntax that somebody's account says their viewer is given, "" for images as they are stored."""
     try:
         return (await app.accounts.get(identity.name)).transfer_syntax
-    except UserNotFound:  # visitors have no account
+    except EditInvalid:  # a visitor, or somebody for whom a plugin vouches
         return ""
 
 
@@ -92,7 +96,7 @@ PAGES = (
         "/viewer/{study}",
         "charrua_web/viewer.html",
         show,
-        "retrieve",
+        "view",
         "Viewer",
         scripts=("viewer/main.ts",),
         compiles=True,
