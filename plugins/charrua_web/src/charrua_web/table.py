@@ -9,12 +9,12 @@ from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web import sessions, status
 from charrua_web.actions import assigning, attaching, deleting, editing, manual, sending
 from charrua_web.dicomweb import deletion, qido_routes, stow, wado
-from charrua_web.media import routes as media
 from charrua_web.documents import key_objects, measurements
+from charrua_web.media import routes as media
 from charrua_web.people import key_calls, user_calls
+from charrua_web.sharing import entrance, links
 from charrua_web.studies import routes as studies
 from charrua_web.uploads import routes as uploads
-from charrua_web.sharing import entrance, links
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -31,6 +31,8 @@ def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
         *wado.routes(app),
         *stow.ROUTES,
         *deletion.ROUTES,
+        *links.ROUTES,
+        *entrance.ROUTES,
         *studies.ROUTES,
         *editing.ROUTES,
         *assigning.ROUTES,
@@ -41,7 +43,5 @@ def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
         *measurements.ROUTES,
         *key_objects.ROUTES,
         *uploads.ROUTES,
-        *links.ROUTES,
-        *entrance.ROUTES,
         *media.ROUTES,
     ]

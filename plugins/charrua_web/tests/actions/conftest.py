@@ -62,9 +62,10 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(serve_web: Callable[..., Any]) -> Any:
-    """A fresh one."""
-    made = Desk(await serve_web())
+async def desk(serve_web: Callable[..., Any], request: pytest.FixtureRequest) -> Any:
+    """A fresh one, with the settings of `@pytest.mark.settings(…)`."""
+    marker = request.node.get_closest_marker("settings")
+    made = Desk(await serve_web(marker.kwargs if marker else {}))
     yield made
     await made.close()
 

@@ -63,7 +63,6 @@ class About:
             InstanceCreationDate=date,
             InstanceCreationTime=time,
             Modality=modality,
-            ConversionType="WSD",
             Manufacturer="Charrua",
             ManufacturerModelName="Charrua",
             SoftwareVersions=IMPLEMENTATION_VERSION_NAME,

@@ -26,6 +26,9 @@ from charrua_core.types import DicomJson, FileRange
 
 LARGEST = 0xFFFFFFFE
 _TAIL = 4096
+_WORKSTATION = "WSD"
+_WHOLE_BODY = elements(CodeValue="38266002", CodingSchemeDesignator="SCT", CodeMeaning="Entire body")
+"""Where on the body is not known: PS3.3 C.8.12.1 wants a region."""
 _CONTENT = "content"  # the BulkDataURI of what the file brings
 _ITEM = struct.Struct("<HHL")
 # PS3.5 A.4.6 and A.4.7: transfer syntax by codec, with the profiles and the highest level that it is for
@@ -61,6 +64,7 @@ def _pdf(path: Path, about: About) -> Made:
         if b"%%EOF" not in file.read():
             raise DocumentUnreadable("the PDF is cut off: its end is missing")
     header = about.header(EncapsulatedPDFStorage, "DOC") | elements(
+        ConversionType=_WORKSTATION,
         AcquisitionDateTime=None,
         BurnedInAnnotation="YES",
         DocumentTitle=about.title,
@@ -105,6 +109,8 @@ def _secondary(about: About, rows: int, columns: int, samples: int, bits: int) -
         about.header(SecondaryCaptureImageStorage, "OT")
         | _pixels(rows, columns, samples, bits)
         | elements(
+            ConversionType=_WORKSTATION,
+            Laterality=None,
             ImageType=["DERIVED", "SECONDARY"],
             DateOfSecondaryCapture=f"{about.at:%Y%m%d}",
             TimeOfSecondaryCapture=f"{about.at:%H%M%S}",
@@ -143,6 +149,7 @@ def _video(path: Path, about: About) -> Made:
         video.rows, video.columns, 3, 8 if video.bits == 8 else 16, video.bits
     )
     header |= elements(
+        AnatomicRegionSequence=_WHOLE_BODY,
         ImageType=["ORIGINAL", "PRIMARY"],
         PhotometricInterpretation="YBR_PARTIAL_420",
         AcquisitionContextSequence=None,

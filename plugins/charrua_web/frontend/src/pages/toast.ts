@@ -5,13 +5,14 @@ import { t } from "./words";
 const STAYS_MS = 8000;
 
 /** Tell it. With `undo` there is a button, and it stays until it is closed or longer than others. */
-export function toast(sentence: string, options: { kind?: "good" | "bad"; undo?: () => Promise<void> } = {}): void {
+export function toast(sentence: string, options: { kind?: "good" | "bad"; undo?: () => Promise<void>; link?: { href: string; label: string } } = {}): void {
   const gone = () => shown.remove();
   const undo = options.undo;
   const shown = h(
     "div",
     { class: `toast ${options.kind ?? "good"}` },
     h("span", {}, sentence),
+    options.link && h("a", { class: "linked", href: options.link.href }, options.link.label),
     undo && h("button", { type: "button", onclick: () => void undo().then(gone, (error) => toast(String(error.message ?? error), { kind: "bad" })) }, t("Undo")),
     h("button", { type: "button", class: "plain", "aria-label": t("Close"), onclick: gone }, icon("close")),
   );
