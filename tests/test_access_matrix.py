@@ -37,17 +37,17 @@ from charrua_core.testing.worklist import WORKLIST, a_workitem, code
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web.catalogue import make_table
 
+CHANGING = {"/health", "/metrics", "/openapi.json", "/createlink", "/shares"}
+"""What is about the server or about links, not about objects: it may say other things a moment later."""
+OF_SESSIONS = {"/login", "/logout", "/password", "/share", "/portal"}
+"""What begins or ends sessions: the one that is tested would end with them."""
+PUBLIC_PAGES = {"/docs", "/static/<path:filename>"}
 CHANGING = {"/health", "/metrics", "/openapi.json", "/studies/list.pdf"}
 """What is about the server, not about objects: it may say other things when more is stored; and what tells the time."""
 PUBLIC_PAGES = {"/docs", "/static/<path:filename>"}
 CHANGING = {"/health", "/metrics", "/openapi.json"}
 """What is about the server, not about objects: it may say other things when more is stored."""
 PUBLIC_PAGES = {"/static/<path:filename>"}
-CHANGING = {"/health", "/metrics", "/openapi.json", "/createlink", "/shares"}
-"""What is about the server or about links, not about objects: it may say other things a moment later."""
-OF_SESSIONS = {"/login", "/logout", "/password", "/share", "/portal"}
-"""What begins or ends sessions: the one that is tested would end with them."""
-PUBLIC_PAGES = {"/docs", "/static/<path:filename>"}
 PASSWORD = "an unlikely password"
 JSON = {"Content-Type": "application/json"}
 NO_RULES = {"rules": [], "since": "2020-01-01T00:00:00Z"}
@@ -102,6 +102,11 @@ def preference(*good: int, **more: bytes) -> Recipe:
 
 def search_within(_target: Target) -> Sequence[Ask]:
     return [Ask(query=[("includefield", "all")], hidden=frozenset({200, 404}))]
+
+
+def together(target: Target) -> Sequence[Ask]:
+    """Studies are named by the query."""
+    return [Ask(query=[("study", target.study)], names=frozenset({"study"}))]
 
 
 def wado_uri(target: Target) -> Sequence[Ask]:
@@ -327,6 +332,9 @@ RECIPES: dict[str, Recipe] = {
     "DELETE /studies/{study}": delete_study,
     f"DELETE {SERIES}": delete,
     f"DELETE {SERIES}/instances/{{instance}}": delete,
+    "GET /download": together,
+    "GET /download/choices": together,
+    "GET /disc": together,
     "POST /uploads/files": upload,
     "POST /uploads": numbered(200, 201, body={"key": "matrix", "size": 9}),
     "GET /uploads/{upload}": numbered(404, upload="0" * 32),
@@ -382,13 +390,16 @@ RECIPES: dict[str, Recipe] = {
     "POST /logout": said(204),
     "POST /password": said(400, current=PASSWORD),
     "OPTIONS /": said(200),
-    **ACTIONS,
     "POST /shares": share_study,
     "DELETE /shares/{share}": numbered(404, share="1"),
     "POST /shares/{share}/restore": numbered(404, share="1"),
     "GET /createlink": create_link,
     "POST /share": said(404, 429, token="nobody-has-this-one"),
+    "GET /share/{token}": numbered(404, 429, token="nobody-has-this-one"),
+    "GET /portal": said(200, 404),
+    "GET /visit": said(200, 303, 401),
     "POST /portal": said(404, patient_id="nobody", accession_number="none"),
+    **ACTIONS,
 }
 
 

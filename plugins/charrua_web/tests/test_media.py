@@ -207,6 +207,16 @@ async def test_downloads_can_be_switched_off_and_have_a_limit(serve_web) -> None
         assert (await client.get(f"/studies/{large[0].StudyInstanceUID}/disc")).status_code == 413
 
 
+async def test_what_a_download_would_be_is_told_before(desk) -> None:
+    study = await stored(desk, a_study(images=2))
+    query = {"study": study[0].StudyInstanceUID}
+    told = (await desk.get("/download/choices", params=query)).json()
+    assert (told["studies"], told["objects"], told["fits"], told["disc"]) == (1, 2, True, True)
+    assert told["bytes"] > 2 * 128
+    async with browser(desk.served, "Referring") as doctor:
+        assert (await doctor.get("/download/choices", params=query)).json()["disc"] is False
+
+
 async def test_a_disc_image_holds_the_same_under_both_kinds_of_names(desk) -> None:
     study = await stored(desk, a_mixed_study())
     answer = await desk.get(f"/studies/{study[0].StudyInstanceUID}/disc")

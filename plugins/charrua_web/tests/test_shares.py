@@ -83,8 +83,8 @@ async def test_a_visitor_sees_the_study_of_the_link_and_nothing_else(archive, st
 
 
 async def test_visitors_may_ask_what_is_meant_for_them_alone() -> None:
-    routes = make_table(App(Start({}), (), {})).routes
-    assert {f"{one.method} {one.path}" for one in routes if one.permission == "view"} == VISITORS_ROUTES
+    table, _ = make_table(App(Start({}), (), {}))
+    assert {f"{one.method} {one.path}" for one in table.routes if one.permission == "view"} == VISITORS_ROUTES
 
 
 DICOM = [
@@ -187,6 +187,64 @@ async def test_links_are_listed_with_what_they_lead_to(archive, study) -> None:
     assert link["studies"][0]["patient_id"] == "4711"
     assert (await (await doctor(archive)).get("/shares")).json() == []
     assert token_of(made.json()["link"]) not in str(link)
+
+
+# -- pages ---------------------------------------------------------------------------------------------------------------
+HTML = {"Accept": "text/html"}
+
+
+async def test_the_page_of_a_link_that_does_not_work_is_the_same_for_all(archive, study) -> None:
+    made, admin = await a_link(archive, study), await doctor(archive, "Admin")
+    await admin.delete(f"/shares/{made['id']}")
+    revoked = await browser(archive).get(f"/share/{token_of(made['link'])}", headers=HTML)
+    unknown = await browser(archive).get("/share/never-made", headers=HTML)
+    assert (revoked.status_code, revoked.text) == (unknown.status_code, unknown.text)
+    assert (revoked.status_code, "This link does not work" in revoked.text) == (404, True)
+
+
+async def test_the_page_of_a_link_tells_nobody_and_no_cache_of_it(archive, study) -> None:
+    page = await browser(archive).get(f"/share/{token_of((await a_link(archive, study))['link'])}", headers=HTML)
+    assert page.status_code == 200 and "data-by-itself" in page.text
+    assert '<meta name="referrer" content="no-referrer">' in page.text and 'content="noindex"' in page.text
+    assert page.headers["cache-control"] == "no-store"
+    assert study.PatientID not in page.text
+
+
+@pytest.mark.parametrize(("wish", "asks"), [({"uses": 2}, "limited number"), ({"asks_birth_date": True}, "birth_date")])
+async def test_a_link_that_counts_or_asks_is_not_opened_by_a_programme_that_looks_at_it(
+    archive, study, wish, asks
+) -> None:
+    page = await browser(archive).get(
+        f"/share/{token_of((await a_link(archive, study, **wish))['link'])}", headers=HTML
+    )
+    assert asks in page.text and "data-by-itself" not in page.text
+
+
+async def test_a_visit_shows_the_study_and_offers_downloads_where_the_link_gives_dicom(archive, study) -> None:
+    jpeg, dicom = await visitor(archive, study), await visitor(archive, study, dicom=True)
+    shown = await jpeg.get("/visit", headers=HTML)
+    assert shown.status_code == 200 and f"/viewer/{study.StudyInstanceUID}" in shown.text
+    assert 'class="rail"' not in shown.text and "application/zip" not in shown.text
+    offered = (await dicom.get("/visit", headers=HTML)).text
+    assert (await dicom.get(offered.split('download href="')[1].split('"')[0])).content.startswith(b"PK")
+
+
+async def test_a_visitor_comes_to_no_page_of_staff(archive, study) -> None:
+    client = await visitor(archive, study, dicom=True)
+    for path in ("/", "/studies", "/links", f"/studies/{study.StudyInstanceUID}"):
+        assert (await client.get(path, headers=HTML)).status_code in (403, 404), path
+
+
+async def test_who_is_no_visitor_is_told_that_the_visit_is_over_and_staff_are_led_home(archive) -> None:
+    over = await browser(archive).get("/visit", headers=HTML)
+    assert (over.status_code, "This visit is over" in over.text) == (401, True)
+    assert (await (await doctor(archive)).get("/visit", headers=HTML)).headers["location"] == "/"
+
+
+async def test_the_portals_page_is_there_where_it_is_open(archive) -> None:
+    assert (await browser(archive).get("/portal", headers=HTML)).status_code == 404
+    await archive.run("settings", "set", "patient_portal", "1")
+    assert "accession_number" in (await browser(archive).get("/portal", headers=HTML)).text
 
 
 # -- the manual's call -----------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core import changes, tables
 from charrua_core.db import Database, notify
-from charrua_core.jobs.kinds import CLOCK, Clock, Job, JobType, State
+from charrua_core.jobs.kinds import CLOCK, Clock, Job, JobType, Lane, State
 
 CHANNEL = "charrua_job"
 SETTLED_POLL_S = 0.05
@@ -60,6 +60,11 @@ class Jobs:
         from charrua_core.jobs.worker import Worker
 
         await Worker(self._db, kinds, clock=self.clock).run()
+
+    async def lanes(self, kind: str) -> list[Lane]:
+        """Count those of a kind that are not done, by their lanes."""
+        async with self._db.driver(reading=True) as connection:
+            return [Lane(**row) for row in await connection.fetch(_LANES, kind)]
 
     async def list(
         self,
@@ -154,6 +159,17 @@ _UNFINISHED = """
 SELECT kind, 'due', count(*) FROM core.job WHERE state = 'due' GROUP BY kind
 UNION ALL SELECT kind, 'running', count(*) FROM core.job WHERE state = 'running' GROUP BY kind
 UNION ALL SELECT kind, 'dead', count(*) FROM core.job WHERE state = 'dead' GROUP BY kind
+"""
+
+# By the same indexes.
+_LANES = """
+SELECT lane, count(*) FILTER (WHERE state = 'due' AND attempts = 0) AS waiting,
+    count(*) FILTER (WHERE state = 'due' AND attempts > 0) AS trying, count(*) FILTER (WHERE state = 'running') AS running,
+    count(*) FILTER (WHERE state = 'dead') AS dead, min(run_at) FILTER (WHERE state = 'due') AS next_at
+FROM (SELECT lane, state, attempts, run_at FROM core.job WHERE state = 'due' AND kind = $1
+    UNION ALL SELECT lane, state, attempts, run_at FROM core.job WHERE state = 'running' AND kind = $1
+    UNION ALL SELECT lane, state, attempts, run_at FROM core.job WHERE state = 'dead' AND kind = $1) AS unfinished
+GROUP BY lane ORDER BY lane
 """
 
 _RESEND = """

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from charrua_core.shares.listing import Share, listed
-from charrua_core.shares.make import VALIDITIES, Wish, make
+from charrua_core.shares.make import FOR_EVER, VALIDITIES, Wish, make
 from charrua_core.shares.opening import Asked, asked, open_share
 from charrua_core.shares.portal import enter
 from charrua_core.shares.revoking import RESTORED_WITHIN, restore, revoke
 
 __all__ = [
+    "FOR_EVER",
     "RESTORED_WITHIN",
     "VALIDITIES",
     "Asked",

@@ -37,6 +37,12 @@ async def list_sendings(request: Request) -> Response:
     return json_response([queue.as_json(job) for job in found])
 
 
+async def count_failed(request: Request) -> Response:
+    """Count what was given up, for the badge at the queue."""
+    lanes = await queue.lanes(request.app, request.identity)
+    return json_response({"count": sum(lane.dead for lane in lanes)})
+
+
 async def again(request: Request) -> Response:
     """Have a sending done now."""
     await queue.again(request.app, request.identity, request.origin, number_of(request, "sending"))
@@ -104,6 +110,10 @@ ROUTES = (
         query=_QUERY,
         statuses={200: "The sendings", 400: "A parameter will not do"},
         description="Who sees a part of the archive sees the sendings that they have asked for.",
+    ),
+    WebRoute(
+        *("GET", "/routing/queue/failed", count_failed, "send", "Count the sendings that were given up"),
+        tag="Routing",
     ),
     WebRoute(
         "POST",

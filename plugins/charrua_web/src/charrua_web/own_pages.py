@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from charrua_core.web import Page
 from charrua_web import entrance
 from charrua_web.people import pages as people
+from charrua_web.sharing import pages as sharing
+from charrua_web.studies import pages as studies
+from charrua_web.uploads import page as upload
 from charrua_web.viewer import page as viewer
 
 if TYPE_CHECKING:
@@ -18,6 +21,9 @@ def own_pages(app: App) -> Sequence[Page]:  # noqa: ARG001 -- pages of parts tha
     """Give them."""
     return [
         *entrance.PAGES,
+        *sharing.PAGES,
+        *upload.PAGES,
         *viewer.PAGES,
         *people.PAGES,
+        *studies.PAGES,
     ]

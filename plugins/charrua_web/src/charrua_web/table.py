@@ -31,6 +31,8 @@ def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
         *wado.routes(app),
         *stow.ROUTES,
         *deletion.ROUTES,
+        *links.ROUTES,
+        *entrance.ROUTES,
         *studies.ROUTES,
         *editing.ROUTES,
         *assigning.ROUTES,
@@ -41,7 +43,5 @@ def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
         *measurements.ROUTES,
         *key_objects.ROUTES,
         *uploads.ROUTES,
-        *links.ROUTES,
-        *entrance.ROUTES,
         *media.ROUTES,
     ]

@@ -8,9 +8,10 @@
  * text. `<div data-rows="when.attributes">` holds rows made of its `<template>`, each an object of a list; with
  * `data-rows-as="map"` each is a pair: its field `key`, and `value`. `[data-add]` adds one, `[data-drop]` takes it away.
  */
-import { type Method, call, sentenceOf } from "./api";
+import { type Method, Problem, call, sentenceOf } from "./api";
 import { go } from "./acts";
 import { all, one } from "./dom";
+import { t } from "./words";
 
 type Json = Record<string, unknown>;
 type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
@@ -112,11 +113,25 @@ function valueOf(field: Field): unknown {
   const text = field.value.trim();
   const kind = field.dataset.as;
   if (!text) return "keep" in field.dataset ? (kind ? null : "") : undefined;
-  if (kind === "list") return text.split(/[,\n]/).map((part) => part.trim()).filter(Boolean);
+  if (kind === "list") return partsOf(text);
   if (kind === "number") return Number(text);
   if (kind === "yes") return text === "true";
-  if (kind === "json") return JSON.parse(text);
+  if (kind === "json") return jsonOf(text);
   return text;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Problem(0, t("This is no JSON: {text}", { text: text.slice(0, 80) }));
+  }
+}
+
+/** The parts of `CT, MR, "HEAD, NECK"`: what has a comma in it stands in quotes. */
+export function partsOf(text: string): string[] {
+  const parts = [...text.matchAll(/"([^"]*)"|[^,\n]+/g)].map((found) => (found[1] ?? found[0]).trim());
+  return parts.filter(Boolean);
 }
 
 function put(body: Json, name: string, value: unknown): void {

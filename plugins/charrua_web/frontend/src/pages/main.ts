@@ -12,11 +12,18 @@ type Start = (element: HTMLElement) => void | Promise<void>;
 
 /** The code behind `data-page`: loaded where the page has it. */
 const PAGES: Record<string, () => Promise<{ start: Start }>> = {
+  links: () => import("./links"),
   login: () => import("./login"),
+  portal: () => import("./portal"),
+  "share-entrance": () => import("./share-entrance"),
+  visit: () => import("./visit"),
+  upload: () => import("./upload"),
   looks: () => import("./looks"),
   password: () => import("./password"),
   user: () => import("./user"),
   token: () => import("./token"),
+  studies: () => import("./studies"),
+  study: () => import("./study"),
 };
 
 for (const element of all("[data-page]")) {

@@ -6,6 +6,9 @@ import { pictureOf, type Picture } from "./stacks";
 /** Images that the server made pictures of: three colours of eight bits, whatever is stored. */
 export const pictured = new Set<string>();
 
+/** Of a window (PS3.3 C.11.2.1.2); any other is taken for the first. */
+const FUNCTIONS = ["LINEAR", "LINEAR_EXACT", "SIGMOID"];
+
 type Module = (data: Dataset, picture: Picture) => object;
 
 const MODULES: Record<string, Module> = {
@@ -14,7 +17,7 @@ const MODULES: Record<string, Module> = {
   voiLutModule: (data) => ({
     windowCenter: window(data).center,
     windowWidth: window(data).width,
-    voiLUTFunction: text(data, "00281056") || "LINEAR",
+    voiLUTFunction: FUNCTIONS.filter((name) => name === (text(data, "00281056") || "LINEAR")),
   }),
   modalityLutModule: (data) => ({
     rescaleIntercept: number(data, "00281052") ?? 0,

@@ -1,5 +1,5 @@
 /** What stands in the corners and at the edges of an image. */
-import type { Types } from "@cornerstonejs/core";
+import { utilities, type Types } from "@cornerstonejs/core";
 import { t } from "../pages/words";
 import { config } from "./config";
 import { make, setText } from "./dom";
@@ -109,8 +109,8 @@ function viewOf(viewport: Types.IStackViewport, pictured: boolean): string {
   const zoom = `${t("Zoom")} ${Math.round(zoomOf(viewport) * 100)} %`;
   const range = viewport.getProperties().voiRange;
   if (!range || pictured) return zoom;
-  const [width, center] = [range.upper - range.lower, (range.upper + range.lower) / 2];
-  return `W ${tidy(width)}  L ${tidy(center)}   ${zoom}`;
+  const { windowWidth, windowCenter } = utilities.windowLevel.toWindowLevel(range.lower, range.upper);
+  return `W ${tidy(windowWidth)}  L ${tidy(windowCenter)}   ${zoom}`;
 }
 
 const tidy = (value: number): string => String(Math.abs(value) < 10 ? Number(value.toFixed(2)) : Math.round(value));

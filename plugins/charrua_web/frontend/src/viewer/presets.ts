@@ -1,4 +1,5 @@
 /** Windows that are chosen by name: those of the image, and those of the ward for CT. */
+import { utilities } from "@cornerstonejs/core";
 import { t } from "../pages/words";
 import type { Cell } from "./cell";
 import { frameData } from "./functional";
@@ -43,6 +44,6 @@ export function presetsOf(cell: Cell): Preset[] {
 /** Shows a cell in a window. */
 export function applyPreset(cell: Cell, { center, width }: Preset): void {
   const { viewport } = cell;
-  viewport?.setProperties({ voiRange: { lower: center - width / 2, upper: center + width / 2 } });
+  viewport?.setProperties({ voiRange: utilities.windowLevel.toLowHighRange(width, center) });
   viewport?.render();
 }

@@ -15,8 +15,8 @@ SETTINGS = (
         "enable_download",
         bool,
         True,
-        help="Whether who may retrieve studies finds them as a ZIP archive with DICOMDIR and a light viewer; the objects "
-        "themselves can be retrieved all the same.",
+        help="Whether who may retrieve studies can download them, in the study list and the viewer, as a ZIP archive with "
+        "DICOMDIR and a light viewer; the objects themselves can be retrieved all the same.",
         since="0.1",
         effect="now",
     ),

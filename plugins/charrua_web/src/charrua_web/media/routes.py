@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, Sequence
+from math import ceil
 
 from charrua_core.archive.search import OneOf, Query, records, runs
 from charrua_core.archive.search.columns import UNIQUE_KEYS
 from charrua_core.errors import NotPermitted, StudyNotFound, TooManyResults
 from charrua_core.types import FileRange, Level, is_valid_uid
-from charrua_core.web import ZIP, HttpError, Parameter, Request, Response, WebRoute, zip_response
+from charrua_core.web import ZIP, HttpError, Parameter, Request, Response, WebRoute, json_response, zip_response
 from charrua_core.web.response import Piece
 from charrua_web.dicomweb.wado_selection import BATCH, Selection
 from charrua_web.media.choices import MOST_OBJECTS, MOST_STUDIES, SYNTAX, wanted_syntaxes
@@ -78,12 +79,35 @@ async def _check_size(request: Request, chosen: Selection) -> None:
     if chosen.total > MOST_OBJECTS:
         raise TooManyResults(f"{chosen.total} objects are more than one download may have: {MOST_OBJECTS}")
     most: int = request.app.settings["media_most_bytes"]
+    if await _size(request, chosen) > most:
+        raise TooManyResults(f"these studies are larger than one download may be: {most >> 20} MiB")
+
+
+async def _size(request: Request, chosen: Selection) -> int:
+    """Bytes of the stored objects."""
     ids, size = chosen.ids, 0
     for start in range(0, len(ids), BATCH):
         found = await records(request.app, ids[start : start + BATCH])
         size += sum(record.size_bytes for record in found.values())
-        if size > most:
-            raise TooManyResults(f"these studies are larger than one download may be: {most >> 20} MiB")
+    return size
+
+
+async def choices(request: Request) -> Response:
+    """Tell what a dialog shows before a download: how much it is, and in which forms this user may have it."""
+    chosen = await _selected(request, _uids(request))
+    settings, size = request.app.settings, await _size(request, chosen)
+    most: int = settings["media_most_pictures"]
+    return json_response(
+        {
+            "studies": len(chosen.study_uids),
+            "objects": chosen.total,
+            "bytes": size,
+            "every": ceil(chosen.total / most) if most else 0,
+            "fits": size <= settings["media_most_bytes"] and chosen.total <= MOST_OBJECTS,
+            "download": settings["enable_download"],
+            "disc": request.identity.may("print"),
+        }
+    )
 
 
 def _name(uids: Sequence[str]) -> str:
@@ -124,4 +148,14 @@ ROUTES = (
     _route("/download", one=False, image=False),
     _route("/studies/{study}/disc", one=True, image=True),
     _route("/disc", one=False, image=True),
+    WebRoute(
+        "GET",
+        "/download/choices",
+        choices,
+        "retrieve",
+        "Tell how large a download would be, and in which forms it can be had",
+        "Media",
+        query=(_STUDIES,),
+        statuses={status: _STATUSES[status] for status in (200, 400, 404)},
+    ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydicom.datadict import dictionary_description, tag_for_keyword
@@ -59,6 +59,7 @@ async def show_user(request: Request) -> Shown:
         "sessions": await _sessions(request, name) if account else [],
         "tokens": await tokens_of(request, name) if account else [],
         "is_own": name == request.identity.name,
+        "quoted": quoted,
     }
 
 
@@ -84,6 +85,11 @@ def in_words(row_filter: Mapping[str, Any] | None) -> str:
     """Give a filter in words, "" where it admits all: `Modality: CR or DX · Institution Name: NORTE*`."""
     parts = (f"{keyword_in_words(keyword)}: {', '.join(values)}" for keyword, values in (row_filter or {}).items())
     return " · ".join(parts)
+
+
+def quoted(values: Sequence[str]) -> str:
+    """Give values as the form writes them, parted by commas; one that has a comma stands in quotes."""
+    return ", ".join(f'"{value}"' if "," in value else value for value in values)
 
 
 def keyword_in_words(keyword: str) -> str:

@@ -66,6 +66,15 @@ async def list_links(request: Request) -> Response:
     return json_response([as_json(one) for one in found])
 
 
+async def tell_defaults(request: Request) -> Response:
+    """Tell what a link is where who makes it says nothing else."""
+    settings = request.app.settings
+    unlimited, validity = settings["allow_unlimited_links"], settings["share_link_validity"]
+    if validity == shares.FOR_EVER and not unlimited:
+        validity = next(iter(shares.VALIDITIES))
+    return json_response({"validity": validity, "dicom": settings["share_link_dicom"], "unlimited": unlimited})
+
+
 async def revoke(request: Request) -> Response:
     """Revoke a link."""
     await shares.revoke(request.app, request.parameters["share"], request.identity, request.origin)
@@ -103,6 +112,7 @@ ROUTES = (
         statuses={200: "The links", 400: "A parameter will not do"},
         description="Who manages users is told all links to studies that they may see, others those that they have made.",
     ),
+    WebRoute("GET", "/shares/defaults", tell_defaults, "share", "Tell what links are like by default", TAG),
     WebRoute(
         "DELETE",
         "/shares/{share}",

@@ -65,10 +65,15 @@ export class Sender {
     private readonly journal: Journal,
     private readonly listener: Listener,
   ) {
-    window.addEventListener("online", () => this.wake?.());
+    window.addEventListener("online", () => this.wake());
   }
 
-  private wake: (() => void) | null = null;
+  private waiting = new Set<() => void>();
+
+  /** Try again now what waits for the archive. */
+  private wake(): void {
+    for (const over of [...this.waiting]) over();
+  }
 
   /** Bytes that have left, those on their way among them. */
   get sent(): number {
@@ -115,7 +120,7 @@ export class Sender {
   stop(sentence: string): void {
     this.halted = sentence;
     this.stopping.abort();
-    this.wake?.();
+    this.wake();
   }
 
   private async work(largeFirst: boolean): Promise<void> {
@@ -281,11 +286,11 @@ export class Sender {
     return new Promise((resolve) => {
       const over = () => {
         clearTimeout(timer);
-        this.wake = null;
+        this.waiting.delete(over);
         resolve();
       };
       const timer = setTimeout(over, seconds * 1000);
-      this.wake = over;
+      this.waiting.add(over);
     });
   }
 }
