@@ -98,7 +98,9 @@ async def test_what_is_shown_is_escaped(visit) -> None:
 
 async def test_the_policy_of_pages_makes_no_exception_for_scripts(visit) -> None:
     for path in ("/tried", "/login", "/no/such/path", "/docs"):
-        policy = (await (await visit(None if path == "/login" else "General")).get(path)).headers["content-security-policy"]
+        policy = (await (await visit(None if path == "/login" else "General")).get(path)).headers[
+            "content-security-policy"
+        ]
         assert "script-src 'self';" in policy
         assert "unsafe" not in policy
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from charrua_core.web import Page
 from charrua_web import entrance
+from charrua_web.setup import pages as setup
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -16,4 +17,5 @@ def own_pages(app: App) -> Sequence[Page]:  # noqa: ARG001 -- pages of parts tha
     """Give them."""
     return [
         *entrance.PAGES,
+        *setup.PAGES,
     ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web import sessions, status
 from charrua_web.dicomweb import deletion, qido_routes, stow, wado
+from charrua_web.setup import routes as setup
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -22,4 +23,5 @@ def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
         *wado.routes(app),
         *stow.ROUTES,
         *deletion.ROUTES,
+        *setup.ROUTES,
     ]
