@@ -1,4 +1,4 @@
-"""`python -m benchmarks store|find|qido|move|get|memory|stow|wado|all`: measures contestants in turn, prints ratios."""
+"""`python -m benchmarks store|find|qido|…|all`: measures contestants in turn, prints ratios."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import argparse
 import os
 import platform
 
-from benchmarks import find, forward, memory, qido, retrieve, store, stow, wado
+from benchmarks import find, forward, memory, pages, qido, retrieve, store, stow, viewer, wado
 from benchmarks.contestants import ALL
 from benchmarks.goals import GOALS
 from benchmarks.isolation import isolate
 from benchmarks.machine import touch_memory
 from benchmarks.results import Results, figures_table, ratio_table
 
-WHAT = ("store", "find", "qido", "move", "get", "memory", "stow", "wado", "forward")
+WHAT = ("store", "find", "qido", "move", "get", "memory", "stow", "wado", "forward", "pages", "viewer")
 
 
 def _options() -> argparse.Namespace:
@@ -38,6 +38,8 @@ def _measure(what: str, results: Results, options: argparse.Namespace) -> None:
         "stow": stow,
         "wado": wado,
         "forward": forward,
+        "pages": pages,
+        "viewer": viewer,
     }
     module = modules.get(what, retrieve)
     names = tuple(name for name in module.CONTESTANTS if not options.only or name in options.only)
@@ -61,6 +63,10 @@ def _measure(what: str, results: Results, options: argparse.Namespace) -> None:
         wado.measure_wado(results, names, options.repeat, options.scale)
     elif what == "forward":
         forward.measure_forward(results, names, options.repeat, options.scale)
+    elif what == "pages":
+        pages.measure_pages(results, options.studies, max(5, int(50 * options.scale)))
+    elif what == "viewer":
+        viewer.measure_viewer(results, names, options.repeat, options.scale)
     else:
         memory.measure_memory(results, names, options.repeat)
 

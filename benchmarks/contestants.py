@@ -276,6 +276,7 @@ class Charrua(Contestant):
     aet = "CHARRUA"
     web = "/dicom-web"
     workers: ClassVar[str | None] = None
+    PASSWORD: ClassVar[str] = "an unlikely password"
 
     def command(self) -> list[str]:
         """`charrua serve` from this interpreter's environment."""
@@ -333,7 +334,7 @@ class Charrua(Contestant):
 
     def authorization(self) -> str:
         """A bearer token of a user made for it."""
-        self.run("user", "add", "bench", "--role", "Admin", "--password-stdin", given="an unlikely password\n")
+        self.run("user", "add", "bench", "--role", "Admin", "--password-stdin", given=f"{self.PASSWORD}\n")
         return f"Bearer {self.run('token', 'create', 'bench').strip()}"
 
     def run(self, *arguments: str, given: str = "") -> str:

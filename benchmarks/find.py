@@ -133,19 +133,22 @@ def measure_large(results: Results, sizes: Sequence[int], queries: int) -> None:
 
 
 def filled(contestant: Contestant, sizes: Sequence[int]) -> Iterator[tuple[int, list[Study]]]:
-    """Fill the index to each size, smallest first; give the size, and studies that are there then."""
-    held = 0
+    """Fill the index to each size, smallest first; give the size, and studies that are there then.
+
+    A database that CHARRUA_DATABASE_URL names may hold some of them from a run before.
+    """
     for count in sorted(sizes):
-        asyncio.run(_fill_index(contestant, held + 1, count - held))
-        held = count
+        asyncio.run(_fill_index(contestant, count))
         yield count, [_indexed_study(number) for number in random.Random(6).sample(range(1, count + 1), 200)]
 
 
-async def _fill_index(contestant: Contestant, first: int, count: int) -> None:
+async def _fill_index(contestant: Contestant, count: int) -> None:
     embedded = EmbeddedServer(contestant.folder / "data" / "postgresql")
     connection = await asyncpg.connect(os.environ.get("CHARRUA_DATABASE_URL") or embedded.url("charrua"))
     try:
-        await fill_index.fill(connection, count, first)
+        held = await connection.fetchval("SELECT count(*) FROM core.study")
+        if held < count:
+            await fill_index.fill(connection, count - held, held + 1)
         with contextlib.suppress(
             asyncpg.InsufficientPrivilegeError
         ):  # writing it all out must not fall into the queries

@@ -41,6 +41,15 @@ CHANGING = {
     *("/health", "/metrics", "/openapi.json", "/setup", "/setup/storage", "/storage", "/setup/plugins", "/plugins"),
     *("/setup/troubles", "/troubles", "/troubles/count"),
 }
+CHANGING = {"/health", "/metrics", "/openapi.json", "/createlink", "/shares"}
+"""What is about the server or about links, not about objects: it may say other things a moment later."""
+OF_SESSIONS = {"/login", "/logout", "/password", "/share", "/portal"}
+"""What begins or ends sessions: the one that is tested would end with them."""
+PUBLIC_PAGES = {"/docs", "/static/<path:filename>"}
+CHANGING = {"/health", "/metrics", "/openapi.json", "/studies/list.pdf"}
+"""What is about the server, not about objects: it may say other things when more is stored; and what tells the time."""
+PUBLIC_PAGES = {"/docs", "/static/<path:filename>"}
+CHANGING = {"/health", "/metrics", "/openapi.json"}
 """What is about the server, not about objects: it may say other things when more is stored."""
 PUBLIC_PAGES = {"/static/<path:filename>"}
 PASSWORD = "an unlikely password"
@@ -59,6 +68,13 @@ def store(target: Target) -> Sequence[Ask]:
     return [Ask(headers=headers, body=part10(image), blind=True, changes=True, good=frozenset({200, 202}))]
 
 
+def upload(target: Target) -> Sequence[Ask]:
+    image = part10(an_object(StudyInstanceUID=target.study, PatientID=target.patient_id))
+    headers = {"Content-Type": "multipart/form-data; boundary=B"}
+    body = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + image + b"\r\n--B--\r\n"
+    return [Ask(headers=headers, body=body, blind=True, changes=True)]
+
+
 def search(target: Target) -> Sequence[Ask]:
     """By what names the target, and for everything there is."""
     keys = [("PatientID", target.patient_id)], [("StudyInstanceUID", target.study)]
@@ -72,8 +88,29 @@ def search(target: Target) -> Sequence[Ask]:
     ]
 
 
+def list_studies(target: Target) -> Sequence[Ask]:
+    """By what names the target, and for everything there is; what is hidden is not among the rows."""
+    keys = (
+        [("PatientID", target.patient_id)],
+        [("StudyInstanceUID", target.study)],
+        [("SeriesInstanceUID", target.series)],
+    )
+    every = [], [("order", "patient")], [("order", "-images"), ("limit", "1")], [("PatientName", "name")]
+    return [Ask(query=query, general=True) for query in (*keys, *every)]
+
+
+def preference(*good: int, **more: bytes) -> Recipe:
+    """A call about what the caller has chosen."""
+    return lambda _target: [Ask(values={"name": "matrix"}, general=True, good=frozenset(good), headers=JSON, **more)]
+
+
 def search_within(_target: Target) -> Sequence[Ask]:
     return [Ask(query=[("includefield", "all")], hidden=frozenset({200, 404}))]
+
+
+def together(target: Target) -> Sequence[Ask]:
+    """Studies are named by the query."""
+    return [Ask(query=[("study", target.study)], names=frozenset({"study"}))]
 
 
 def wado_uri(target: Target) -> Sequence[Ask]:
@@ -94,6 +131,24 @@ def delete_study(_target: Target) -> Sequence[Ask]:
 
 def bulk_data(_target: Target) -> Sequence[Ask]:
     return [Ask(values={"path": "7FE00010"})]
+
+
+def measure(target: Target) -> Sequence[Ask]:
+    """On the target's image."""
+    one = {"id": "1.2.3", "kind": "probe", "instance": target.instance, "points": [[1, 1]]}
+    body = json.dumps({"measurements": [one]}).encode()
+    return [Ask(headers=JSON, body=body, names=frozenset({"instance"}), changes=True, good=frozenset({201}))]
+
+
+def select(target: Target) -> Sequence[Ask]:
+    """The target's image as a key image."""
+    body = json.dumps({"images": [{"instance": target.instance}]}).encode()
+    return [Ask(headers=JSON, body=body, names=frozenset({"instance"}), changes=True, good=frozenset({201}))]
+
+
+def no_selection(_target: Target) -> Sequence[Ask]:
+    """An image is none."""
+    return [Ask(blind=True, good=frozenset({404}))]
 
 
 def said(*good: int, **fields: str) -> Recipe:
@@ -124,6 +179,74 @@ def send_study(target: Target) -> Sequence[Ask]:
     """Whose study it is must be said; who does not see it is not told that the name is wrong."""
     body = {"AET": "NOWHERE", "StudyInstanceUID": target.study, "PatientName": "Nobody"}
     return [Ask(headers=JSON, body=json.dumps(body).encode(), names=frozenset({"study"}), good=frozenset({400}))]
+
+
+# -- actions on studies -------------------------------------------------------------------------------------------------
+def act(**body: object) -> Recipe:
+    """A call on the whole study of the path, with a JSON body, whose answer to who sees it is 200."""
+    encoded_body = json.dumps(body).encode()
+    kept = {"headers": JSON, "body": encoded_body, "whole": True, "hidden": frozenset({403, 404})}
+    return lambda _target: [Ask(changes=True, **kept)]
+
+
+def set_status(target: Target) -> Sequence[Ask]:
+    """It takes one of two permissions, which the route does not name."""
+    kept = {"headers": JSON, "body": b'{"status": "FINAL"}', "whole": True}
+    return [Ask(changes=True, good=frozenset({200, 403}), hidden=frozenset({403, 404}), **kept)]
+
+
+def assign_parts(target: Target) -> Sequence[Ask]:
+    """A series becomes a study of its own."""
+    body = json.dumps({"series": [target.series]}).encode()
+    return [Ask(headers=JSON, body=body, names=frozenset({"series"}), changes=True)]
+
+
+def delete_parts(target: Target) -> Sequence[Ask]:
+    body = json.dumps({"series": [target.series]}).encode()
+    return [Ask(headers=JSON, body=body, names=frozenset({"series"}), changes=True)]
+
+
+def by_hand(field: str, **more: object) -> Recipe:
+    """A call of the manual, in which the study is named, and the patient wrongly."""
+
+    def recipe(target: Target) -> Sequence[Ask]:
+        body = json.dumps({field: target.study, **more}).encode()
+        return [Ask(headers=JSON, body=body, names=frozenset({"study"}), good=frozenset({400}))]
+
+    return recipe
+
+
+def update_study(target: Target) -> Sequence[Ask]:
+    body = json.dumps({"StudyInstanceUID": target.study, "Description": "Neck"}).encode()
+    kept = {"names": frozenset({"study"}), "whole": True, "hidden": frozenset({403, 404})}
+    return [Ask(headers=JSON, body=body, changes=True, **kept)]
+
+
+def send_several(target: Target) -> Sequence[Ask]:
+    body = json.dumps({"studies": [target.study], "destinations": ["NOWHERE"]}).encode()
+    return [Ask(headers=JSON, body=body, general=True, good=frozenset({400}))]
+
+
+def attach(_target: Target) -> Sequence[Ask]:
+    headers = {"Content-Type": "application/octet-stream"}
+    return [Ask(headers=headers, body=b"\x00 no file that can be attached", good=frozenset({415}))]
+
+
+ACTIONS: dict[str, Recipe] = {
+    "POST /actions/studies/{study}/edit/preview": act(attributes={"StudyID": "2"}),
+    "POST /actions/studies/{study}/edit": act(attributes={"StudyID": "2"}, reason="matrix"),
+    "PUT /actions/studies/{study}/status": set_status,
+    "POST /actions/studies/{study}/assign": assign_parts,
+    "POST /actions/patients/merge": numbered(404, body={"from": {"PatientID": "?"}, "into": {"PatientID": "1"}}),
+    "POST /actions/studies/{study}/delete": delete_parts,
+    "POST /actions/undo": numbered(404, body={"edits": ["00000000-0000-0000-0000-000000000000"]}),
+    "POST /actions/send": send_several,
+    "GET /actions/sendings": lambda _target: [Ask(query=[("of", "1")], general=True)],
+    "POST /actions/studies/{study}/attachments": attach,
+    "POST /updatestudy": update_study,
+    "POST /assignseries": by_hand("priorstudyuid", study={}, priorname="?", series=[{"seriesInstanceUID": "1.2"}]),
+    "POST /deletestudy": by_hand("StudyInstanceUID", PatientName="?", PatientID="?"),
+}
 
 
 # -- workitems: that of a series has the UID of the series --------------------------------------------------------------
@@ -183,6 +306,18 @@ claim.ProcedureStepState, claim.TransactionUID = "IN PROGRESS", MINE
 label = Dataset()
 label.WorklistLabel = "NIGHT"
 
+
+def share_study(target: Target) -> Sequence[Ask]:
+    body = json.dumps({"studies": [target.study]}).encode()
+    return [Ask(headers=JSON, body=body, names=frozenset({"study"}), good=frozenset({201}))]
+
+
+def create_link(target: Target) -> Sequence[Ask]:
+    """A study is named by its Accession Number: of a crossed target that is its study's."""
+    query = [("AccessionNumber", target.patient_id.replace("ID-", "ACC"))]
+    return [Ask(query=query, names=frozenset({"study"}))]
+
+
 SERIES = "/studies/{study}/series/{series}"
 FRAMES = f"{SERIES}/instances/{{instance}}/frames/{{frames}}"
 ITEM = "/workitems/{workitem}"
@@ -200,9 +335,20 @@ RECIPES: dict[str, Recipe] = {
     "GET /wado": wado_uri,
     "POST /studies": store,
     "POST /studies/{study}": store,
+    "POST /studies/{study}/measurements": measure,
+    "POST /studies/{study}/key-objects": select,
+    "DELETE /studies/{study}/key-objects/{instance}": no_selection,
     "DELETE /studies/{study}": delete_study,
     f"DELETE {SERIES}": delete,
     f"DELETE {SERIES}/instances/{{instance}}": delete,
+    "GET /download": together,
+    "GET /download/choices": together,
+    "GET /disc": together,
+    "POST /uploads/files": upload,
+    "POST /uploads": numbered(200, 201, body={"key": "matrix", "size": 9}),
+    "GET /uploads/{upload}": numbered(404, upload="0" * 32),
+    "PUT /uploads/{upload}": numbered(404, upload="0" * 32),
+    "DELETE /uploads/{upload}": numbered(404, upload="0" * 32),
     "POST /workitems": create_item,
     "GET /workitems": search_items,
     f"GET {ITEM}": item(200),
@@ -229,6 +375,25 @@ RECIPES: dict[str, Recipe] = {
     "PUT /routing/destinations/{destination}": numbered(400, destination="NOWHERE", body={}),
     "DELETE /routing/destinations/{destination}": numbered(404, destination="NOWHERE"),
     "POST /routing/destinations/{destination}/check": numbered(404, destination="NOWHERE"),
+    "GET /studies/rows": list_studies,
+    "GET /studies/count": list_studies,
+    "GET /studies/list.csv": list_studies,
+    "GET /studies/list.pdf": said(200),
+    "GET /preferences/{name}": preference(200, 404),
+    "PUT /preferences/{name}": preference(204, body=b"1"),
+    "DELETE /preferences/{name}": preference(204, 404),
+    "POST /users": numbered(400, body={}),
+    "GET /users/{user}": numbered(404, user="nobody at all"),
+    "PUT /users/{user}": numbered(404, user="nobody at all", body={"full_name": "Nobody"}),
+    "DELETE /users/{user}": numbered(404, user="nobody at all"),
+    "PUT /users/{user}/password": numbered(400, user="nobody at all", body={}),
+    "POST /users/{user}/tokens": numbered(404, user="nobody at all", body={}),
+    "POST /filters/preview": numbered(200, body={"filter": {"Modality": ["MR"]}}),
+    "DELETE /sessions/{session}": numbered(404, session="1"),
+    "DELETE /tokens/{token}": numbered(404, token="1"),
+    "DELETE /me/sessions/{session}": numbered(404, session="1"),
+    "POST /me/tokens": numbered(400, body={}),
+    "DELETE /me/tokens/{token}": numbered(404, token="1"),
     "GET /metrics": said(200, 401, 403),
     "POST /login": said(200, name="any-General", password=PASSWORD),
     "POST /logout": said(204),
@@ -250,6 +415,16 @@ RECIPES: dict[str, Recipe] = {
     "GET /audit": of_all_studies,
     "GET /audit/csv": of_all_studies,
     "GET /setup/audit": of_all_studies,
+    "POST /shares": share_study,
+    "DELETE /shares/{share}": numbered(404, share="1"),
+    "POST /shares/{share}/restore": numbered(404, share="1"),
+    "GET /createlink": create_link,
+    "POST /share": said(404, 429, token="nobody-has-this-one"),
+    "GET /share/{token}": numbered(404, 429, token="nobody-has-this-one"),
+    "GET /portal": said(200, 404),
+    "GET /visit": said(200, 303, 401),
+    "POST /portal": said(404, patient_id="nobody", accession_number="none"),
+    **ACTIONS,
 }
 
 
@@ -286,6 +461,34 @@ async def session_of(role: str, sees: str, archive) -> Caller:
         cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
     assert answer.status_code == 200
     return Caller("session", {"Cookie": cookies, "Origin": archive.url}, ROLES[role], sees)
+
+
+async def make_visitors(archive, studies: Mapping[str, Study]) -> list[Caller]:
+    """Who came by a link to all studies that one who sees CR has made, and by the portal for one study."""
+    token = await archive.token("Manager", {"Modality": ["CR"]})
+    await archive.run("settings", "set", "patient_portal", "1")
+    shared, own = frozenset({studies["CR"].uid, studies["BOTH"].uid}), studies["BOTH"]
+    numbers = {"patient_id": own.patient_id, "accession_number": own.patient_id.replace("ID-", "ACC")}
+    links = {}
+    async with httpx.AsyncClient(base_url=archive.url, headers={"Authorization": f"Bearer {token}"}) as client:
+        for name, dicom in (("link to DICOM", True), ("link to JPEG", False)):
+            made = await client.post("/shares", json={"studies": [*shared], "dicom": dicom})
+            links[name] = {"token": made.json()["link"].rpartition("/")[2]}
+    view, fetch = frozenset({"view"}), frozenset({"view", "retrieve"})
+    return [
+        Caller("link to DICOM", await entered(archive, "/share", links["link to DICOM"]), fetch, "CR", only=shared),
+        Caller("link to JPEG", await entered(archive, "/share", links["link to JPEG"]), view, "CR", only=shared),
+        Caller("portal", await entered(archive, "/portal", numbers), view, only=frozenset({own.uid})),
+    ]
+
+
+async def entered(archive, door: str, given: Mapping[str, str]) -> Mapping[str, str]:
+    """The headers of a browser that came by a door."""
+    async with httpx.AsyncClient(base_url=archive.url) as client:
+        answer = await client.post(door, json=given)
+        cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+    assert answer.status_code == 200, answer.text
+    return {"Cookie": cookies, "Origin": archive.url}
 
 
 async def shelve(modality) -> dict[str, Study]:
@@ -330,10 +533,19 @@ async def test_nobody_sees_or_does_more_than_role_and_filter_say(archive, modali
     assert not faults, f"{len(faults)} faults:\n" + "\n".join(faults[:40])
 
 
+async def test_a_visitor_sees_what_they_came_for_and_nothing_else(archive, modality) -> None:
+    studies = await shelve(modality)
+    await modality.give(a_shelved_study("CR")[1])
+    matrix = Matrix(await make_visitors(archive, studies), studies, RECIPES)
+    routes = [route for route in requests_of(routes_of()) if route.path not in OF_SESSIONS]
+    faults = judged(await matrix.run(archive.url, matrix.cells(routes)))
+    assert not faults, f"{len(faults)} faults:\n" + "\n".join(faults[:40])
+
+
 async def test_a_session_sees_what_its_user_sees(archive, modality) -> None:
-    """Routes that begin or end sessions are left out: the one that is tested would end with them."""
+    """But /createlink, which takes no cookie."""
     matrix = Matrix([await session_of("Manager", "CR", archive)], await shelve(modality), RECIPES)
-    routes = [route for route in requests_of(routes_of()) if route.path not in {"/login", "/logout", "/password"}]
+    routes = [route for route in requests_of(routes_of()) if route.path not in OF_SESSIONS | {"/createlink"}]
     cells = matrix.cells(routes)
     await modality.give(matrix.objects)
     await schedule(archive.url, Caller("Admin", {"Authorization": f"Bearer {await archive.token()}"}), cells)

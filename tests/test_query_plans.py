@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import pytest_asyncio
 from sqlalchemy import Select
 from sqlalchemy.dialects import postgresql
 
-from charrua_core.archive.search import Between, Match, OneOf, Query
+from charrua_core.archive.search import Between, Match, OneOf, Query, Words, orders
 from charrua_core.archive.search import statements as s
+from charrua_core.archive.search.counted import STORED
 from charrua_core.archive.search.plan import Plan, plan_of
 from charrua_core.types import SYSTEM, Level
 
@@ -60,7 +62,7 @@ async def test_each_search_has_its_index(filled):
     patient = planned(Level.PATIENT, t00100010=OneOf("PN", ("zu*",)))
     cases = {
         "no filter": (s.study_page([], None, 100), "study_by_date"),
-        "page by keyset": (s.study_page([], ("20160301", 5), 100), "study_by_date"),
+        "page by keyset": (s.study_page([], ("20160301", "1000", 5), 100), "study_by_date"),
         "month": (s.study_page(month.chosen, None, 100), "study_by_date"),
         "uid": (s.study_page(planned(t0020000D=OneOf("UI", ("1.2",))).chosen, None, 100), "study_study_uid_key"),
         "patient": (s.study_page(planned(t00100020=OneOf("LO", ("1",))).chosen, None, 100), "study_by_patient"),
@@ -77,3 +79,47 @@ async def test_each_search_has_its_index(filled):
     used = {case: await indexes(filled, statement) for case, (statement, _) in cases.items()}
     assert {case: index for case, (_, index) in cases.items() if index not in used[case]} == {}
     assert {case: read for case, read in used.items() if "all of study" in read} == {}
+
+
+PLACES = {"received": datetime(2026, 1, 1, tzinfo=UTC)}
+"""Where a page begins in an order whose first column is no text."""
+
+
+async def test_each_order_of_the_study_list_has_its_index_both_ways_and_from_any_place(filled):
+    for name, order in orders.ORDERS.items():
+        if not order.index:
+            continue
+        place = (PLACES.get(name, "M"), *("" for _ in order.columns[1:-1]), 7)
+        for ascending in (True, False):
+            for after in (None, place):
+                page = orders.walk_page(order, ascending, [], after, 50, STORED)
+                used = await indexes(filled, page)
+                assert (name, ascending, after, order.index in used) == (name, ascending, after, True)
+                assert "all of study" not in used
+
+
+async def test_what_people_type_has_its_index(filled):
+    cases = {
+        "name": (NAME, Words("PN", ("smith", "ma")), "study_by_grams"),
+        "a letter of a name": (NAME, Words("PN", ("z",)), "study_by_name"),
+        "id": (PATIENT_ID, Words("LO", ("123",)), "study_by_grams"),
+        "two digits of an id": (PATIENT_ID, Words("LO", ("99",)), "study_by_patient"),
+        "accession": ("00080050", Words("SH", ("0007",)), "study_by_grams"),
+        "a letter of an accession": ("00080050", Words("SH", ("Z",)), "study_by_accession_number"),
+        "description": ("00081030", Words("LO", ("mamo", "de")), "study_by_grams"),
+        "a letter of a description": ("00081030", Words("LO", ("z",)), "study_by_description"),
+        "referring": ("00080090", Words("PN", ("cohen",)), "study_by_grams"),
+        "a letter of a referring": ("00080090", Words("PN", ("zz",)), "study_by_referring"),
+    }
+    for case, (tag, match, index) in cases.items():
+        plan = planned(**{f"t{tag}": match})
+        used = await indexes(filled, s.chosen_studies(plan.chosen, None, 51))
+        assert (case, index in used, "all of study" in used) == (case, True, False), used
+
+
+async def test_a_rare_status_has_its_index(filled):
+    async with filled.driver() as connection:
+        await connection.execute("UPDATE core.study SET status = 'DICTATED' WHERE id % 5000 = 0")
+        await connection.execute("ANALYZE core.study")
+    plan = plan_of(Query(Level.STUDY, statuses=frozenset({"DICTATED"})), SYSTEM, True)
+    assert "study_by_status" in await indexes(filled, s.study_page(plan.chosen, None, 51))

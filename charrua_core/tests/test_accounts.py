@@ -13,9 +13,9 @@ from argon2 import PasswordHasher
 from sqlalchemy import select, text
 
 from charrua_core import audit, tables
-from charrua_core.accounts import ROLES, Accounts, passwords
+from charrua_core.accounts import ROLES, Accounts, id_of, passwords
 from charrua_core.db import Database
-from charrua_core.errors import EditInvalid, NotPermitted
+from charrua_core.errors import EditInvalid, NotPermitted, UserNotFound
 from charrua_core.settings import Settings
 from charrua_core.settings.core import SETTINGS
 from charrua_core.types import Identity, Origin, RowFilter
@@ -319,3 +319,64 @@ async def test_the_current_password_must_be_known_to_change_it(accounts: Account
     with pytest.raises(NotPermitted):
         await accounts.change_password("ana", "a wrong one", "another password", address="10.0.0.8")
     assert await log_in(accounts, "ana", PASSWORD)
+
+
+# -- details -------------------------------------------------------------------------------------------------------------
+async def test_what_is_known_of_a_person_is_kept_and_told(accounts: Accounts) -> None:
+    details = {"full_name": "Eva Ruiz", "transfer_syntax": "1.2.840.10008.1.2.4.50", "printer": " FILM1 "}
+    await accounts.add("eva", "General", PASSWORD, by="test", must_change_password=True, **details)
+    account = await accounts.get("eva")
+    assert (account.full_name, account.transfer_syntax, account.printer) == (*list(details.values())[:2], "FILM1")
+    assert account.must_change_password
+    assert account.logged_in_at is None
+    await log_in(accounts, "eva", PASSWORD)
+    assert (await accounts.get("eva")).logged_in_at is not None
+
+
+@pytest.mark.parametrize(
+    ("details", "why"),
+    [
+        ({"role": "King"}, "there is no role King"),
+        ({"printer": "MORE THAN SIXTEEN CHARACTERS"}, "no AE title"),
+        ({"transfer_syntax": "1.2.3"}, "a viewing client gets images as stored"),
+        ({"full_name": "E\nva"}, "100 printable characters"),
+        ({"disabled": "no"}, "true or false"),
+        ({"row_filter": {"Modality": []}}, "1 to 100 values"),
+        ({"row_filter": {"Modality": [""]}}, "an empty value"),
+        ({"row_filter": {"Modality": "CR"}}, "1 to 100 values"),
+        ({"row_filter": ["CR"]}, "a filter is an object"),
+        ({"row_filter": {"no keyword": ["CR"]}}, "no keyword"),
+        ({"password_hash": "x"}, "an account has no password_hash"),
+    ],
+)
+async def test_what_will_not_do_for_an_account_is_refused(accounts: Accounts, details: Any, why: str) -> None:
+    await accounts.add("eva", "General", PASSWORD, by="test")
+    with pytest.raises(EditInvalid, match=why):
+        await accounts.change("eva", by="test", **details)
+
+
+async def test_who_is_not_there_is_not_found(accounts: Accounts) -> None:
+    with pytest.raises(UserNotFound):
+        await accounts.get("nobody")
+    with pytest.raises(UserNotFound):
+        await accounts.change("nobody", by="test", disabled=True)
+
+
+async def test_a_password_that_somebody_else_has_set_may_have_to_be_changed(accounts: Accounts) -> None:
+    await accounts.add("eva", "General", PASSWORD, by="test")
+    await accounts.set_password("eva", "given by the desk", by="admin", must_change=True)
+    assert (await log_in(accounts, "eva", "given by the desk")).permissions == {"change_password"}
+
+
+async def test_nobody_ends_what_is_of_another(accounts: Accounts) -> None:
+    await accounts.add("eva", "General", PASSWORD, by="test")
+    await accounts.create_token("eva", by="eva", purpose="dictation")
+    (token,) = await accounts.tokens()
+    assert token.purpose == "dictation"
+    session = await accounts.sessions.begin(await log_in(accounts, "eva", PASSWORD), address="10.0.0.8", agent="")
+    with pytest.raises(EditInvalid, match="no such token"):
+        await accounts.revoke_token(token.id, by="admin", of="admin")
+    with pytest.raises(EditInvalid, match="no session"):
+        await accounts.sessions.kill(id_of(session), by="admin", of="admin")
+    await accounts.revoke_token(token.id, by="eva", of="eva")
+    assert await accounts.sessions.kill(id_of(session), by="eva", of="eva") == 1

@@ -96,6 +96,14 @@ async def test_a_user_is_added_and_gets_a_token(charrua: Command, open_archive: 
     assert token[:5] not in await charrua("token", "list")
 
 
+async def test_what_is_known_of_a_user_is_changed(charrua: Command, open_archive: Command) -> None:
+    await charrua("user", "add", "eva", "--password-stdin", "--see", "Modality=CR", given="long enough\n")
+    await charrua("user", "change", "eva", "--role", "Manager", "--full-name", "Eva Ruiz", "--see", "all")
+    app: App = await open_archive()
+    eva = await app.accounts.get("eva")
+    assert (eva.role, eva.full_name, eva.row_filter) == ("Manager", "Eva Ruiz", None)
+
+
 async def test_sessions_are_listed_and_killed(charrua: Command, open_archive: Command) -> None:
     await charrua("user", "add", "eva", "--password-stdin", given="long enough\n")
     app: App = await open_archive()
@@ -168,6 +176,8 @@ async def test_a_change_of_a_setting_is_audited_without_secrets(charrua: Command
         ("user add eva --see Modality --password-stdin", 1, "'Modality' is no filter"),
         ("user add eva --see =CR --password-stdin", 1, "'=CR' is no filter"),
         ("user add eva --see Modality= --password-stdin", 1, "'Modality=' is no filter"),
+        ("user add eva --see Rows=512 --password-stdin", 1, "Rows is no attribute to filter by"),
+        ("user change admin", 1, "name what is to be changed"),
         ("peer add CT1 host 104 --see Modality", 1, "'Modality' is no filter"),
         ("user passwd nobody --password-stdin", 1, "at least 8 characters"),
         ("user remove admin", 1, "only administrator"),

@@ -74,6 +74,9 @@ class FollowerState:
 
 
 Deliver = Callable[[Change], Awaitable[None]]
+Place = tuple[int, int]
+"""Where a reader of the feed is: transaction and number of the last change that it has seen."""
+MOST_READ = 1_000
 
 
 async def append(tx: AsyncConnection, kind: str, payload: Any) -> None:
@@ -90,6 +93,19 @@ async def append_many(connection: asyncpg.Connection, kind: str, payloads: Seque
     await connection.execute(
         "INSERT INTO core.change (kind, payload) SELECT $1, payload FROM unnest($2::jsonb[]) AS payload", kind, payloads
     )
+
+
+async def newest(db: Database) -> Place:
+    """Give the place behind which comes what happens from now on."""
+    async with db.driver(reading=True) as connection:
+        return int(await connection.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")) - 1, 2**62
+
+
+async def behind(db: Database, place: Place, limit: int = MOST_READ) -> list[Change]:
+    """Give the changes behind a place, in the order of commit: for who looks on, and need not be told again."""
+    async with db.driver(reading=True) as connection:
+        rows = await connection.fetch(_NEXT, *place, limit)
+    return [Change(row["xid"], row["seq"], row["kind"], orjson.loads(row["payload"]), row["at"]) for row in rows]
 
 
 class Follower:
@@ -197,9 +213,7 @@ class Follower:
             await asyncio.sleep(min(row["pause_s"], max(self._retry_after, default=0)))
 
     async def _next(self) -> list[Change]:
-        async with self._db.driver(reading=True) as connection:
-            rows = await connection.fetch(_NEXT, *self._cursor, self._batch)
-        return [Change(row["xid"], row["seq"], row["kind"], orjson.loads(row["payload"]), row["at"]) for row in rows]
+        return await behind(self._db, self._cursor, self._batch)
 
     async def _save(self) -> None:
         self._saved_at = time.monotonic()

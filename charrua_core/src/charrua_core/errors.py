@@ -110,6 +110,18 @@ class StudyNotFound(CharruaError):
     http_status = 404
 
 
+class ShareNotFound(CharruaError):
+    """This link does not work: it has ended, or was never made. Ask who sent it for a new one."""
+
+    http_status = 404
+
+
+class ShareInvalid(CharruaError):
+    """A link cannot be made as it was asked for."""
+
+    http_status = 400
+
+
 class PeerUnknown(CharruaError):
     """No peer of this AE title is known here."""
 
@@ -149,6 +161,12 @@ class EditInvalid(CharruaError):
     """The edit cannot be made."""
 
     http_status = 409
+
+
+class UserNotFound(EditInvalid):
+    """There is no such user."""
+
+    http_status = 404
 
 
 class DatabaseUnavailable(CharruaError):

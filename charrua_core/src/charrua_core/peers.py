@@ -17,7 +17,7 @@ from charrua_core.accounts.accounts import is_local
 from charrua_core.accounts.rows import row_filter_of
 from charrua_core.addresses import Addresses
 from charrua_core.errors import EditInvalid, PeerUnknown
-from charrua_core.types import Identity, Origin, Peer, Refuse, RowFilter
+from charrua_core.types import Identity, Origin, Peer, Refuse, RowFilter, is_valid_aet
 
 if TYPE_CHECKING:
     from charrua_core.db import Database
@@ -57,7 +57,7 @@ NO_REASON = (1, 1, 1)
 def check_aet(aet: str) -> str:
     """Give the AE title without the blanks around it; EditInvalid if it is none (PS3.5 6.2, VR AE)."""
     stripped = aet.strip()
-    if not 0 < len(stripped) <= 16 or not stripped.isascii() or not stripped.isprintable() or "\\" in stripped:
+    if not is_valid_aet(stripped):
         raise EditInvalid(f"{aet!r} is no AE title: 1 to 16 ASCII characters without backslash")
     return stripped
 

@@ -57,6 +57,11 @@ def _moment(name: str, nullable: bool = False) -> Column[object]:
     return Column(name, DateTime(timezone=True), nullable=nullable, server_default=None if nullable else NOW)
 
 
+def _study_order(name: str, *columns: str) -> Index:
+    """An index of the studies that are shown, in an order."""
+    return Index(name, *columns, postgresql_where=text("deleted_by IS NULL"))
+
+
 volume = Table(
     "volume",
     metadata,
@@ -103,6 +108,7 @@ study = Table(
     Index(
         "study_by_date",
         text("study_date DESC"),
+        text("study_time DESC"),
         text("id DESC"),
         postgresql_include=["patient_name_key", "study_description_key", "referring_physician_name_key"],
         postgresql_where=text("deleted_by IS NULL"),
@@ -121,7 +127,12 @@ study = Table(
         postgresql_include=["study_date", "id"],
         postgresql_where=text("deleted_by IS NULL"),
     ),
-    Index("study_by_accession_number", "accession_number"),
+    Index("study_by_accession_number", "accession_number", "id"),
+    # The other orders of the study list (archive/search/orders).
+    _study_order("study_by_description", "study_description_key", "id"),
+    _study_order("study_by_referring", "referring_physician_name_key", "id"),
+    _study_order("study_by_status", "status", "study_date", "study_time", "id"),
+    _study_order("study_by_arrival", "first_received_at", "id"),
     Index("study_by_birth_date", "patient_birth_date"),
     Index("study_by_study_id", "study_id"),
     Index("study_by_modality", "modalities", postgresql_using="gin"),
@@ -221,7 +232,7 @@ edit = Table(
     Column("seq", BigInteger, Identity(), nullable=False, unique=True),
     _moment("made_at"),
     Column("made_by", Text, nullable=False),
-    # edit, assign_study, assign_series, merge, delete, undo, coerce, keep, purge
+    # archive.edit.record.RecordKind
     Column("kind", C, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
     Column("targets", JSONB, nullable=False),
@@ -443,6 +454,11 @@ account = Table(
     Column("disabled", Boolean, nullable=False, server_default="false"),
     Column("row_filter", JSONB(none_as_null=True)),
     _moment("created_at"),
+    Column("full_name", Text, nullable=False, server_default=""),
+    # Of the viewing client: a UID, "" for as stored. The printer is an AE title.
+    Column("transfer_syntax", Text, nullable=False, server_default=""),
+    Column("printer", Text, nullable=False, server_default=""),
+    _moment("logged_in_at", nullable=True),
 )
 
 token = Table(
@@ -454,6 +470,32 @@ token = Table(
     _moment("created_at"),
     _moment("expires_at", nullable=True),
     _moment("revoked_at", nullable=True),
+    Column("purpose", Text, nullable=False, server_default=""),
+)
+
+# Links for people outside. `account` is null where a provider of a plugin vouched for who made it.
+share = Table(
+    "share",
+    metadata,
+    Column("id", UUID, primary_key=True, server_default=text("gen_random_uuid()")),
+    # SHA-256 of the token: the link itself is shown once and kept nowhere.
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("study_uids", ARRAY(C), nullable=False),
+    Column("account", Text, ForeignKey("core.account.name", ondelete="CASCADE"), index=True),
+    Column("made_by", Text, nullable=False),
+    # What who made it might see then; what the account may see now holds as well.
+    Column("row_filters", JSONB, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("dicom", Boolean, nullable=False),
+    Column("asks_birth_date", Boolean, nullable=False),
+    Column("uses_allowed", Integer),
+    Column("uses", Integer, nullable=False, server_default="0"),
+    _moment("made_at"),
+    _moment("expires_at", nullable=True),
+    _moment("used_at", nullable=True),
+    _moment("revoked_at", nullable=True),
+    Index("share_by_study", "study_uids", postgresql_using="gin"),
+    Index("share_by_maker", "made_by", "made_at"),
 )
 
 # Browsers that are logged in. `account` is null where a provider of a plugin vouched: `identity` then says what it said.
@@ -465,11 +507,23 @@ session = Table(
     Column("account", Text, ForeignKey("core.account.name", ondelete="CASCADE"), index=True),
     Column("name", Text, nullable=False),
     Column("identity", JSONB(none_as_null=True)),
+    # The link that opened it: the session sees and lasts as that says.
+    Column("share", UUID, ForeignKey("core.share.id", ondelete="CASCADE"), index=True),
     Column("address", Text, nullable=False),
     Column("agent", Text, nullable=False),
     _moment("created_at"),
     _moment("used_at"),
     _moment("expires_at"),
+)
+
+# What people have chosen for themselves: columns of a list, saved searches. An owner is whoever logs in by this name.
+preference = Table(
+    "preference",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("name", C, primary_key=True),
+    Column("value", JSONB, nullable=False),
+    _moment("changed_at"),
 )
 
 # Wrong passwords and tokens, by name and address: shared by all processes and all ways to log in.
@@ -479,4 +533,31 @@ guess = Table(
     Column("key", C, primary_key=True),
     Column("failures", Integer, nullable=False),
     _moment("blocked_until"),
+)
+
+# Large files and ZIP archives that browsers send in pieces; the bytes so far lie in the folder `uploads` of the volume.
+upload = Table(
+    "upload",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("who", Text, nullable=False),
+    Column("address", Text, nullable=False, server_default=""),
+    Column("name", Text, nullable=False, server_default=""),
+    # What the browser knows the file by: chosen again, the upload goes on.
+    Column("key", C, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    # So many are flushed to the disk.
+    Column("received_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("volume_id", SmallInteger, ForeignKey("core.volume.id"), nullable=False),
+    # receiving, storing, done, failed
+    Column("state", C, nullable=False, server_default="receiving"),
+    # Files of an archive that need not be looked at again.
+    Column("entries_done", Integer, nullable=False, server_default="0"),
+    Column("results", JSONB, nullable=False, server_default="{}"),
+    Column("error", Text, nullable=False, server_default=""),
+    _moment("created_at"),
+    _moment("changed_at"),
+    Index("upload_unfinished", "who", "key", unique=True, postgresql_where=text("state IN ('receiving', 'storing')")),
+    Index("upload_by_who", "who", "created_at"),
+    Index("upload_by_change", "changed_at"),
 )

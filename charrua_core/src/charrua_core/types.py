@@ -27,6 +27,11 @@ def is_valid_uid(text: str) -> bool:
     return 0 < len(text) <= 64 and _UID.fullmatch(text) is not None
 
 
+def is_valid_aet(text: str) -> bool:
+    """Whether the text, without blanks around it, is an AE title (PS3.5 6.2, VR AE)."""
+    return 0 < len(text) <= 16 and text.isascii() and text.isprintable() and "\\" not in text
+
+
 class Level(StrEnum):
     """Query/Retrieve Level (0008,0052), PS3.4 C.3.1 to C.3.4."""
 

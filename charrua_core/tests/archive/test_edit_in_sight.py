@@ -13,6 +13,8 @@ from charrua_core.archive import remove
 from charrua_core.archive.edit import edit
 from charrua_core.archive.edit import undo as edit_undo
 from charrua_core.archive.edit.record import Record
+from charrua_core.archive.edit.series import edit_series, split
+from charrua_core.archive.edit.status import set_status
 from charrua_core.archive.edit.values import from_keywords
 from charrua_core.errors import CharruaError, NotPermitted, StudyNotFound
 from charrua_core.testing.objects import a_study
@@ -39,6 +41,10 @@ class Studies:
     @property
     def mixed_uid(self) -> str:
         return str(self.ct.StudyInstanceUID)
+
+    @property
+    def both(self) -> list[str]:
+        return [str(self.ct.SeriesInstanceUID), str(self.mr.SeriesInstanceUID)]
 
     @property
     def alone_uid(self) -> str:
@@ -83,9 +89,23 @@ REFUSED: dict[str, tuple[Act, type[CharruaError]]] = {
         NotPermitted,
     ),
     "merge the patient away": (lambda app, _, who: edit.merge_patients(app, who, ("MIXED", ""), OTHER), NotPermitted),
+    "edit the patient": (
+        lambda app, _, who: edit.edit_patient(app, who, ("MIXED", ""), from_keywords({"PatientSex": "F"})),
+        NotPermitted,
+    ),
+    "set the study's status": (lambda app, s, who: set_status(app, who, s.mixed_uid, "FINAL"), NotPermitted),
+    "split off a hidden series": (
+        lambda app, s, who: split(app, who, s.mixed_uid, [str(s.ct.SeriesInstanceUID)]),
+        StudyNotFound,
+    ),
     "delete the study": (deleted(Level.STUDY, "mixed_uid"), NotPermitted),
     "delete a hidden series": (deleted(Level.SERIES, "ct.SeriesInstanceUID"), StudyNotFound),
     "delete a hidden image": (deleted(Level.IMAGE, "ct.SOPInstanceUID"), StudyNotFound),
+}
+PARTLY: dict[str, Act] = {
+    "edit series of which one is hidden": lambda app, s, who: edit_series(app, who, s.mixed_uid, s.both, OF_SERIES),
+    "delete series of which one is hidden": lambda app, s, who: remove.delete_parts(app, who, s.mixed_uid, s.both),
+    "assign series of which one is hidden": lambda app, s, who: edit.assign_series(app, who, s.both, s.alone_uid),
 }
 ALLOWED: dict[str, Act] = {
     "edit a study in sight": edited(Level.STUDY, "alone_uid", OF_STUDY),
@@ -97,6 +117,11 @@ ALLOWED: dict[str, Act] = {
     ),
     "merge into a study with hidden series": lambda app, s, who: edit.merge_studies(app, who, s.alone_uid, s.mixed_uid),
     "merge a patient in sight": lambda app, _, who: edit.merge_patients(app, who, ("ALONE", ""), OTHER),
+    "edit a patient in sight": lambda app, _, who: edit.edit_patient(
+        app, who, ("ALONE", ""), from_keywords({"PatientSex": "F"})
+    ),
+    "set the status of a study in sight": lambda app, s, who: set_status(app, who, s.alone_uid, "FINAL"),
+    "split off a series in sight": lambda app, s, who: split(app, who, s.mixed_uid, s.both[1:]),
     "delete a study in sight": deleted(Level.STUDY, "alone_uid"),
     "delete a series in sight": deleted(Level.SERIES, "mr.SeriesInstanceUID"),
     "delete an image in sight": deleted(Level.IMAGE, "mr.SOPInstanceUID"),
@@ -117,6 +142,15 @@ async def test_what_others_did_to_hidden_series_is_not_undone(intake, studies, w
     act, error = REFUSED[what]
     record = await act(intake.app, studies, SYSTEM)
     with pytest.raises(error):
+        await edit_undo.undo(intake.app, MR, record.id)
+
+
+@pytest.mark.parametrize("what", PARTLY)
+async def test_series_of_which_one_is_hidden_are_neither_changed_nor_changed_back(intake, studies, what):
+    with pytest.raises(StudyNotFound):
+        await PARTLY[what](intake.app, studies, MR)
+    record = await PARTLY[what](intake.app, studies, SYSTEM)
+    with pytest.raises(NotPermitted):
         await edit_undo.undo(intake.app, MR, record.id)
 
 

@@ -12,6 +12,8 @@ import pytest
 from charrua_core.archive import remove
 from charrua_core.archive.edit import edit, effective
 from charrua_core.archive.edit import undo as edit_undo
+from charrua_core.archive.edit.series import edit_series, split
+from charrua_core.archive.edit.status import set_status
 from charrua_core.archive.edit.values import from_keywords
 from charrua_core.archive.index.dump import dump
 from charrua_core.archive.regenerate import regenerate
@@ -152,6 +154,31 @@ async def what_was_edited_purged_and_sent_again(story):
         await story.intake(image)
 
 
+async def statuses_set_and_undone(story):
+    await set_status(story.app, SYSTEM, story.uids[0], "FINAL")
+    await set_status(story.app, SYSTEM, story.uids[1], "DICTATED")
+    await story.undo(await set_status(story.app, SYSTEM, story.uids[1], "FINAL"))
+    await remove.purge(story.app, (await story.delete(Level.STUDY, story.uids[0])).id)
+    await story.intake(story.studies[0][0])
+
+
+async def series_split_off_and_edited_together(story):
+    both = [story.series(0, 0), story.series(0, 1)]
+    await edit_series(story.app, SYSTEM, story.uids[0], both, from_keywords({"Modality": "MR"}))
+    new = await split(story.app, SYSTEM, story.uids[0], both[:1], patient=edit.Patient("0815", patient_name="Roe^Jane"))
+    await story.change(Level.STUDY, new.after["study_uid"], StudyDescription="Split")
+    await story.undo(await split(story.app, SYSTEM, story.uids[1], [story.series(1, 0)]))
+    await edit.edit_patient(story.app, SYSTEM, ("P0", ""), from_keywords({"PatientName": "Poe^Edgar"}))
+
+
+async def parts_deleted(story):
+    image = str(story.studies[1][2].SOPInstanceUID)
+    await remove.delete_parts(story.app, SYSTEM, story.uids[1], [story.series(1, 0)], [image])
+    await story.undo(
+        await remove.delete_parts(story.app, SYSTEM, story.uids[0], [story.series(0, 0), story.series(0, 1)])
+    )
+
+
 HAPPENINGS = [
     nothing,
     objects_again_with_other_bytes,
@@ -166,6 +193,9 @@ HAPPENINGS = [
     deletions_purged,
     the_target_of_a_merge_purged,
     what_was_edited_purged_and_sent_again,
+    statuses_set_and_undone,
+    series_split_off_and_edited_together,
+    parts_deleted,
 ]
 
 

@@ -7,8 +7,11 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from httpx import AsyncClient
+from pydicom.dataset import Dataset
 
 from charrua_core.app import App
+from charrua_core.testing.objects import part10
 from charrua_web.server import WebServer
 
 PASSWORD = "an unlikely password"
@@ -34,6 +37,19 @@ class Served:
     async def token(self, role: str = "Admin", row_filter: Mapping[str, list[str]] | None = None) -> str:
         """Give a bearer token of a new user."""
         return await self.app.accounts.create_token(await self.user(role, row_filter), by="test")
+
+    async def client(self, role: str = "Radiologist", row_filter: Mapping[str, list[str]] | None = None) -> AsyncClient:
+        """Give a client that is logged in as a new user; close it."""
+        headers = {"Authorization": f"Bearer {await self.token(role, row_filter)}"}
+        return AsyncClient(base_url=self.url, headers=headers, timeout=30)
+
+    async def give(self, *objects: Dataset) -> None:
+        """Store objects by STOW-RS."""
+        async with await self.client("Admin") as admin:
+            for one in objects:
+                headers = {"Content-Type": "application/dicom"}
+                answer = await admin.post("/dicom-web/studies", content=part10(one), headers=headers)
+                assert answer.status_code == 200, answer.text
 
 
 @pytest.fixture

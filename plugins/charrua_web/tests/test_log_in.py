@@ -56,7 +56,7 @@ async def test_a_browser_logs_in_by_a_cookie_that_scripts_cannot_read(archive) -
     assert (await client.get("/whoami")).json() == {
         "name": "referring1",
         "roles": ["Referring"],
-        "permissions": ["change_password", "query", "retrieve"],
+        "permissions": ["change_password", "query", "retrieve", "view"],
         "must_change_password": False,
     }
     assert (await client.get("/act")).text == "referring1"

@@ -8,19 +8,20 @@ import ipaddress
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from charrua_core import audit, metrics, tables
 from charrua_core.accounts import passwords, sessions, throttle
+from charrua_core.accounts.details import Account, check_name, checked, line
 from charrua_core.accounts.roles import ROLES
-from charrua_core.accounts.rows import as_identity, note, with_role
-from charrua_core.errors import EditInvalid, NotPermitted
+from charrua_core.accounts.rows import By, as_identity, note, with_role
+from charrua_core.errors import EditInvalid, NotPermitted, UserNotFound
 from charrua_core.types import Identity, Origin, Refuse
 
 if TYPE_CHECKING:
@@ -45,18 +46,6 @@ _account, _token, _role = tables.account, tables.token, tables.role
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """A person's account."""
-
-    name: str
-    role: str
-    must_change_password: bool
-    disabled: bool
-    row_filter: Mapping[str, list[str]] | None
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class TokenInfo:
     """What is kept of a token: the first digits of its digest name it."""
 
@@ -64,6 +53,7 @@ class TokenInfo:
     account: str
     created_at: datetime
     expires_at: datetime | None
+    purpose: str = ""
 
 
 class Accounts:
@@ -101,22 +91,18 @@ class Accounts:
                 await tx.execute(role.on_conflict_do_update(index_elements=["name"], set_=row))
 
     # -- accounts --------------------------------------------------------------------------------------------------------
-    async def add(
-        self, name: str, role: str, password: str, *, by: str, row_filter: Mapping[str, list[str]] | None = None
-    ) -> None:
-        """Add an account. EditInvalid if the name is taken, the role unknown or the password too weak."""
-        _check_name(name)
-        _check_role(role)
-        passwords.check_strength(password, name, self._settings["password_length"])
-        hashed = await passwords.hash_password(password)
-        row = {"name": name, "role": role, "password_hash": hashed, "row_filter": row_filter}
+    async def add(self, name: str, role: str, password: str, *, by: By, **details: Any) -> None:
+        """Add an account, with `details` of `Account`; EditInvalid if one will not do, or the name is taken."""
+        given = checked({"role": role, **details})
+        passwords.check_strength(password, check_name(name), self._settings["password_length"])
+        row = {"name": name, "password_hash": await passwords.hash_password(password), **given}
         async with self._db.transaction() as tx:
             made = await tx.execute(insert(_account).values(row).on_conflict_do_nothing())
             if not made.rowcount:
                 raise EditInvalid(f"there is a user {name} already")
             await note(tx, "C", by, user=name, role=role)
 
-    async def remove(self, name: str, *, by: str) -> None:
+    async def remove(self, name: str, *, by: By) -> None:
         """Remove an account and its tokens. EditInvalid for the last administrator."""
         async with self._db.transaction() as tx:
             account = await _locked(tx, name)
@@ -130,23 +116,38 @@ class Accounts:
         async with self._db.reading() as connection:
             return [_as_account(row) for row in await connection.execute(select(_account).order_by(_account.c.name))]
 
-    async def set_password(self, name: str, password: str, *, by: str) -> None:
-        """Set a password; tokens stay valid, sessions end. EditInvalid if there is no such user or the password is too weak."""
+    async def get(self, name: str) -> Account:
+        """Give an account; EditInvalid if there is none of this name."""
+        async with self._db.reading() as connection:
+            found = (await connection.execute(select(_account).where(_account.c.name == name))).one_or_none()
+        if found is None:
+            raise UserNotFound(f"there is no user {name[:64]}")
+        return _as_account(found)
+
+    async def set_password(self, name: str, password: str, *, by: By, must_change: bool = False) -> None:
+        """Set a password; tokens stay valid, sessions end. EditInvalid if there is no such user or the password is too weak.
+
+        With `must_change` it is good for one log-in, to be changed there.
+        """
         passwords.check_strength(password, name, self._settings["password_length"])
         hashed = await passwords.hash_password(password)
         async with self._db.transaction() as tx:
             await _locked(tx, name)
-            await tx.execute(_change(name, password_hash=hashed, must_change_password=False))
+            await tx.execute(_change(name, password_hash=hashed, must_change_password=must_change))
             await sessions.end_all(tx, name)
             await note(tx, "U", by, user=name, changed="password")
 
     async def change_password(self, name: str, current: str, new: str, *, address: str) -> None:
         """Let a user set their own password. NotPermitted as of `log_in` where the current one is not `current`."""
-        known = {"scheme": "password", "name": name, "password": current, "address": address}
-        await self.log_in(known, self.local)
-        await self.set_password(name, new, by=name)
+        await self.prove(name, current, address=address)
+        await self.set_password(name, new, by=Origin("web", address=address, user=name))
 
-    async def reset_admin(self, *, by: str) -> None:
+    async def prove(self, name: str, password: str, *, address: str) -> None:
+        """Have somebody prove by the password of their account here that it is them; NotPermitted as of `log_in`."""
+        known = {"scheme": "password", "name": name, "password": password, "address": address}
+        await self.log_in(known, self.local)
+
+    async def reset_admin(self, *, by: By) -> None:
         """Give admin the password `admin` again, to be changed at the next log-in, and end its tokens and sessions."""
         hashed = await passwords.hash_password(FIRST_PASSWORD)
         row = {"role": "Admin", "password_hash": hashed, "must_change_password": True, "disabled": False}
@@ -158,10 +159,9 @@ class Accounts:
             await tx.execute(delete(tables.guess).where(tables.guess.c.key.startswith(f"name {FIRST_NAME} ")))
             await note(tx, "U", by, user=FIRST_NAME, changed="password reset")
 
-    async def change(self, name: str, *, by: str, **columns: Any) -> None:
-        """Change role, disabled or row_filter of an account; a new role, and being disabled, end its sessions."""
-        if "role" in columns:
-            _check_role(columns["role"])
+    async def change(self, name: str, *, by: By, **columns: Any) -> None:
+        """Change details of an account: a new role, and being disabled, end its sessions. EditInvalid if one will not do."""
+        columns = checked(columns)
         async with self._db.transaction() as tx:
             account = await _locked(tx, name)
             loses = columns.get("role", "Admin") != "Admin" or columns.get("disabled", False)
@@ -173,22 +173,26 @@ class Accounts:
             await note(tx, "U", by, user=name, changed=", ".join(sorted(columns)))
 
     # -- tokens ----------------------------------------------------------------------------------------------------------
-    async def create_token(self, name: str, *, by: str, lifetime: timedelta | None = None) -> str:
+    async def create_token(self, name: str, *, by: By, lifetime: timedelta | None = None, purpose: str = "") -> str:
         """Give a new bearer token of the user: 256 random bits, kept as their SHA-256 alone."""
+        purpose = line(purpose, "what a token is for", 100)
         token = secrets.token_urlsafe(32)
         expires = datetime.now(UTC) + lifetime if lifetime else None
+        row = {"digest": _digest(token), "purpose": purpose}
         async with self._db.transaction() as tx:
             await _locked(tx, name)
-            await tx.execute(insert(_token).values(digest=_digest(token), account=name, expires_at=expires))
+            await tx.execute(insert(_token).values({**row, "account": name, "expires_at": expires}))
             await note(tx, "C", by, user=name, changed="token", token=_digest(token).hex()[:12])
         return token
 
-    async def revoke_token(self, token_or_id: str, *, by: str) -> str:
-        """End a token, by itself or by its id; give its user. EditInvalid if there is none."""
+    async def revoke_token(self, token_or_id: str, *, by: By, of: str | None = None) -> str:
+        """End a token, by itself or by its id; give its user. EditInvalid if there is none, or none `of` this user."""
         digest = func.encode(_token.c.digest, "hex")
         fits = (_token.c.digest == _digest(token_or_id)) | (func.left(digest, 12) == token_or_id.lower())
+        owned = _token.c.account == of if of is not None else literal(True)
         async with self._db.transaction() as tx:
-            ended = update(_token).where(fits, _token.c.revoked_at.is_(None)).values(revoked_at=func.now())
+            in_force = update(_token).where(fits, owned, _token.c.revoked_at.is_(None))
+            ended = in_force.values(revoked_at=func.now())
             name = (await tx.execute(ended.returning(_token.c.account))).scalars().first()
             if name is None:
                 raise EditInvalid("there is no such token in force")
@@ -199,8 +203,7 @@ class Accounts:
         """Give the tokens in force."""
         statement = select(_token).where(_token.c.revoked_at.is_(None)).order_by(_token.c.created_at)
         async with self._db.reading() as connection:
-            rows = await connection.execute(statement)
-            return [TokenInfo(row.digest.hex()[:12], row.account, row.created_at, row.expires_at) for row in rows]
+            return [_as_token(row) for row in await connection.execute(statement)]
 
     # -- who is it -------------------------------------------------------------------------------------------------------
     async def log_in(self, credentials: Mapping[str, Any], ask: Callable[..., Any]) -> Identity:
@@ -291,6 +294,8 @@ class Accounts:
         )
         detail = {"reason": refused.reason} if refused else {}
         async with self._db.transaction() as tx:
+            if refused is None:
+                await tx.execute(_change(name, logged_in_at=func.now()))
             event = audit.Event.USER_AUTHENTICATION
             await audit.record(tx, event, "E", name, origin, succeeded=refused is None, **detail)
 
@@ -317,7 +322,11 @@ def is_local(address: str) -> bool:
 
 
 def _as_account(row: Any) -> Account:
-    return Account(row.name, row.role, row.must_change_password, row.disabled, row.row_filter, row.created_at)
+    return Account(**{one.name: getattr(row, one.name) for one in fields(Account)})
+
+
+def _as_token(row: Any) -> TokenInfo:
+    return TokenInfo(row.digest.hex()[:12], row.account, row.created_at, row.expires_at, row.purpose)
 
 
 def _change(name: str, **columns: Any) -> Any:
@@ -327,7 +336,7 @@ def _change(name: str, **columns: Any) -> Any:
 async def _locked(tx: AsyncConnection, name: str) -> Any:
     found = (await tx.execute(select(_account).where(_account.c.name == name).with_for_update())).one_or_none()
     if found is None:
-        raise EditInvalid(f"there is no user {name}")
+        raise UserNotFound(f"there is no user {name[:64]}")
     return found
 
 
@@ -344,13 +353,3 @@ def _refusal(refused: Refuse) -> NotPermitted:
     error = NotPermitted(refused.reason)
     error.http_status, error.dimse_status = refused.http_status, refused.dimse_status
     return error
-
-
-def _check_role(role: str) -> None:
-    if role not in ROLES:
-        raise EditInvalid(f"there is no role {role}; there are {', '.join(ROLES)}")
-
-
-def _check_name(name: str) -> None:
-    if not name or len(name) > 64 or not name.isprintable() or name != name.strip():
-        raise EditInvalid("a user's name has 1 to 64 printable characters, and no blanks around it")

@@ -8,7 +8,8 @@ PERMISSIONS: Mapping[str, str] = {
     "echo": "verify the connection (C-ECHO)",
     "store": "add studies: C-STORE, STOW-RS, upload",
     "query": "search studies: C-FIND, QIDO-RS, pages",
-    "retrieve": "see and fetch images: C-MOVE, C-GET, WADO, viewer",
+    "view": "look at images: pictures made of them, what they say, viewer",
+    "retrieve": "fetch images as they are stored: C-MOVE, C-GET, WADO, downloads",
     "report": "write and sign reports",
     "read_preliminary": "see reports that are not final",
     "edit": "correct, assign and merge studies",
@@ -23,7 +24,7 @@ PERMISSIONS: Mapping[str, str] = {
     "change_password": "change one's own password",
 }
 
-_VIEW = frozenset({"query", "retrieve", "change_password"})
+_VIEW = frozenset({"query", "view", "retrieve", "change_password"})
 _STAFF = _VIEW | {"store", "send", "share", "print", "worklist"}
 
 ROLES: Mapping[str, frozenset[str]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -31,14 +31,35 @@ def as_identity(row: Any) -> Identity:
     return Identity(row.name, "user", frozenset({row.role}), frozenset(permissions), row_filter_of(row.row_filter))
 
 
+async def account_of(connection: AsyncConnection, identity: Identity) -> str | None:
+    """Give the account whose identity this is as it stands; None for who has none, and was vouched for by a provider."""
+    found = (await connection.execute(with_role().where(tables.account.c.name == identity.name))).one_or_none()
+    return identity.name if found is not None and as_identity(found) == identity else None
+
+
 def row_filter_of(kept: Mapping[str, list[str]] | None) -> tuple[RowFilter, ...]:
     """Give the filter that a row of account or peer holds."""
     return (RowFilter({keyword: tuple(values) for keyword, values in kept.items()}),) if kept else ()
 
 
-async def note(tx: AsyncConnection, action: audit.Action, by: str, **detail: Any) -> None:
+def kept_filters(filters: Sequence[RowFilter]) -> list[dict[str, list[str]]]:
+    """Give filters as JSON keeps them."""
+    return [{keyword: list(values) for keyword, values in one.admits.items()} for one in filters]
+
+
+def filters_of(kept: Sequence[Mapping[str, list[str]]]) -> tuple[RowFilter, ...]:
+    """Give the filters that `kept_filters` wrote."""
+    return tuple(RowFilter({keyword: tuple(values) for keyword, values in one.items()}) for one in kept)
+
+
+By = str | Origin
+"""Who changes something: the name of who runs a command on this machine, or where a request came from, with its user."""
+
+
+async def note(tx: AsyncConnection, action: audit.Action, by: By, **detail: Any) -> None:
     """Write a change of an account into the audit trail, and tell all processes of it after the transaction."""
-    await audit.record(tx, audit.Event.SECURITY_ALERT, action, by, Origin("cli", user=by), **detail)
+    origin = by if isinstance(by, Origin) else Origin("cli", user=by)
+    await audit.record(tx, audit.Event.SECURITY_ALERT, action, origin.user, origin, **detail)
     tell(tx)
 
 

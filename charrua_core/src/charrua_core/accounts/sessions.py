@@ -16,9 +16,9 @@ from sqlalchemy import delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from charrua_core import audit, tables
-from charrua_core.accounts import rows
+from charrua_core.accounts import rows, visits
 from charrua_core.errors import EditInvalid
-from charrua_core.types import Identity, Origin, RowFilter
+from charrua_core.types import Identity, Origin
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -54,21 +54,24 @@ class Sessions:
 
     async def begin(self, identity: Identity, *, address: str, agent: str) -> str:
         """Begin a session of who has just logged in; give its id."""
-        made = secrets.token_urlsafe(32)
         async with self._db.transaction() as tx:
-            await tx.execute(delete(_session).where(~self._in_force()))
-            account = (await tx.execute(rows.with_role().where(tables.account.c.name == identity.name))).one_or_none()
-            own = account is not None and rows.as_identity(account) == identity
-            row = {
-                "digest": _digest(made),
-                "account": identity.name if own else None,
-                "name": identity.name,
-                "identity": None if own else _kept(identity),
-                "address": address,
-                "agent": agent.replace("\0", "")[:_LONGEST_AGENT],
-                "expires_at": datetime.now(UTC) + LONGEST,
-            }
-            await tx.execute(insert(_session).values(row))
+            account = await rows.account_of(tx, identity)
+            row = {"account": account, "identity": None if account else _kept(identity)}
+            return await self._insert(tx, {"name": identity.name, **row}, address, agent)
+
+    async def begin_visit(self, tx: AsyncConnection, share: Any, *, address: str, agent: str) -> str:
+        """Begin a session of who comes by a link, a row of core.share; give its id. It ends with the link."""
+        row = {"name": visits.name_of(share.id), "share": share.id}
+        return await self._insert(tx, row, address, agent, share.expires_at)
+
+    async def _insert(
+        self, tx: AsyncConnection, row: dict[str, Any], address: str, agent: str, until: datetime | None = None
+    ) -> str:
+        made = secrets.token_urlsafe(32)
+        latest = datetime.now(UTC) + LONGEST
+        row |= {"digest": _digest(made), "address": address, "agent": agent.replace("\0", "")[:_LONGEST_AGENT]}
+        await tx.execute(delete(_session).where(~self._in_force()))
+        await tx.execute(insert(_session).values(**row, expires_at=min(latest, until or latest)))
         return made
 
     async def identity(self, session: str) -> Identity | None:
@@ -80,7 +83,11 @@ class Sessions:
             async with self._db.transaction() as tx:
                 used = update(_session).where(_session.c.digest == _digest(session))
                 await tx.execute(used.values(used_at=func.now()))
-        return _given(found.name, found.identity) if found.account is None else rows.as_identity(found)
+        if found.share is not None:
+            return await visits.by_share(self._db, found.share)
+        if found.account is not None:
+            return rows.as_identity(found)
+        return visits.still_open(_given(found.name, found.identity), self._settings)
 
     async def end(self, session: str, origin: Origin) -> None:
         """End one, because its user logs out."""
@@ -97,11 +104,15 @@ class Sessions:
         async with self._db.reading() as connection:
             return [_as_info(row) for row in await connection.execute(statement)]
 
-    async def kill(self, id_or_name: str, *, by: str) -> int:
-        """End the session of this id, or all sessions of this user; give how many. EditInvalid where there is none."""
+    async def kill(self, id_or_name: str, *, by: rows.By, of: str | None = None) -> int:
+        """End the session of this id, or all sessions of this user; give how many. EditInvalid where there is none.
+
+        With `of` no other than those of this user.
+        """
         fits = (func.left(func.encode(_session.c.digest, "hex"), 12) == id_or_name) | (_session.c.name == id_or_name)
+        owned = _session.c.name == of if of is not None else literal(True)
         async with self._db.transaction() as tx:
-            names = (await tx.execute(delete(_session).where(fits).returning(_session.c.name))).scalars().all()
+            names = (await tx.execute(delete(_session).where(fits, owned).returning(_session.c.name))).scalars().all()
             if not names:
                 raise EditInvalid(f"there is no session {id_or_name}, and no user of that name has one")
             await rows.note(tx, "D", by, user=names[0], changed="session", sessions=len(names))
@@ -118,7 +129,7 @@ class Sessions:
 
     async def _find(self, digest: bytes) -> Any:
         unused = (func.now() - _session.c.used_at).label("unused")
-        of_session = (_session.c.account, _session.c.name.label("name"), _session.c.identity, unused)
+        of_session = (_session.c.account, _session.c.name.label("name"), _session.c.identity, _session.c.share, unused)
         account = [column for column in tables.account.c if column.name != "name"]
         statement = (
             select(*of_session, *account, tables.role.c.permissions)
@@ -135,6 +146,11 @@ async def end_all(tx: AsyncConnection, name: str) -> None:
     await tx.execute(delete(_session).where(_session.c.account == name))
 
 
+def id_of(session: str) -> str:
+    """Give the id by which a session is told and ended, which is not what its cookie holds."""
+    return _digest(session).hex()[:12]
+
+
 def _digest(session: str) -> bytes:
     return hashlib.sha256(session.encode(errors="replace")).digest()
 
@@ -143,16 +159,12 @@ def _kept(identity: Identity) -> dict[str, Any]:
     return {
         "roles": sorted(identity.roles),
         "permissions": sorted(identity.permissions),
-        "row_filters": [
-            {keyword: list(values) for keyword, values in one.admits.items()} for one in identity.row_filters
-        ],
+        "row_filters": rows.kept_filters(identity.row_filters),
     }
 
 
 def _given(name: str, kept: Mapping[str, Any]) -> Identity:
-    filters = tuple(
-        RowFilter({keyword: tuple(values) for keyword, values in one.items()}) for one in kept["row_filters"]
-    )
+    filters = rows.filters_of(kept["row_filters"])
     return Identity(name, "user", frozenset(kept["roles"]), frozenset(kept["permissions"]), filters)
 
 

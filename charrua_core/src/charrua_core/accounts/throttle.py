@@ -18,6 +18,8 @@ FREE_FAILURES = 5
 FIRST_WAIT_S = 5.0
 """Wrong passwords before the first wait, and its length; it doubles with each further one."""
 _LONGEST_NAME = 100
+_OF_MANY = ("address ", "links from ", "patient ")
+"""Keys that may fail ten times as often: an address stands for many people, and a patient may be guessed at by others."""
 _guess = tables.guess
 
 
@@ -40,11 +42,10 @@ async def failed(db: Database, keys: Sequence[str], longest: timedelta) -> None:
     """Count one more failure. Failures older than a day are forgotten."""
     now = func.now()
     old = _guess.c.blocked_until < now - timedelta(days=1)
-    # An address stands for many people: it may fail ten times as often.
     async with db.transaction() as tx:
         await tx.execute(delete(_guess).where(old))
         for key in sorted(keys):
-            free = FREE_FAILURES * (10 if key.startswith("address ") else 1)
+            free = FREE_FAILURES * (10 if key.startswith(_OF_MANY) else 1)
             doublings = func.least(func.greatest(_guess.c.failures + 1 - free, 0), 20)
             seconds = func.least(FIRST_WAIT_S * (func.power(2, doublings) - 1), literal(longest.total_seconds()))
             first = insert(_guess).values(key=key, failures=1, blocked_until=now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from charrua_core.archive.edit import targets as edit_targets
 from charrua_core.archive.edit.effective import in_force, lock, refresh
 from charrua_core.archive.edit.make import invalid_unless, make, patiently
 from charrua_core.archive.edit.record import Record
-from charrua_core.errors import HeaderDamaged, StorageFailed
+from charrua_core.errors import HeaderDamaged, StorageFailed, StudyNotFound
 from charrua_core.jobs import JobType
 from charrua_core.types import SYSTEM, Identity, Level, Origin
 
@@ -53,6 +53,37 @@ async def delete(
     async def plan(tx: AsyncConnection) -> Record:
         targets = await _TARGETS[level](tx, identity, uid, study_uid)
         invalid_unless(targets["arrivals"], "there is nothing left to delete")
+        return Record.new("delete", identity.name, targets, reason=reason)
+
+    async def then(tx: AsyncConnection, record: Record) -> None:
+        await plan_purge(app, tx, record)
+
+    return await make(app, identity, "delete", origin, plan, then)
+
+
+async def delete_parts(
+    app: App,
+    identity: Identity,
+    study_uid: str,
+    series_uids: Collection[str],
+    sop_instance_uids: Collection[str] = (),
+    *,
+    reason: str = "",
+    origin: Origin | None = None,
+) -> Record:
+    """Take some series and objects of a study out of sight, as one deletion; raises as `delete`."""
+
+    async def plan(tx: AsyncConnection) -> Record:
+        parts = [await _series_targets(tx, identity, uid, study_uid) for uid in sorted(set(series_uids))]
+        for uid in sorted(set(sop_instance_uids)):
+            parts.append(await _object_targets(tx, identity, uid, None))
+            if study_uid not in parts[-1]["study_uids"]:
+                raise StudyNotFound
+        arrivals = list(dict.fromkeys(arrival for part in parts for arrival in part["arrivals"]))
+        invalid_unless(arrivals, "there is nothing left to delete")
+        uids = sorted({study_uid, *(uid for part in parts for uid in part["study_uids"])})
+        level = Level.SERIES if series_uids else Level.IMAGE
+        targets = {"level": str(level), "study_uids": uids, "arrivals": arrivals}
         return Record.new("delete", identity.name, targets, reason=reason)
 
     async def then(tx: AsyncConnection, record: Record) -> None:

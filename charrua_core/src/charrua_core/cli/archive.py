@@ -143,6 +143,19 @@ async def delete(app: App, level: str, uid: str, study_uid: str | None, reason: 
     _tell(await remove.delete(app, identity, _level(level), uid, study_uid=study_uid, reason=reason, origin=origin))
 
 
+@archive.command("status")
+@click.argument("study_uid")
+@click.argument("status")
+@_reason
+@with_app
+async def status_(app: App, study_uid: str, status: str, reason: str) -> None:
+    """Say how far the reading of a study is: UNREAD, PRELIMINARY, DICTATED, TRANSCRIBED or FINAL."""
+    from charrua_core.archive.edit.status import set_status
+
+    identity, origin = _operator()
+    _tell(await set_status(app, identity, study_uid, status.upper(), reason=reason, origin=origin))
+
+
 @archive.command("undo")
 @click.argument("edit_id")
 @_reason

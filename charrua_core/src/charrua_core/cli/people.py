@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import click
 
-from charrua_core.accounts import ROLES
+from charrua_core.accounts import ROLES, check_row_filter
 from charrua_core.app import App
+from charrua_core.archive.search import check_filter
 from charrua_core.cli.running import operator, table, with_app
 from charrua_core.errors import EditInvalid
 from charrua_core.settings import Setting
@@ -32,6 +33,26 @@ async def add(app: App, name: str, role: str, see: tuple[str, ...], password_std
     row_filter = row_filter_given(see)
     await app.accounts.add(name, role, _password(password_stdin), by=operator(), row_filter=row_filter)
     click.echo(f"added {name}, {role}")
+
+
+@user.command("change")
+@click.argument("name")
+@click.option("--role", type=click.Choice(list(ROLES), case_sensitive=False), help="Another role.")
+@click.option("--see", multiple=True, metavar="KEYWORD=VALUE", help="What they see alone (repeatable); all: no filter.")
+@click.option("--full-name", help="The person's name.")
+@click.option("--transfer-syntax", metavar="UID", help="Of their viewing client; an empty text: as stored.")
+@click.option("--printer", metavar="AET", help="The printer that they print to.")
+@click.option("--disabled/--enabled", default=None, help="Whether they are kept from logging in.")
+@with_app
+async def change(app: App, /, name: str, see: tuple[str, ...], **given: object) -> None:
+    """Change what is known of a user; a new role, and being disabled, log them out."""
+    changed = {column: value for column, value in given.items() if value is not None}
+    if see:
+        changed["row_filter"] = None if see == ("all",) else row_filter_given(see)
+    if not changed:
+        raise EditInvalid("name what is to be changed: charrua user change --help")
+    await app.accounts.change(name, by=operator(), **changed)
+    click.echo(f"changed {name}")
 
 
 @user.command("list")
@@ -97,7 +118,7 @@ async def list_tokens(app: App) -> None:
     table(rows, "ID", "USER", "CREATED", "EXPIRES")
 
 
-@token.command("revoke")
+@token.command("revoke", context_settings={"ignore_unknown_options": True})  # a token may begin with a hyphen
 @click.argument("token_or_id")
 @with_app
 async def revoke(app: App, token_or_id: str) -> None:
@@ -143,7 +164,8 @@ def row_filter_given(see: tuple[str, ...]) -> dict[str, list[str]] | None:
         if not (keyword.isidentifier() and equals and value):
             raise EditInvalid(f"{pair!r} is no filter: write KEYWORD=VALUE, as Modality=CR")
         admitted.setdefault(keyword, []).append(value)
-    return admitted or None
+    check_filter(admitted)
+    return check_row_filter(admitted)
 
 
 def _duration(text: str) -> timedelta | None:

@@ -6,8 +6,21 @@ to be called again with the same payload.
 
 from __future__ import annotations
 
-from charrua_core.jobs.kinds import CLOCK, Clock, GiveUp, Job, JobType, PutOff, State
+from charrua_core.jobs.kinds import CLOCK, Clock, GiveUp, Job, JobType, Lane, PutOff, State
 from charrua_core.jobs.queue import CHANNEL, Jobs, settled
 from charrua_core.jobs.worker import Worker
 
-__all__ = ["CHANNEL", "CLOCK", "Clock", "GiveUp", "Job", "JobType", "Jobs", "PutOff", "State", "Worker", "settled"]
+__all__ = [
+    "CHANNEL",
+    "CLOCK",
+    "Clock",
+    "GiveUp",
+    "Job",
+    "JobType",
+    "Jobs",
+    "Lane",
+    "PutOff",
+    "State",
+    "Worker",
+    "settled",
+]

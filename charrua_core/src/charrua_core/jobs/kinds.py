@@ -90,3 +90,18 @@ class Job:
     last_error: str
     created_at: datetime
     finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """How much there is to do in a lane."""
+
+    lane: str
+    waiting: int = 0
+    """Jobs that were not tried yet."""
+    trying: int = 0
+    """Those that have failed, and are tried again."""
+    running: int = 0
+    dead: int = 0
+    next_at: datetime | None = None
+    """When the next of those that wait is due."""

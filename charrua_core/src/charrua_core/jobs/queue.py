@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core import changes, tables
 from charrua_core.db import Database, notify
-from charrua_core.jobs.kinds import CLOCK, Clock, Job, JobType, State
+from charrua_core.jobs.kinds import CLOCK, Clock, Job, JobType, Lane, State
 
 CHANNEL = "charrua_job"
 SETTLED_POLL_S = 0.05
@@ -61,6 +61,11 @@ class Jobs:
 
         await Worker(self._db, kinds, clock=self.clock).run()
 
+    async def lanes(self, kind: str) -> list[Lane]:
+        """Count those of a kind that are not done, by their lanes."""
+        async with self._db.driver(reading=True) as connection:
+            return [Lane(**row) for row in await connection.fetch(_LANES, kind)]
+
     async def list(
         self,
         *,
@@ -73,7 +78,13 @@ class Jobs:
         """Give jobs, newest first; `before` is the number of the last one of the page before."""
         async with self._db.driver(reading=True) as connection:
             rows = await connection.fetch(_LIST, state, kind, lane, before, limit)
-        return [Job(**{**row, "payload": orjson.loads(row["payload"])}) for row in rows]
+        return [_job(row) for row in rows]
+
+    async def some(self, numbers: Collection[int]) -> Sequence[Job]:
+        """Give the jobs of these numbers that there still are."""
+        async with self._db.driver(reading=True) as connection:
+            rows = await connection.fetch(_SOME, list(numbers))
+        return [_job(row) for row in rows]
 
     async def counts(self) -> dict[tuple[str, State], int]:
         """Count the jobs by kind and state."""
@@ -106,6 +117,10 @@ class Jobs:
             return bool(await connection.fetchval(_DUE, self.clock.now()))
 
 
+def _job(row: Mapping[str, Any]) -> Job:
+    return Job(**{**row, "payload": orjson.loads(row["payload"])})
+
+
 async def settled(db: Database, followers: Collection[str], timeout_s: float, jobs: Jobs | None = None) -> bool:
     """Wait until the followers have been told all changes and no job is due; false after the timeout."""
     jobs = jobs or Jobs(db)
@@ -132,6 +147,11 @@ WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR kind = $2) AND (
 ORDER BY id DESC LIMIT $5
 """
 
+_SOME = """
+SELECT id, kind, lane, payload, state, priority, run_at, attempts, crashes, last_error, created_at, finished_at
+FROM core.job WHERE id = ANY($1::bigint[]) ORDER BY id
+"""
+
 _COUNTS = "SELECT kind, state, count(*) FROM core.job GROUP BY kind, state ORDER BY kind, state"
 
 # By the partial indexes job_due, job_running and job_dead.
@@ -139,6 +159,17 @@ _UNFINISHED = """
 SELECT kind, 'due', count(*) FROM core.job WHERE state = 'due' GROUP BY kind
 UNION ALL SELECT kind, 'running', count(*) FROM core.job WHERE state = 'running' GROUP BY kind
 UNION ALL SELECT kind, 'dead', count(*) FROM core.job WHERE state = 'dead' GROUP BY kind
+"""
+
+# By the same indexes.
+_LANES = """
+SELECT lane, count(*) FILTER (WHERE state = 'due' AND attempts = 0) AS waiting,
+    count(*) FILTER (WHERE state = 'due' AND attempts > 0) AS trying, count(*) FILTER (WHERE state = 'running') AS running,
+    count(*) FILTER (WHERE state = 'dead') AS dead, min(run_at) FILTER (WHERE state = 'due') AS next_at
+FROM (SELECT lane, state, attempts, run_at FROM core.job WHERE state = 'due' AND kind = $1
+    UNION ALL SELECT lane, state, attempts, run_at FROM core.job WHERE state = 'running' AND kind = $1
+    UNION ALL SELECT lane, state, attempts, run_at FROM core.job WHERE state = 'dead' AND kind = $1) AS unfinished
+GROUP BY lane ORDER BY lane
 """
 
 _RESEND = """

@@ -31,6 +31,20 @@ TRANSFER_SYNTAXES, COERCE, DEIDENTIFY = "transfer_syntaxes", "coerce", "deidenti
 ON_THE_WAY = frozenset({TRANSFER_SYNTAXES, COERCE, DEIDENTIFY})
 """Options that any destination may have, and any route ask for, where the destination's kind heeds them."""
 
+BY_NUMBER: Mapping[int, tuple[str, ...]] = {
+    0: (),
+    1: ("1.2.840.10008.1.2.1",),
+    2: ("1.2.840.10008.1.2",),
+    3: ("1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.57"),
+    4: ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"),
+    5: ("1.2.840.10008.1.2.4.90",),
+    6: ("1.2.840.10008.1.2.4.91",),
+}
+"""The manual's numbers (appendix 5.2): default, LE explicit, LE implicit, JPEG lossless, lossy, JPEG 2000 lossless, lossy.
+
+What has more than 8 bits goes in the second where the first cannot carry it.
+"""
+
 BASIC, ALLOW_BURNED_IN = "basic", "allow_burned_in"
 _SOP_INSTANCE_UID = "00080018"
 _LONGEST_NESTED = 64 << 20

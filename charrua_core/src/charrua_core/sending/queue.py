@@ -100,8 +100,11 @@ async def send_study(
     *,
     origin: Origin | None = None,
     options: Mapping[str, Any] | None = None,
+    priority: int = 0,
 ) -> int | None:
-    """Send what the archive has of a study, and the identity may see, when the job runs; `options` as those of `Route`.
+    """Send what the archive has of a study, and the identity may see, when the job runs.
+
+    `options` and `priority` are as those of `Route`.
 
     Gives the job, None when the same one is waiting already.
 
@@ -125,7 +128,9 @@ async def send_study(
         origin = origin or Origin("cli", user=identity.name)
         event = audit.Event.EXPORT
         await audit.record(tx, event, "R", identity.name, origin, study_uids=[study_uid], destination=destination)
-        return await app.jobs.enqueue(KIND, payload, lane=lane_of(destination), dedup_key=same, tx=tx)
+        return await app.jobs.enqueue(
+            KIND, payload, lane=lane_of(destination), dedup_key=same, priority=priority, tx=tx
+        )
 
 
 def kept_identity(identity: Identity) -> dict[str, Any]:

@@ -275,4 +275,41 @@ _PEOPLE = [
     ),
 ]
 
-SETTINGS = [*PLACES, *_LOG, *_AE, *_TLS, *_LIMITS, *_PEOPLE]
+_SHARING = [
+    Setting(
+        "share_link_validity",
+        str,
+        "1 day",
+        choices=("1 day", "2 days", "30 days", "for ever"),
+        help="How long a share link is valid where who makes it says nothing else; for ever takes allow_unlimited_links.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "allow_unlimited_links",
+        bool,
+        False,
+        help="Whether links may be made that are valid until they are revoked.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "share_link_dicom",
+        bool,
+        False,
+        help="Whether share links give DICOM objects, and with them downloads, where who makes one says nothing else; off, "
+        "they show JPEG. The patient portal gives what this says.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "patient_portal",
+        bool,
+        False,
+        help="Whether patients may look at a study at /portal by their Patient ID and its Accession Number.",
+        since="0.1",
+        effect="now",
+    ),
+]
+
+SETTINGS = [*PLACES, *_LOG, *_AE, *_TLS, *_LIMITS, *_PEOPLE, *_SHARING]

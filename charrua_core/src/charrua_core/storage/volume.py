@@ -28,7 +28,8 @@ ROOM_IS_KNOWN_S = 0.1
 SLOW_FLUSH_S = 0.003
 """A disk that takes longer to flush a file gets those of a group beside one another, which costs more than it waits."""
 MARKER = "charrua-volume.txt"
-OWN_NAMES = ("spool", "journal")
+UPLOADS = "uploads"
+OWN_NAMES = ("spool", "journal", UPLOADS)
 """What lies at the top of a volume beside the years."""
 
 logger = logging.getLogger(__name__)
@@ -94,6 +95,10 @@ class Volume:
     def spool_path(self) -> str:
         """Give a path on this volume for a file to come, in a folder that is emptied when this process is gone."""
         return self._spool.path()
+
+    def upload_path(self, name: str) -> Path:
+        """Give the path of a file that browsers send in pieces: it outlasts this process. `name` is one component."""
+        return self.path(PurePath(UPLOADS, PurePath(name).name))
 
     async def place(self, spool: str, relative: str) -> str:
         """Put one file in place for good and give the relative path that it got; see `place_many`."""

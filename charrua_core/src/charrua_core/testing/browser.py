@@ -47,21 +47,29 @@ async def logged_in(
 ) -> Any:
     """Give a page of a new window at `archive.url`, with the session of a new user of this role; None: of nobody.
 
+    `looks` are those of `opened`.
+    """
+    person = (await archive.user(role, row_filter), _FIRST_PASSWORD) if role is not None else None
+    return await opened(browser, archive.url, person, **looks)
+
+
+async def opened(browser: Browser, url: str, person: tuple[str, str] | None, **looks: Any) -> Any:
+    """Give a page of a new window at an archive, with a session of this name and password; None: of nobody.
+
     `looks`: `width` one of WIDTHS, `theme` dark or light, `language`. `page.faults` gathers what its scripts threw and what
     its policy stopped.
     """
     width, height = WIDTHS[looks.get("width", "desk")]
-    phone = looks.get("width") == "phone"
     context = await browser.new_context(
-        base_url=archive.url,
+        base_url=url,
         viewport={"width": width, "height": height},
-        has_touch=phone,
+        has_touch=looks.get("width") == "phone",
         color_scheme=looks.get("theme", "dark"),
         locale=looks.get("language", "en"),
         accept_downloads=True,
     )
-    if role is not None:
-        await context.add_cookies([await _session(archive, role, row_filter)])
+    if person is not None:
+        await context.add_cookies([await _session(url, *person)])
     page: Any = await context.new_page()
     page.faults = []
     page.on("pageerror", lambda error: page.faults.append(str(error)))
@@ -74,10 +82,9 @@ def _note(page: Any, said: Any) -> None:
         page.faults.append(said.text)
 
 
-async def _session(archive: Any, role: str, row_filter: Mapping[str, list[str]] | None) -> Any:
-    name = await archive.user(role, row_filter)
-    async with httpx.AsyncClient(base_url=archive.url, headers={"Origin": archive.url}) as client:
-        answer = await client.post("/login", json={"name": name, "password": _FIRST_PASSWORD})
+async def _session(url: str, name: str, password: str) -> Any:
+    async with httpx.AsyncClient(base_url=url, headers={"Origin": url}) as client:
+        answer = await client.post("/login", json={"name": name, "password": password})
         answer.raise_for_status()
         [(cookie, value)] = answer.cookies.items()
-    return {"name": cookie, "value": value, "url": archive.url}
+    return {"name": cookie, "value": value, "url": url}

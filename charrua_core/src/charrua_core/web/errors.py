@@ -27,8 +27,9 @@ def problem(error: CharruaError) -> Response:
     """Give the answer to a request that failed: `title` names the status, `detail` says what to mend."""
     status = error.http_status
     name = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Error"
-    told = {"type": "about:blank", "title": name, "status": status, "detail": str(error)}
+    told: dict[str, object] = {"type": "about:blank", "title": name, "status": status, "detail": str(error)}
     headers = dict(error.headers) if isinstance(error, HttpError) else {}
     if isinstance(error, NotPermitted) and error.retry_after_s is not None:
-        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+        seconds = max(1, math.ceil(error.retry_after_s))
+        headers["Retry-After"], told["retry_after_s"] = str(seconds), seconds
     return Response(status, orjson.dumps(told), PROBLEM, headers=tuple(headers.items()))

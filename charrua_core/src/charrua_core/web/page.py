@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from charrua_core.accounts import PERMISSIONS
@@ -39,7 +39,8 @@ class Page:
 
     `template` names the plugin's package and a Jinja2 file in its folder `templates`: `charrua_routing/rules.html`. It
     extends `charrua_web/layout.html` and is given, beside what `show` gave: `page`, `identity`, `may(permission)`, `_()`.
-    `show` may give a `Response` instead, such as a redirection; what it raises is shown as a page of its own.
+    `show` may give a `Response` instead, such as a redirection; what it raises is shown as a page of its own. A page that
+    tells of a failure in its own words gives `answer_status`, its HTTP status.
     """
 
     path: str
@@ -52,8 +53,6 @@ class Page:
     """Entries of the front end that the page runs, or paths of the plugin's own scripts: `/static/…`."""
     compiles: bool = False
     """Whether its scripts compile WebAssembly, which the page's policy must then allow: decoders of images."""
-    examples: Mapping[str, str] = field(default_factory=dict)
-    """For variable parts of the path that are no UIDs: values that tests may ask for."""
 
     def __post_init__(self) -> None:
         if self.permission != PUBLIC and self.permission not in PERMISSIONS:

@@ -11,6 +11,7 @@ from charrua_core.types import Route, StoredObject
 if TYPE_CHECKING:
     from charrua_core.app import App
     from charrua_core.settings import Setting
+    from charrua_core.web import Page
 
 
 @hookimpl
@@ -27,3 +28,11 @@ def route_destination(app: App, stored: StoredObject) -> Sequence[Route]:
     """Send an object to the workstation of its modality."""
     routes = (word.partition("=") for word in app.settings["modality_routes"])
     return [Route(destination) for modality, _, destination in routes if modality == stored.modality]
+
+
+@hookimpl
+def web_pages() -> Sequence[Page]:
+    """Give the page that shows the routes."""
+    from charrua_route_modality.pages import ROUTES
+
+    return [ROUTES]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from charrua_core.sending import DestinationKind
     from charrua_core.settings import Setting
     from charrua_core.types import Finding, Route, StoredObject
-    from charrua_core.web import WebRoute
+    from charrua_core.web import Page, WebRoute
 
 
 @hookimpl
@@ -70,9 +70,17 @@ def cli_commands() -> Sequence[click.Command]:
 @hookimpl
 def web_routes() -> Sequence[WebRoute]:
     """Give the calls on rules, queue and destinations."""
-    from charrua_routing import destination_calls, queue_calls, rule_calls
+    from charrua_routing import destination_calls, pages, queue_calls, rule_calls
 
-    return [*rule_calls.ROUTES, *queue_calls.ROUTES, *destination_calls.ROUTES]
+    return [*rule_calls.ROUTES, *queue_calls.ROUTES, *destination_calls.ROUTES, *pages.ROUTES]
+
+
+@hookimpl
+def web_pages() -> Sequence[Page]:
+    """Give the pages of rules, destinations and queue."""
+    from charrua_routing.pages import PAGES
+
+    return PAGES
 
 
 @hookimpl

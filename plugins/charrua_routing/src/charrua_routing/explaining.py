@@ -16,8 +16,10 @@ from charrua_core.errors import HeaderDamaged
 from charrua_core.sending import had
 from charrua_core.types import Origin, StoredObject
 from charrua_routing.deciding import Verdict, taking, verdicts
+from charrua_routing.errors import RuleInvalid
 from charrua_routing.facts import Facts
 from charrua_routing.rule import Rule
+from charrua_routing.values import attribute_named
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -93,6 +95,25 @@ def facts_of_file(app: App, path: Path, *, calling: str, called: str, at: dateti
         origin=Origin("dimse", calling_aet=calling, called_aet=called),
     )
     return Facts(stored, orjson.loads(header.json), app.settings)
+
+
+def facts_of_attributes(app: App, given: Mapping[str, str], *, calling: str, called: str, at: datetime) -> Facts:
+    """Give an object that has these attributes, by keyword, as if it had come from an AE at a moment; raises RuleInvalid."""
+    attributes: dict[str, Any] = {}
+    for keyword, text in given.items():
+        try:
+            tag, vr = attribute_named(keyword)
+        except ValueError as error:
+            raise RuleInvalid(f"attributes: {error}") from error
+        values = text.split("\\")
+        attributes[tag] = {"vr": vr, "Value": [{"Alphabetic": one} for one in values] if vr == "PN" else values}
+
+    def value(tag: str) -> str:
+        return str(attributes[tag]["Value"][0]) if tag in attributes else ""
+
+    uids = (value("0020000D"), value("0020000E"), value("00080018"), value("00080016"), value("00020010"))
+    stored = StoredObject(*uids, value("00080060"), 0, at, Origin("dimse", calling_aet=calling, called_aet=called))
+    return Facts(stored, attributes, app.settings)
 
 
 def in_words(told: Mapping[str, Any]) -> list[str]:

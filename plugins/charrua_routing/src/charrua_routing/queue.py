@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from charrua_core import audit
 from charrua_core.errors import CharruaError, NotPermitted
-from charrua_core.jobs import Job, State
+from charrua_core.jobs import Job, Lane, State
 from charrua_core.sending import KIND, lane_of
 from charrua_core.types import Identity, Origin
 
 if TYPE_CHECKING:
     from charrua_core.app import App
 
+UNFINISHED: tuple[State, ...] = ("running", "dead", "due")
 _PAGE = 200
+_MOST_COUNTED = 500
 
 
 class SendingNotFound(CharruaError):
@@ -48,6 +52,23 @@ async def sendings(
             break
         before = page[-1].id
     return found[:limit]
+
+
+async def lanes(app: App, identity: Identity) -> list[Lane]:
+    """Give how much is to be sent to each destination, by its name, of what the identity may see."""
+    _require(identity)
+    if not identity.row_filters:
+        return [replace(one, lane=one.lane[len(lane_of("")) :]) for one in await app.jobs.lanes(KIND)]
+    jobs = [job for state in UNFINISHED for job in await sendings(app, identity, state=state, limit=_MOST_COUNTED)]
+    counted = Counter((str(job.payload["destination"]), state_of(job)) for job in jobs)
+    names = sorted({name for name, _ in counted})
+    states = ("waiting", "trying", "running", "dead")
+    return [Lane(name, **{state: counted[name, state] for state in states}) for name in names]  # type: ignore[arg-type]
+
+
+def state_of(job: Job) -> str:
+    """Give the state of a sending as people are told it: what is due was tried before, or is only waiting."""
+    return job.state if job.state != "due" else ("trying" if job.attempts or job.last_error else "waiting")
 
 
 async def again(app: App, identity: Identity, origin: Origin, number: int) -> None:

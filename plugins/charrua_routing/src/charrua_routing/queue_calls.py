@@ -9,13 +9,13 @@ from charrua_core.archive.index.names import name_key
 from charrua_core.archive.search import OneOf, Query, search
 from charrua_core.errors import StudyNotFound
 from charrua_core.jobs import State
-from charrua_core.sending import send_study
+from charrua_core.sending import BY_NUMBER, send_study
 from charrua_core.types import Level, is_valid_uid
 from charrua_core.web import HttpError, Parameter, Request, Response, WebRoute, json_response
 from charrua_routing import queue
 from charrua_routing.bodies import json_of, number_of, parameter
 from charrua_routing.reading import Fields
-from charrua_routing.rule import LONGEST_DESTINATION, TRANSFER_SYNTAXES
+from charrua_routing.rule import LONGEST_DESTINATION
 
 _STATES = ("due", "running", "done", "dead")
 _STUDY_UID, _PATIENT_NAME = "0020000D", "00100010"
@@ -35,6 +35,12 @@ async def list_sendings(request: Request) -> Response:
         limit=parameter(request, "limit", 50, 1, 500),
     )
     return json_response([queue.as_json(job) for job in found])
+
+
+async def count_failed(request: Request) -> Response:
+    """Count what was given up, for the badge at the queue."""
+    lanes = await queue.lanes(request.app, request.identity)
+    return json_response({"count": sum(lane.dead for lane in lanes)})
 
 
 async def again(request: Request) -> Response:
@@ -70,9 +76,9 @@ def _transfer_syntaxes(fields: Fields) -> tuple[str, ...]:
     """TS, 0 to 6, as a number or as a text."""
     given = fields.anything("TS", 0)
     number = int(given) if isinstance(given, str) and len(given) == 1 and given in "0123456" else given
-    if isinstance(number, bool) or not isinstance(number, int) or number not in TRANSFER_SYNTAXES:
+    if isinstance(number, bool) or not isinstance(number, int) or number not in BY_NUMBER:
         raise fields.wrong("TS", "0 to 6 is expected")
-    return TRANSFER_SYNTAXES[number]
+    return BY_NUMBER[number]
 
 
 async def _patient_name(request: Request, uid: str) -> str:
@@ -104,6 +110,10 @@ ROUTES = (
         query=_QUERY,
         statuses={200: "The sendings", 400: "A parameter will not do"},
         description="Who sees a part of the archive sees the sendings that they have asked for.",
+    ),
+    WebRoute(
+        *("GET", "/routing/queue/failed", count_failed, "send", "Count the sendings that were given up"),
+        tag="Routing",
     ),
     WebRoute(
         "POST",

@@ -30,6 +30,13 @@ class Fields:
     def __contains__(self, name: str) -> bool:
         return self._table.get(name) is not None
 
+    @property
+    def names(self) -> list[str]:
+        """The names of all fields, MOST_VALUES at most; RuleInvalid where there are more, or one is no text."""
+        if len(self._table) > MOST_VALUES or not all(isinstance(name, str) for name in self._table):
+            raise RuleInvalid(f"{self.place}: {MOST_VALUES} fields at most are expected")
+        return list(self._table)
+
     def wrong(self, name: str, why: str) -> RuleInvalid:
         """Give the error that says what is wrong with a field."""
         return RuleInvalid(f"{self._place}{name}: {why}")

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 import orjson
 
 from charrua_core.errors import EditInvalid
-from charrua_core.sending import ON_THE_WAY, check_on_the_way
+from charrua_core.sending import BY_NUMBER, ON_THE_WAY, check_on_the_way
 from charrua_core.types import Route
 from charrua_routing.conditions import Condition, read_conditions
 from charrua_routing.errors import RuleInvalid
@@ -19,20 +19,6 @@ from charrua_routing.reading import Fields
 from charrua_routing.times import Window
 
 RuleLevel = Literal["object", "series", "study"]
-
-TRANSFER_SYNTAXES: Mapping[int, tuple[str, ...]] = {
-    0: (),
-    1: ("1.2.840.10008.1.2.1",),
-    2: ("1.2.840.10008.1.2",),
-    3: ("1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.57"),
-    4: ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"),
-    5: ("1.2.840.10008.1.2.4.90",),
-    6: ("1.2.840.10008.1.2.4.91",),
-}
-"""The manual's numbers (appendix 5.2): default, LE explicit, LE implicit, JPEG lossless, lossy, JPEG 2000 lossless, lossy.
-
-What has more than 8 bits goes in the second where the first cannot carry it.
-"""
 
 ORDER = 100
 """Of a rule that says none."""
@@ -82,7 +68,7 @@ class Rule:
         due = now + timedelta(seconds=self.delay_s)
         if self.send_between is not None:
             due = self.send_between.opens(due)
-        syntaxes = TRANSFER_SYNTAXES[self.send_as]
+        syntaxes = BY_NUMBER[self.send_as]
         options = {**self.options, **({"transfer_syntaxes": list(syntaxes)} if syntaxes else {})}
         delay_s = max((due - now).total_seconds(), 0.0)
         return Route(destination, self.priority - later, delay_s, options)
@@ -101,7 +87,7 @@ def read_rule(document: Any, *, number: int = 0, version: int = 0) -> Rule:
         order=fields.whole("order", ORDER, 0, 1_000_000),
         level=level,
         quiet_s=fields.whole("quiet_s", 60, 1, _DAY_S),
-        send_as=fields.whole("send_as", 0, 0, max(TRANSFER_SYNTAXES)),
+        send_as=fields.whole("send_as", 0, 0, max(BY_NUMBER)),
         options=_options(fields),
         priority=fields.whole("priority", 0, -100, 100),
         delay_s=fields.whole("delay_s", 0, 0, 30 * _DAY_S),

@@ -10,6 +10,7 @@ from charrua_core.types import is_valid_uid
 from charrua_core.web import HttpError, Parameter, Request, Response, WebRoute, json_response
 from charrua_routing import explaining, facts, replaying, rules
 from charrua_routing.bodies import as_json, document_of, json_of, moment, number_of, parameter, version_in, who
+from charrua_routing.reading import Fields
 from charrua_routing.rule import Rule, read_rules
 
 if TYPE_CHECKING:
@@ -66,19 +67,34 @@ async def restore(request: Request) -> Response:
 
 
 async def explain(request: Request) -> Response:
-    """Tell what would happen to a stored object, by the rules in force or by those of the body."""
+    """Tell what would happen to an object, by the rules in force or by those of the body."""
     fields = await json_of(request, "")
-    uid, given = fields.text("sop_instance_uid"), fields.anything("rules")
+    app = request.app
+    found = _imagined(request, fields) if "attributes" in fields else await _stored(request, fields)
+    given = fields.anything("rules")
     fields.end()
+    return json_response(await explaining.explain(app, found, await _rules(app, given)))
+
+
+async def _stored(request: Request, fields: Fields) -> facts.Facts:
+    """An object that is stored, and that who asks may see."""
+    uid = fields.text("sop_instance_uid")
     if not is_valid_uid(uid):
         raise HttpError(400, f"sop_instance_uid: {uid[:80]!r} is no UID")
-    app = request.app
-    found = await facts.one(app, request.identity, uid)
-    told = await explaining.explain(app, found, await _rules(app, given))
-    event = audit.Event.INSTANCES_ACCESSED
-    studies = [found.stored.study_uid]
-    app.audit.later(event, "R", request.identity.name, request.origin, study_uids=studies, routing="explain")
-    return json_response(told)
+    found = await facts.one(request.app, request.identity, uid)
+    event, studies = audit.Event.INSTANCES_ACCESSED, [found.stored.study_uid]
+    name = request.identity.name
+    request.app.audit.later(event, "R", name, request.origin, study_uids=studies, routing="explain")
+    return found
+
+
+def _imagined(request: Request, fields: Fields) -> facts.Facts:
+    """An object that has the attributes of the body."""
+    table = fields.table("attributes")
+    given = {keyword: table.text(keyword) for keyword in table.names}
+    ways = {"calling": fields.text("from"), "called": fields.text("to")}
+    at = moment(fields, "at", datetime.now(UTC))
+    return explaining.facts_of_attributes(request.app, given, **ways, at=at)
 
 
 async def replay(request: Request) -> Response:
@@ -174,11 +190,12 @@ ROUTES = (
         "/routing/explain",
         explain,
         "configure",
-        "Tell what would happen to a stored object",
+        "Tell what would happen to an object",
         tag="Routing",
         consumes=_JSON,
         statuses={200: "What each rule makes of it, and where it would go", **_WRONG, 404: "There is no such object"},
-        description="The body has `sop_instance_uid`, and may have `rules` in place of those in force.",
+        description="The body has `sop_instance_uid` of a stored one, or `attributes` (keyword: value) of one that is only "
+        "thought of, with `from`, `to` and `at`. It may have `rules` in place of those in force.",
     ),
     WebRoute(
         "POST",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import click
 
     from charrua_core.app import App
+    from charrua_core.jobs import JobType
     from charrua_core.services import Service
     from charrua_core.settings import Setting
     from charrua_core.types import Finding
@@ -20,19 +21,28 @@ if TYPE_CHECKING:
 
 @hookimpl
 def settings() -> Sequence[Setting]:
-    """Declare addresses, TLS and limits of the web server."""
-    from charrua_web.choices import SETTINGS
-    from charrua_web.dicomweb.stow import SETTINGS as STOW
+    """Declare addresses, TLS and limits of the web server, and how its pages behave."""
+    from charrua_web.own_settings import SETTINGS
 
-    return [*SETTINGS, *STOW]
+    return SETTINGS
 
 
 @hookimpl
 def services(app: App) -> Sequence[Service]:
-    """Give the web server."""
+    """Give the web server, and what forgets uploads that nobody goes on with."""
+    from charrua_core.services import Background
     from charrua_web.server import WebServer
+    from charrua_web.uploads.sweeping import sweeper
 
-    return [WebServer(app)]
+    return [WebServer(app), Background("uploads", "jobs", sweeper(app))]
+
+
+@hookimpl
+def job_types(app: App) -> Sequence[JobType]:
+    """Give the job that stores what a browser has uploaded in pieces."""
+    from charrua_web.uploads.storing import upload_job
+
+    return [upload_job(app)]
 
 
 @hookimpl

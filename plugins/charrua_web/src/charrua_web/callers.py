@@ -17,6 +17,8 @@ from charrua_web.asgi import Scope
 from charrua_web.known import Known
 from charrua_web.networks import LOOPBACK, Networks
 from charrua_web.proxies import Seen, seen
+from charrua_web.rendering.cookies import cookie
+from charrua_web.rendering.pages import is_page
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 CALLER, CALLERS = "caller", "callers"
 """What `Request.context` has: who calls (`Caller`), and those who are known (`Callers`)."""
 NOBODY = Identity("", "user")
+VISITOR = "charrua-visitor"
+"""The cookie of who looks at pages without log-in."""
 BEARER = ("www-authenticate", 'Bearer realm="Charrua"')
 BASIC = ("www-authenticate", 'Basic realm="Charrua", charset="UTF-8"')
 TOKEN_KNOWN_S, PASSWORD_KNOWN_S = 5.0, 60.0
@@ -40,6 +44,8 @@ class Caller:
     seen: Seen
     root: str
     session: str = ""
+    anonymous: bool = False
+    """Whether they were let in without log-in."""
 
 
 class Callers:
@@ -61,30 +67,33 @@ class Callers:
 
     async def admit(self, scope: Scope, headers: Headers, route: WebRoute | WebSocketRoute) -> Caller:
         """Give who calls, if they may call this route; NotPermitted or HttpError 401 where they may not."""
-        caller = await self.identify(scope, headers)
+        caller = await self.identify(scope, headers, visits=is_page(route))
         self._permit(route, caller)
         return caller
 
-    async def identify(self, scope: Scope, headers: Headers) -> Caller:
-        """Give who calls, NOBODY without credentials. NotPermitted where these prove nothing, or another site sent them."""
+    async def identify(self, scope: Scope, headers: Headers, *, visits: bool = False) -> Caller:
+        """Give who calls, NOBODY without credentials. NotPermitted where these prove nothing, or another site sent them.
+
+        `visits`: a page is asked for. What its scripts ask for then comes with the visitor's cookie.
+        """
         settings = self._app.settings
         sender = seen(scope, headers, self._proxies)
         root = str(settings["web_url"]).rstrip("/") or sender.root
         authorization = headers.get("authorization").strip()
         session = "" if authorization else session_of(headers, sender)
+        visitor = cookie(headers, VISITOR) == "1"
         if not authorization.lower().startswith("bearer ") and scope.get("method") not in origins.SAFE:
-            origins.check_origin(sender, headers, root, settings["web_cors_origins"], needed=bool(session))
-        identity = await self._identity(authorization, session, sender.address)
+            needed = bool(session) or visitor
+            origins.check_origin(sender, headers, root, settings["web_cors_origins"], needed=needed)
+        proven = await self._identity(authorization, session, sender.address)
+        identity = proven or self._anonymous(sender.address, visits=visits or visitor)
         origin = Origin("web", address=sender.address, user=identity.name)
-        return Caller(identity, origin, sender, root, session)
+        return Caller(identity, origin, sender, root, session, anonymous=proven is None and identity is not NOBODY)
 
-    async def _identity(self, authorization: str, session: str, address: str) -> Identity:
-        identity: Identity | None = None
+    async def _identity(self, authorization: str, session: str, address: str) -> Identity | None:
         if authorization:
-            identity = await self._by_header(authorization, address)
-        elif session:
-            identity = await self._by_session(session)
-        return identity or self._anonymous(address)
+            return await self._by_header(authorization, address)
+        return await self._by_session(session) if session else None
 
     async def _by_header(self, authorization: str, address: str) -> Identity | None:
         credentials = _credentials(authorization)
@@ -103,9 +112,9 @@ class Callers:
 
         return await self._known.identity(f"session {session}", min(TOKEN_KNOWN_S, idle_s / 4), ask)
 
-    def _anonymous(self, address: str) -> Identity:
+    def _anonymous(self, address: str, *, visits: bool) -> Identity:
         settings = self._app.settings
-        if settings["rest_authentication"]:
+        if settings["rest_authentication"] and (settings["web_authentication"] or not visits):
             return NOBODY
         networks = self._anonymous_networks or Networks(LOOPBACK)
         role = settings["anonymous_role"]
@@ -117,12 +126,17 @@ class Callers:
         identity = caller.identity
         if route.permission == PUBLIC or identity.may(route.permission):
             return
-        if identity is NOBODY:
+        if identity is NOBODY or (caller.anonymous and is_page(route)):
             raise HttpError(401, "log in: by a bearer token, by name and password, or in a browser")
         refused = f"{route.method} {route.path}"
         note = self._app.audit.later
         note(Event.SECURITY_ALERT, "E", identity.name, caller.origin, succeeded=False, refused=refused)
         raise NotPermitted(f"{identity.name} may not: {route.summary}")
+
+
+def visitors_cookie(caller: Caller) -> tuple[str, str]:
+    """The header that lets scripts of a page ask as its visitor may, where pages need no log-in."""
+    return "set-cookie", f"{VISITOR}=1; Path=/; HttpOnly; SameSite=Lax{'; Secure' if caller.seen.secure else ''}"
 
 
 def cookie_name(sender: Seen) -> str:

@@ -62,11 +62,18 @@ SETTINGS = (
         since="0.1",
     ),
     Setting(
+        "web_authentication",
+        bool,
+        True,
+        help="Whether who looks at the pages must log in; off takes what rest_authentication takes.",
+        since="0.1",
+    ),
+    Setting(
         "anonymous_role",
         str,
         "",
         choices=("", *ROLES),
-        help="The role of callers without log-in, where rest_authentication is off.",
+        help="The role of who comes without log-in, where rest_authentication or web_authentication is off.",
         since="0.1",
     ),
     Setting(
@@ -74,7 +81,7 @@ SETTINGS = (
         tuple,
         (),
         unit="addresses or networks",
-        help="From where callers without log-in may come, where rest_authentication is off; none: from this machine.",
+        help="From where they may come; none: from this machine.",
         since="0.1",
     ),
     Setting(
@@ -135,15 +142,21 @@ SETTINGS = (
 )
 
 
+def open_settings(settings: Settings) -> list[str]:
+    """Give the names of the settings that let people in without log-in."""
+    return [name for name in ("rest_authentication", "web_authentication") if not settings[name]]
+
+
 def check_anonymous(settings: Settings) -> None:
     """SettingInvalid where callers without log-in would be let in from anywhere, or as nobody knows whom."""
-    if settings["rest_authentication"]:
+    opened = " and ".join(open_settings(settings))
+    if not opened:
         return
     if not settings["anonymous_role"]:
-        raise SettingInvalid("rest_authentication is off: anonymous_role must say what callers without log-in may do")
+        raise SettingInvalid(f"with {opened} off, anonymous_role must say what callers without log-in may do")
     if not is_here(settings["web_host"]) and not settings["anonymous_networks"]:
         raise SettingInvalid(
-            f"rest_authentication is off and web_host {settings['web_host']} is open to the network: name in "
+            f"with {opened} off and web_host {settings['web_host']} open to the network, name in "
             "anonymous_networks from where callers without log-in may come"
         )
 

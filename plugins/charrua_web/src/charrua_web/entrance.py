@@ -1,18 +1,34 @@
-"""The way in: the page at which people log in, and where they come to then."""
+"""The way in: the page at which people log in, the one that asks for a new password, and where they come to then."""
 
 from __future__ import annotations
 
 from charrua_core.web import PUBLIC, Page, Request, Response, Shown
+from charrua_web.callers import CALLER
 
 HOME = "/studies"
+WHY = {
+    "idle": "You were logged out because nothing was done for a while.",
+    "left": "You were logged out in another window.",
+    "changed": "Your password was changed. Log in with the new one.",
+}
+"""What the log-in page says before anything else, by the word in its address."""
 
 
 async def show_log_in(request: Request) -> Shown | Response:
     """Show the form; who is logged in goes on to where they wanted."""
     wanted = within(request.query.first("next"))
-    if request.identity.permissions - {"change_password"}:
+    if request.context[CALLER].session and request.identity.permissions - {"change_password"}:
         return Response(303, headers=(("location", wanted),))
-    return {"next": wanted}
+    return {"next": wanted, "why": WHY.get(request.query.first("why"), "")}
+
+
+async def show_password(request: Request) -> Shown:
+    """Show the form for a new password; `must`: before anything else."""
+    return {
+        "next": within(request.query.first("next")),
+        "must": request.identity.permissions == {"change_password"},
+        "shortest": request.app.settings["password_length"],
+    }
 
 
 async def show_home(_request: Request) -> Response:
@@ -29,4 +45,5 @@ def within(path: str) -> str:
 PAGES = (
     Page("/", "charrua_web/error.html", show_home, "query", "Studies"),
     Page("/login", "charrua_web/login.html", show_log_in, PUBLIC, "Log in"),
+    Page("/password", "charrua_web/password.html", show_password, "change_password", "Change your password"),
 )

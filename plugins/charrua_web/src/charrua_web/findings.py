@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from charrua_core.errors import SettingInvalid
 from charrua_core.types import Finding
 from charrua_web import certificates
+from charrua_web.choices import open_settings
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -48,10 +49,9 @@ def _ends(path: Path) -> datetime:
 
 
 def _anonymous(settings: Settings) -> list[Finding]:
-    if settings["rest_authentication"]:
+    opened = " and ".join(open_settings(settings))
+    if not opened:
         return []
     networks = " ".join(settings["anonymous_networks"]) or "this machine"
-    said = (
-        f"rest_authentication is off: who comes from {networks} needs no log-in to act as {settings['anonymous_role']}"
-    )
+    said = f"{opened} off: who comes from {networks} needs no log-in to act as {settings['anonymous_role']}"
     return [Finding("web log-in", True, said)]

@@ -14,7 +14,7 @@ from charrua_core.web import Headers, HttpError, Query, Request, Response, Table
 from charrua_core.web.response import Piece
 from charrua_web import answers, measured, origins, sending
 from charrua_web.asgi import Application, Receive, Scope, Send
-from charrua_web.callers import CALLER, CALLERS, NOBODY, Callers, refusal
+from charrua_web.callers import CALLER, CALLERS, NOBODY, Callers, refusal, visitors_cookie
 from charrua_web.networks import LOOPBACK, Networks
 from charrua_web.receiving import Receiving
 from charrua_web.rendering.pages import Pages, is_page
@@ -108,7 +108,10 @@ class Front:
                 receive,
                 {CALLER: caller, CALLERS: self._callers},
             )
-            return await _begun(await route.handle(request)), user
+            response = await _begun(await route.handle(request))
+            if caller.anonymous and is_page(route):
+                response = replace(response, headers=(*response.headers, visitors_cookie(caller)))
+            return response, user
         except CharruaError as error:
             return await self._refusal(error, scope, headers, route), user
         except Exception:
@@ -121,7 +124,7 @@ class Front:
             return refusal(error, headers)
         identity = NOBODY
         with suppress(CharruaError):
-            identity = (await self._callers.identify(scope, headers)).identity
+            identity = (await self._callers.identify(scope, headers, visits=True)).identity
         asked = f"?{scope['query_string'].decode('latin_1')}" if scope["query_string"] else ""
         by_people = "text/html" in headers.get("accept")
         led = self._pages.redirection(scope["path"] + asked, error, identity) if by_people else None

@@ -48,12 +48,16 @@ async def change_password(request: Request) -> Response:
 
 
 async def _begin(request: Request, identity: Identity) -> Response:
-    caller = _caller(request)
+    address, agent = _caller(request).origin.address, request.headers.get("user-agent")
+    session = await request.app.accounts.sessions.begin(identity, address=address, agent=agent)
+    return await answer_session(request, identity, session)
+
+
+async def answer_session(request: Request, identity: Identity, session: str) -> Response:
+    """Give the browser a session that has just begun, in place of the one that it had, which ends."""
     await _end(request)
-    agent = request.headers.get("user-agent")
-    session = await request.app.accounts.sessions.begin(identity, address=caller.origin.address, agent=agent)
     response = json_response(_told(identity))
-    return Response(200, response.body, response.content_type, [_cookie(caller, session)])
+    return Response(200, response.body, response.content_type, [_cookie(_caller(request), session)])
 
 
 async def _end(request: Request) -> None:

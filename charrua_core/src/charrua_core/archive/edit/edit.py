@@ -7,7 +7,7 @@ and EditInvalid.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,8 @@ from charrua_core.archive.edit.effective import original_attributes
 from charrua_core.archive.edit.make import invalid_unless, make
 from charrua_core.archive.edit.record import Overlay, Record, RecordKind
 from charrua_core.archive.index.levels import TAGS, tag_of
-from charrua_core.errors import EditInvalid
+from charrua_core.archive.search.scope import scope
+from charrua_core.errors import EditInvalid, NotPermitted, StudyNotFound
 from charrua_core.types import Identity, Level, Origin
 
 if TYPE_CHECKING:
@@ -65,43 +66,42 @@ async def edit(
     async def find(tx: AsyncConnection) -> Found:
         return await _FIND[level](tx, identity, uid, study_uid)
 
-    return await _give(app, identity, "edit", after, find, reason, origin)
+    return await give(app, identity, "edit", after, find, reason, origin)
 
 
 async def assign_study(
     app: App, identity: Identity, study_uid: str, patient: Patient, *, reason: str = "", origin: Origin | None = None
 ) -> Record:
     """Make it the study of another patient: all that it says of a patient is replaced."""
-    after = _patient_attributes(patient)
+    after = patient_attributes(patient)
 
     async def find(tx: AsyncConnection) -> Found:
         return await _study(tx, identity, study_uid, None)
 
-    return await _give(app, identity, "assign_study", after, find, reason, origin)
+    return await give(app, identity, "assign_study", after, find, reason, origin)
 
 
 async def assign_series(
     app: App,
     identity: Identity,
-    series_uid: str,
+    series_uid: str | Collection[str],
     to_study_uid: str,
     *,
     study_uid: str | None = None,
     reason: str = "",
     origin: Origin | None = None,
 ) -> Record:
-    """Move a series to another study that the archive has: its objects leave with that study's patient and study attributes."""
+    """Move a series, or several, to another study that the archive has.
+
+    Their objects leave with that study's patient and study attributes.
+    """
+    wanted = [series_uid] if isinstance(series_uid, str) else sorted(set(series_uid))
 
     async def find(tx: AsyncConnection) -> tuple[Targets, str]:
-        series, source = await edit_targets.one_series(tx, identity, series_uid, study_uid)
-        invalid_unless(source["study_uid"] != to_study_uid, "the series is in that study already")
+        keys, source_uid = await edit_targets.some_series(tx, identity, wanted, study_uid)
+        invalid_unless(source_uid != to_study_uid, "the series is in that study already")
         await edit_targets.studies(tx, identity, to_study_uid)
-        targets = {
-            "level": str(Level.SERIES),
-            "study_uids": _distinct(source["study_uid"], to_study_uid, series["received_study_uid"]),
-            "series": [[series["received_study_uid"], series_uid]],
-        }
-        return targets, source["study_uid"]
+        return series_targets(keys, source_uid, to_study_uid), source_uid
 
     return await _move(app, identity, "assign_series", to_study_uid, find, reason, origin)
 
@@ -124,7 +124,7 @@ async def merge_studies(
         keys = await edit_targets.series_keys(tx, source["id"])
         targets = {
             "level": str(Level.STUDY),
-            "study_uids": _distinct(from_study_uid, into_study_uid, *(received for received, _ in keys)),
+            "study_uids": distinct(from_study_uid, into_study_uid, *(received for received, _ in keys)),
             "from": from_study_uid,
             "into": into_study_uid,
             "series": keys,
@@ -144,19 +144,48 @@ async def merge_patients(
     origin: Origin | None = None,
 ) -> Record:
     """Make all studies of one patient (ID, issuer) those of another; gives one record for all of them."""
-    after = _patient_attributes(into)
-    patient_id, issuer = from_patient
+    after = patient_attributes(into)
 
     async def find(tx: AsyncConnection) -> Found:
         invalid_unless(from_patient != (into.patient_id, into.issuer), "a patient cannot be merged into itself")
-        study_uid = tables.study.c.study_uid
-        uids = list(await tx.scalars(_of_patient(patient_id, issuer, study_uid).order_by(study_uid)))
-        rows = await edit_targets.whole_studies(tx, identity, *uids)
-        invalid_unless(rows, "this patient has no study here")
-        targets = {"level": str(Level.PATIENT), "study_uids": uids, "patient_id": patient_id, "issuer": issuer}
-        return targets, rows[0]["attributes"]
+        return await _all_of_patient(tx, identity, *from_patient)
 
-    return await _give(app, identity, "merge", after, find, reason, origin)
+    return await give(app, identity, "merge", after, find, reason, origin)
+
+
+async def edit_patient(
+    app: App,
+    identity: Identity,
+    patient: tuple[str, str],
+    attributes: Attributes,
+    *,
+    reason: str = "",
+    origin: Origin | None = None,
+) -> Record:
+    """Give a patient (ID, issuer) other attributes, in all their studies: one record for all of them."""
+    after = edit_values.checked(Level.STUDY, attributes)
+    invalid_unless(after.keys() <= TAGS[Level.PATIENT], "a patient has attributes of the patient alone")
+
+    async def find(tx: AsyncConnection) -> Found:
+        return await _all_of_patient(tx, identity, *patient)
+
+    return await give(app, identity, "edit", after, find, reason, origin)
+
+
+async def _all_of_patient(tx: AsyncConnection, identity: Identity, patient_id: str, issuer: str) -> Found:
+    """All studies of a patient. Those without an ID are of nobody in common."""
+    invalid_unless(patient_id, "the patient needs an ID")
+    study_uid = tables.study.c.study_uid
+    all_of_them = _of_patient(patient_id, issuer, study_uid).order_by(study_uid)
+    uids = list(await tx.scalars(all_of_them))
+    seen = list(await tx.scalars(all_of_them.where(*scope(identity, Level.STUDY))))
+    if not seen:
+        raise StudyNotFound
+    if seen != uids:
+        raise NotPermitted("the patient has studies that you may not see: edit those that you see one by one")
+    rows = await edit_targets.whole_studies(tx, identity, *uids)
+    targets = {"level": str(Level.PATIENT), "study_uids": uids, "patient_id": patient_id, "issuer": issuer}
+    return targets, rows[0]["attributes"]
 
 
 async def known_patient(app: App, patient_id: str, issuer: str = "") -> Patient:
@@ -176,7 +205,7 @@ def _of_patient(patient_id: str, issuer: str, *columns: Column[Any]) -> Select[A
     return select(*columns).where(study.patient_id == patient_id, study.issuer == issuer, study.deleted_by.is_(None))
 
 
-async def _give(
+async def give(
     app: App,
     identity: Identity,
     kind: RecordKind,
@@ -185,7 +214,7 @@ async def _give(
     reason: str,
     origin: Origin | None,
 ) -> Record:
-    """Lay attributes over what is found."""
+    """Lay attributes, which were checked, over what is found."""
 
     async def plan(tx: AsyncConnection) -> Record:
         targets, now = await find(tx)
@@ -223,14 +252,14 @@ async def _study(tx: AsyncConnection, identity: Identity, uid: str, _: str | Non
 
 async def _series(tx: AsyncConnection, identity: Identity, uid: str, study_uid: str | None) -> Found:
     series, study = await edit_targets.one_series(tx, identity, uid, study_uid)
-    uids = _distinct(study["study_uid"], series["received_study_uid"])
+    uids = distinct(study["study_uid"], series["received_study_uid"])
     key = [series["received_study_uid"], uid]
     return {"level": str(Level.SERIES), "study_uids": uids, "series": [key]}, series["attributes"]
 
 
 async def _image(tx: AsyncConnection, identity: Identity, uid: str, _: str | None) -> Found:
     row, series, study = await edit_targets.one_object(tx, identity, uid)
-    uids = _distinct(study["study_uid"], series["received_study_uid"])
+    uids = distinct(study["study_uid"], series["received_study_uid"])
     named = {"study_uids": uids, "sop_instance_uid": uid, "arrivals": [row["arrival_id"].hex]}
     return {"level": str(Level.IMAGE), **named}, edit_targets.attributes_of_object(row)
 
@@ -249,8 +278,8 @@ _OF_THE_OBJECT = frozenset(
 )
 
 
-def _patient_attributes(patient: Patient) -> Overlay:
-    """What a study of this patient says of the patient: nothing of the former one is left. Raises EditInvalid."""
+def patient_attributes(patient: Patient) -> Overlay:
+    """All that a study of this patient says of the patient: nothing of the former one is left. Raises EditInvalid."""
     invalid_unless(patient.patient_id, "the patient needs an ID")
     given = {
         "PatientID": patient.patient_id,
@@ -262,5 +291,12 @@ def _patient_attributes(patient: Patient) -> Overlay:
     return former | edit_values.checked(Level.STUDY, edit_values.from_keywords(given))
 
 
-def _distinct(*uids: str) -> list[str]:
+def series_targets(keys: Sequence[Sequence[str]], *study_uids: str) -> Targets:
+    """How a record names series and the studies that it touches."""
+    uids = distinct(*study_uids, *(received for received, _ in keys))
+    return {"level": str(Level.SERIES), "study_uids": uids, "series": [list(key) for key in keys]}
+
+
+def distinct(*uids: str) -> list[str]:
+    """Each UID once, in their order."""
     return sorted(set(uids))

@@ -23,13 +23,15 @@ from charrua_core.archive.index.summary import SeriesSummary, summaries
 from charrua_core.archive.index.versions import settle_versions
 from charrua_core.types import DicomJson, Level
 
+UNREAD = "UNREAD"
+"""The status of a study that was given none."""
 SUPERSEDED = "00000000-0000-0000-0000-000000000000"
 """`deleted_by` of a row that no edit emptied: a later version of its objects came in another series."""
 
 # A row stays while an edit in force is about it, also without an object: what comes again is edited again, and goes where
 # the others went.
 NAMING: frozenset[str] = frozenset({"edit", "assign_series"})
-KEEPING: frozenset[str] = NAMING | {"assign_study", "merge"}
+KEEPING: frozenset[str] = NAMING | {"assign_study", "merge", "status"}
 _EMPTYING = frozenset({"assign_series", "merge", "delete"})
 _OVER_STUDY = frozenset({"PATIENT", "STUDY"})
 
@@ -58,6 +60,12 @@ def overlay_of(records: Iterable[Record]) -> Overlay:
     for record in records:
         over |= record.after.get("attributes", {})
     return over
+
+
+def status_of(records: Iterable[Record]) -> str:
+    """The status that these edits, oldest first, give to a study."""
+    given = [record.after["status"] for record in records if record.kind == "status"]
+    return str(given[-1]) if given else UNREAD
 
 
 async def in_force(tx: AsyncConnection, study_uids: Iterable[str]) -> list[Record]:
@@ -192,6 +200,7 @@ def _study_row(
         "attributes": attributes,
         "overlay": over or None,
         **column_values(Level.STUDY, attributes),
+        "status": status_of(r for r in records if uid in r.study_uids),
         "modalities": sorted({row["modality"] for one in shown if (row := rows[one.id])} - {""}),
         "sop_classes": sorted({sop_class for one in shown for sop_class in one.sop_classes}),
         "series_count": len(shown),

@@ -21,7 +21,9 @@ from charrua_core import tables
 from charrua_core.errors import EditInvalid
 from charrua_core.types import DicomJson
 
-RecordKind = Literal["edit", "assign_study", "assign_series", "merge", "delete", "undo", "coerce", "keep", "purge"]
+RecordKind = Literal[
+    "edit", "assign_study", "assign_series", "merge", "status", "delete", "undo", "coerce", "keep", "purge"
+]
 KINDS: frozenset[str] = frozenset(get_args(RecordKind))
 
 Overlay = dict[str, dict[str, Any] | None]

@@ -63,6 +63,20 @@ async def one_series(
     return row, study_row
 
 
+async def some_series(
+    tx: AsyncConnection, identity: Identity, series_uids: Sequence[str], study_uid: str | None
+) -> tuple[list[list[str]], str]:
+    """Series of one study as records name them, and its UID; raises as `one_series`, and EditInvalid for two studies."""
+    keys, sources = [], set()
+    for uid in series_uids:
+        series_row, study_row = await one_series(tx, identity, uid, study_uid)
+        keys.append([series_row["received_study_uid"], uid])
+        sources.add(study_row["study_uid"])
+    if len(sources) != 1:
+        raise EditInvalid("name series, and of one study")
+    return keys, sources.pop()
+
+
 async def one_object(
     tx: AsyncConnection, identity: Identity, sop_instance_uid: str
 ) -> tuple[RowMapping, RowMapping, RowMapping]:

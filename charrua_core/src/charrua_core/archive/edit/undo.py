@@ -12,6 +12,7 @@ from charrua_core.archive.edit.effective import in_force
 from charrua_core.archive.edit.make import invalid_unless, make
 from charrua_core.archive.edit.moves import is_move, lock_about
 from charrua_core.archive.edit.record import Record
+from charrua_core.archive.edit.status import permission_for_status
 from charrua_core.errors import EditInvalid
 from charrua_core.types import Identity, Origin
 
@@ -29,16 +30,23 @@ async def undo(app: App, identity: Identity, edit_id: str, *, reason: str = "", 
     """
 
     async def plan(tx: AsyncConnection) -> Record:
-        undone = await _undoable(tx, edit_id)
+        undone = await _one(tx, edit_id)
         await lock_about(tx, undone.study_uids)
         await edit_targets.require_seen(tx, identity, undone)
+        await _require_undoable(tx, undone)
         targets = {"study_uids": undone.study_uids, "edit": undone.id}
         if "sop_instance_uid" in undone.targets:
             targets["sop_instance_uid"] = undone.targets["sop_instance_uid"]
         return Record.new("undo", identity.name, targets, before=undone.after, after=undone.before, reason=reason)
 
-    permission = "delete" if await _is_deletion(app, edit_id) else "edit"
-    return await make(app, identity, permission, origin, plan)
+    return await make(app, identity, await _permission(app, identity, edit_id), origin, plan)
+
+
+async def seen(app: App, identity: Identity, edit_id: str) -> Record | None:
+    """Give the record of an edit; None where there is none, or the identity sees nothing of what it is about."""
+    async with app.db.reading() as connection:
+        record = await edit_record.find(connection, edit_id)
+        return record if record is not None and await edit_targets.sees(connection, identity, record) else None
 
 
 async def history(app: App, identity: Identity, study_uid: str) -> list[Record]:
@@ -52,27 +60,36 @@ async def history(app: App, identity: Identity, study_uid: str) -> list[Record]:
         return [record for record in records if await edit_targets.sees(connection, identity, record)]
 
 
-async def _is_deletion(app: App, edit_id: str) -> bool:
+async def _permission(app: App, identity: Identity, edit_id: str) -> str:
+    """What it takes to undo an edit: what it took to make it."""
     async with app.db.reading() as connection:
         record = await edit_record.find(connection, edit_id)
-    return record is not None and record.kind == "delete"
+    if record is not None and record.kind == "status":
+        return permission_for_status(identity)
+    return "delete" if record is not None and record.kind == "delete" else "edit"
 
 
-async def _undoable(tx: AsyncConnection, edit_id: str) -> Record:
+async def _one(tx: AsyncConnection, edit_id: str) -> Record:
     record = await edit_record.find(tx, edit_id)
     if record is None or record.kind in _FINAL:
         raise EditInvalid("there is no edit of this number that could be undone")
+    return record
+
+
+async def _require_undoable(tx: AsyncConnection, record: Record) -> None:
+    """Raise EditInvalid where it was undone, or others stand on it: told to those alone who see what it is about."""
     invalid_unless(record.undone_by is None, "this edit was undone before")
     for later in await in_force(tx, record.study_uids):
         if later.kind == "purge" and later.targets["edit"] == record.id:
             raise EditInvalid("the files are removed: this deletion cannot be undone any more")
         if later.made_at > record.made_at and _same_matter(record, later):
             raise EditInvalid(f"edit {later.id} was made over it later: undo that one first")
-    return record
 
 
 def _same_matter(record: Record, later: Record) -> bool:
     """Whether two edits change the same attribute of the same thing, or move the same series."""
+    if record.kind == "status" or later.kind == "status":
+        return record.kind == later.kind and bool(_things(record) & _things(later))
     if is_move(record):
         return is_move(later) and bool(_things(record) & _things(later))
     attributes = record.after.get("attributes", {}).keys() & later.after.get("attributes", {}).keys()

@@ -25,8 +25,11 @@ ISSUER_OF_PATIENT_ID = "00100021"
 COLUMN_LENGTH = 128
 NAME_LENGTH = 200
 """Characters of a value that its column keeps, of a person's name with its three groups: an index row of PostgreSQL holds
-2,704 bytes, and index study_by_patient has three columns. `attributes` has it all.
+2,704 bytes, and indexes study_by_patient and study_by_date have several columns. `attributes` has it all.
 """
+MOMENT_LENGTH = 32
+"""The same of dates and times."""
+_LENGTHS = {"PN": NAME_LENGTH, "DA": MOMENT_LENGTH, "TM": MOMENT_LENGTH}
 
 # PS3.3 C.7.1.1 Patient, C.7.1.3 Clinical Trial Subject, C.2.2 and C.2.3 Patient Identification and Demographic
 _PATIENT = """
@@ -170,7 +173,7 @@ def column_values(level: Level, attributes: Mapping[str, dict[str, Any]]) -> dic
     """The level's text columns for these attributes, folded ones included; empty where there is no value."""
     values: dict[str, str] = {}
     for indexed in columns_of(level):
-        length = NAME_LENGTH if indexed.vr == "PN" else COLUMN_LENGTH
+        length = _LENGTHS.get(indexed.vr, COLUMN_LENGTH)
         value = _NORMAL.get(indexed.vr, str.strip)(text_of(attributes.get(indexed.tag)))[:length]
         values[indexed.column] = value
         if indexed.key_column:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from charrua_core.archive.search.answers import Found, unsupported
-from charrua_core.archive.search.engine import SETTINGS, count, search
+from charrua_core.archive.search.answers import Facts, Found, unsupported
+from charrua_core.archive.search.engine import SETTINGS, about, count, search
 from charrua_core.archive.search.identifier import read_keys, read_query
-from charrua_core.archive.search.model import AnyItem, Between, Match, NoValue, OneOf, Query, Root
+from charrua_core.archive.search.model import AnyItem, Between, Match, NoValue, OneOf, Query, Root, Words
 from charrua_core.archive.search.objects import (
     Described,
     InstanceRecord,
@@ -18,12 +18,16 @@ from charrua_core.archive.search.objects import (
     runs,
     sop_instance_uids,
 )
+from charrua_core.archive.search.orders import ORDERS
+from charrua_core.archive.search.scope import check_filter, filterable
 
 __all__ = [
+    "ORDERS",
     "SETTINGS",
     "AnyItem",
     "Between",
     "Described",
+    "Facts",
     "Found",
     "InstanceRecord",
     "Listing",
@@ -33,7 +37,11 @@ __all__ = [
     "Query",
     "Root",
     "Run",
+    "Words",
+    "about",
+    "check_filter",
     "count",
+    "filterable",
     "headers",
     "instances",
     "listing",

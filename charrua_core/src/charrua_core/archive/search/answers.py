@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -21,11 +22,29 @@ Row = RowMapping
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What the archive knows of a study beside its attributes, of the series that the asking person may see."""
+
+    first_received_at: datetime
+    last_received_at: datetime
+    size_bytes: int
+
+    @classmethod
+    def of(cls, row: Row) -> Facts:
+        """Read them from a row of a statement."""
+        return cls(row["first_received_at"], row["last_received_at"], int(row["size_bytes"]))
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """One entity that matches, with the attributes that were asked for and that it has."""
 
     level: Level
     attributes: DicomJson
+    status: str = ""
+    """Of the study; empty for a patient."""
+    facts: Facts | None = None
+    """Of a study, where the query asks for them."""
 
 
 def supported(tag: str, level: Level) -> bool:

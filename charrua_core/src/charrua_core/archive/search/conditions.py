@@ -17,7 +17,7 @@ from charrua_core.archive.index.names import name_key, text_key
 from charrua_core.archive.search import dates, patterns
 from charrua_core.archive.search.columns import HELD, Held, Kind
 from charrua_core.archive.search.matching import GROUP, decimal
-from charrua_core.archive.search.model import AnyItem, Between, Match, NoValue, OneOf
+from charrua_core.archive.search.model import AnyItem, Between, Match, NoValue, OneOf, Words
 from charrua_core.tables import C
 
 Clause = ColumnElement[bool]
@@ -29,6 +29,7 @@ _IN_ORDER = frozenset({"00100010", "00100020", "00080050"})
 _FEW = frozenset({"0020000D", "00100020", "00080050", "00200010"})
 """Attributes of which a value belongs to a few studies."""
 _NOTHING: Mapping[str, ColumnElement[Any]] = MappingProxyType({})
+_TEXTS = frozenset({Kind.EXACT, Kind.FOLDED, Kind.NAME})
 _LONG_ENOUGH = 3
 """Characters that a pattern must begin with for the index in order to be better than that of pieces."""
 
@@ -61,6 +62,8 @@ def condition_of(
         held = replace(held, column=instead[tag])
     if isinstance(match, NoValue):
         return _no_value(held)
+    if isinstance(match, Words):
+        return _words(held, match) if held.kind in _TEXTS else None
     if isinstance(match, Between):
         return _between(held, *dates.between(match.vr, match.low, match.high)) if held.vr == match.vr else None
     return _ONE_OF[held.kind](held, match, ignore_case)
@@ -83,6 +86,29 @@ def matches(column: ColumnElement[object], values: Sequence[str]) -> Clause:
     plain = [value for value in values if not patterns.has_wildcard(value)]
     clauses = [like(column, value) for value in values if patterns.has_wildcard(value)]
     return or_(*([among(column, plain)] if plain else []), *clauses)
+
+
+def _words(held: Held, match: Words) -> Condition:
+    """Say that each word stands in the column, which of an identifier is as it was typed or in capitals."""
+    if held.kind is not Kind.EXACT:
+        clause, chosen = _all_words(held, [text_key(word) for word in match.words])
+    else:
+        ways = [match.words, *([upper] if (upper := tuple(map(str.upper, match.words))) != match.words else [])]
+        said = [_all_words(held, words) for words in ways]
+        clause, chosen = or_(*(one for one, _ in said)), or_(*(one for _, one in said))
+    return Condition(clause, exact=True, chosen=chosen if held.tag in _IN_GRAMS else None)
+
+
+def _all_words(held: Held, words: Sequence[str]) -> tuple[Clause, Clause]:
+    """Give the clause, and the one that chooses by an index."""
+    if len(words) == 1 and not patterns.grams(words[0]):
+        begins = like(held.column, f"{words[0]}*")
+        return begins, begins
+    clause = and_(*(like(held.column, f"*{word}*") for word in words))
+    pieces = sorted({piece for word in words for piece in patterns.grams(word)})
+    if not pieces or held.tag not in _IN_GRAMS:
+        return clause, clause
+    return clause, func.core.grams(held.column).op("@>")(cast(pieces, ARRAY(Text))) & clause
 
 
 def _no_value(held: Held) -> Condition | None:

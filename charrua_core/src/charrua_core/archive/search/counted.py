@@ -33,6 +33,10 @@ class Counted:
     instances: Column
     institution: Column
     """The first Institution Name of the series; NULL where it is not asked for."""
+    first_received: Column
+    last_received: Column
+    size: Column
+    """These three NULL where the facts are not asked for and the series are looked at."""
 
     @property
     def by_tag(self) -> Mapping[str, Column]:
@@ -45,13 +49,20 @@ class Counted:
         }
 
 
-STORED = Counted(study.c.modalities, study.c.sop_classes, study.c.series_count, study.c.instance_count, null())
+_s = study.c
+STORED = Counted(
+    *(_s.modalities, _s.sop_classes, _s.series_count, _s.instance_count, null()),
+    *(_s.first_received_at, _s.last_received_at, _s.size_bytes),
+)
 
 
-def counted_for(identity: Identity, *, sop_classes: bool = True, institution: bool = False) -> Counted:
+def counted_for(
+    identity: Identity, *, sop_classes: bool = True, institution: bool = False, facts: bool = False
+) -> Counted:
     """Give what is counted for the identity; without `sop_classes`, which look at each object, none of those.
 
-    With `institution`, also the name of the institution, which looks at each series. Raises NotPermitted as `scope` does.
+    With `institution`, also the name of the institution, which looks at each series; with `facts`, when the series came and
+    how large they are. Raises NotPermitted as `scope` does.
     """
     if not identity.row_filters and not institution:
         return STORED
@@ -68,6 +79,9 @@ def counted_for(identity: Identity, *, sop_classes: bool = True, institution: bo
         _of(func.count(), here, shown),
         _of(func.coalesce(func.sum(shown.c.instance_count), 0), here, shown),
         named if institution else null(),
+        _of(func.min(shown.c.first_received_at), here, shown) if facts else null(),
+        _of(func.max(shown.c.last_received_at), here, shown) if facts else null(),
+        _of(func.coalesce(func.sum(shown.c.size_bytes), 0), here, shown) if facts else null(),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from charrua_core.archive.search import pages
-from charrua_core.archive.search.answers import Found, chooser, supported, teller
+from charrua_core.archive.search.answers import Facts, Found, chooser, supported, teller
 from charrua_core.archive.search.matching import has_all
 from charrua_core.archive.search.model import Query
 from charrua_core.archive.search.plan import Plan, plan_of
@@ -38,6 +38,8 @@ SETTINGS = (
     ),
 )
 
+COUNTED = 10_000
+"""How far all studies are counted one by one."""
 LOOKED_AT = 250_000
 """Rows that a search looks at in memory, for keys that no column holds, before it gives up."""
 
@@ -67,7 +69,9 @@ async def search(app: App, query: Query, identity: Identity) -> AsyncGenerator[F
             continue
         if query.at_most and number - skipped > query.at_most:
             raise TooManyResults(f"more than {query.at_most} match")
-        yield Found(query.level, choose(attributes))
+        yield Found(
+            query.level, choose(attributes), row.get("study_status", ""), Facts.of(row) if query.facts else None
+        )
         if query.limit and number - skipped >= query.limit:
             return
 
@@ -79,6 +83,15 @@ async def count(app: App, query: Query, identity: Identity, at_most: int) -> int
     """
     plan = planned(app, query, identity, query.level)
     return await pages.number_of(app.db, plan, at_most) if plan.countable else None
+
+
+async def about(app: App, identity: Identity) -> tuple[int, bool]:
+    """Give how many studies the identity may see, and whether that is exact: many are estimated, or counted so far only."""
+    plan = planned(app, Query(Level.STUDY), identity, Level.STUDY)
+    number = await pages.number_of(app.db, plan, COUNTED)
+    if number < COUNTED or plan.plain:
+        return number, number < COUNTED
+    return max(number, await pages.estimated(app.db)), False
 
 
 def planned(app: App, query: Query, identity: Identity, rows: Level) -> Plan:

@@ -11,7 +11,7 @@ from typing import Any
 
 from charrua_core.archive.index.names import name_key, text_key
 from charrua_core.archive.search import dates, patterns
-from charrua_core.archive.search.model import AnyItem, Between, Match, NoValue, OneOf
+from charrua_core.archive.search.model import AnyItem, Between, Match, NoValue, OneOf, Words
 
 Element = Mapping[str, Any]
 Test = Callable[[Element | None], bool]
@@ -36,6 +36,8 @@ def test_of(tag: str, match: Match, ignore_case: bool = True, fuzzy: bool = Fals
         return lambda element: not _values(element)
     if isinstance(match, Between):
         return _any_value(_within(match.vr, *dates.between(match.vr, match.low, match.high)))
+    if isinstance(match, Words):
+        return _any_value(_words(match))
     return _any_value(_one_of(tag, match, ignore_case, fuzzy))
 
 
@@ -82,6 +84,13 @@ def _one_of(tag: str, match: OneOf, ignore_case: bool, fuzzy: bool) -> Callable[
     return lambda value: str(value).strip() in wanted
 
 
+def _words(match: Words) -> Callable[[Any], bool]:
+    words = [text_key(word) for word in match.words]
+    alone = len(words) == 1 and not patterns.grams(words[0])
+    tests = [patterns.matcher(f"{word}*" if alone else f"*{word}*") for word in words]
+    return lambda value: all(test(text_key(written_name(value))) for test in tests)
+
+
 def _any(tests: Any) -> Callable[[Any], bool]:
     listed = tuple(tests)
     return listed[0] if len(listed) == 1 else lambda value: any(test(value) for test in listed)
@@ -115,8 +124,8 @@ def decimal(text: str) -> Decimal | None:
 
 def written_name(value: Any) -> str:
     """Give a person's name of the DICOM JSON Model as DICOM writes it: component groups parted by `=`."""
-    if isinstance(value, str):
-        return value
+    if not isinstance(value, Mapping):
+        return str(value)
     groups = [value.get(group, "") for group in ("Alphabetic", "Ideographic", "Phonetic")]
     return GROUP.join(groups).rstrip(GROUP)
 

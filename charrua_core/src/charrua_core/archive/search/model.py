@@ -45,7 +45,19 @@ class AnyItem:
     vr: str = "SQ"
 
 
-Match = OneOf | Between | NoValue | AnyItem
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Each of the words stands somewhere in the value, without regard to case and accents: what people type.
+
+    A word alone of one or two letters is looked for where the value begins: anywhere, it would be in half of them. `*` and
+    `?` stand for text as elsewhere.
+    """
+
+    vr: str
+    words: tuple[str, ...]
+
+
+Match = OneOf | Between | NoValue | AnyItem | Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +75,8 @@ class Query:
     """What each match tells; empty: all that the index holds of the level, and of the levels above."""
     return_items: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Sequence → the attributes of its items that are told; a sequence that is not named is told whole."""
+    statuses: frozenset[str] = frozenset()
+    """Studies of one of these (`archive.edit.status.STATUSES`), and what is below them; empty: of all."""
     relational: bool = False
     """Keys of any level, and no unique keys of the levels above needed (PS3.4 C.4.1.2.2.1)."""
     fuzzy: bool = False
@@ -74,3 +88,11 @@ class Query:
     """The UID of the study, series or image after which the matches begin, whatever has arrived since; none for patients."""
     by_number: bool = False
     """Series by Series Number and images by that and Instance Number, rather than as they arrived: for those of one study."""
+    order: str = ""
+    """What studies are sorted by, one of `ORDERS`; empty: the newest first."""
+    ascending: bool = False
+    """The other way round, where an order is named."""
+    of_series: Mapping[str, Match] = field(default_factory=dict)
+    """Studies that have a series, seen by the one who asks, with all of these attributes."""
+    facts: bool = False
+    """Whether `Found.facts` tells what the archive knows of each study beside its attributes."""

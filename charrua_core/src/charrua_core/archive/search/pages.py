@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import RowMapping, Select
 from sqlalchemy.exc import DBAPIError
 
-from charrua_core.archive.search import statements
+from charrua_core.archive.search import orders, statements
 from charrua_core.archive.search.conditions import Clause
 from charrua_core.archive.search.plan import Plan
 from charrua_core.archive.search.statements import After
@@ -30,7 +30,7 @@ def can_skip(plan: Plan) -> bool:
     """Whether the database can leave out the first rows: those of plain pages, which all match."""
     level = plan.query.level
     plain = level in (Level.SERIES, Level.IMAGE) or (level is Level.STUDY and plan.named is None)
-    return plain and not plan.tests and not plan.query.after
+    return plain and not plan.tests and not plan.query.after and not plan.query.order
 
 
 async def rows_of(db: Database, plan: Plan, wanted: int = 0) -> AsyncIterator[RowMapping]:
@@ -62,12 +62,21 @@ async def number_of(db: Database, plan: Plan, at_most: int) -> int:
     return int(found["number"])
 
 
+async def estimated(db: Database) -> int:
+    """Give about how many studies there are, as PostgreSQL's statistics have it."""
+    (row,) = await read(db, statements.estimated())
+    return int(row["number"])
+
+
 async def _position(db: Database, plan: Plan) -> After:
     query = plan.query
     if query.level is Level.PATIENT:
         raise QueryInvalid("patients have no UID that others come after")
     clauses = [*plan.scope, *([plan.of_study] if plan.of_study is not None else [])]
-    rows = await read(db, statements.position(query.level, query.after, clauses, query.by_number))
+    if plan.order is not None:
+        rows = await read(db, orders.position(plan.order, query.after, clauses))
+    else:
+        rows = await read(db, statements.position(query.level, query.after, clauses, query.by_number))
     if not rows:
         raise QueryInvalid(f"there is nothing {query.after[:64]!r} to come after")
     return tuple(rows[0].values())
@@ -89,12 +98,36 @@ async def read(db: Database, statement: Select[Any]) -> Sequence[RowMapping]:
 
 
 async def _studies(db: Database, plan: Plan, after: After | None, count: int) -> Page:
+    if plan.order is not None:
+        rows = await _ordered(db, plan, plan.order, after, count)
+        return rows, _last(rows, count, *(f"place{number}" for number in range(len(plan.order.columns))))
     if plan.named is None:
         offset = plan.query.offset if after is None and can_skip(plan) else 0
         rows = await read(db, statements.study_page(plan.chosen, after, count, offset, plan.counted))
     else:
         rows = await _named_studies(db, plan, plan.named.clause, after, count)
-    return rows, _last(rows, count, "study_date", "study_id")
+    return rows, _last(rows, count, "study_date", "study_time", "study_id")
+
+
+async def _ordered(
+    db: Database, plan: Plan, order: orders.Order, after: After | None, count: int
+) -> Sequence[RowMapping]:
+    """Walk the order's index a while, unless so few match that sorting them is less work."""
+    ascending = plan.query.ascending
+    few = not await _more_than(db, plan, orders.MOST_SORTED) if plan.chosen or not order.index else False
+    if not few and order.index:
+        rows = await read(db, orders.walk_page(order, ascending, plan.plain, after, count, plan.counted))
+        if len(rows) == count or not plan.plain:
+            return rows
+    elif not few:
+        raise TooManyResults(
+            f"more than {orders.MOST_SORTED} match, too many to be sorted by {plan.query.order}: name a date or a patient"
+        )
+    return await read(db, orders.chosen_page(order, ascending, plan.chosen, after, count, plan.counted))
+
+
+async def _more_than(db: Database, plan: Plan, number: int) -> bool:
+    return await number_of(db, plan, number + 1) > number
 
 
 async def _named_studies(

@@ -23,6 +23,8 @@ from charrua_core.archive.search.conditions import Clause, Condition, condition_
 from charrua_core.archive.search.counted import STORED, Counted, counted_for
 from charrua_core.archive.search.matching import Test, test_of
 from charrua_core.archive.search.model import Match, NoValue, OneOf, Query
+from charrua_core.archive.search.of_series import with_series
+from charrua_core.archive.search.orders import ORDERS, Order, with_columns
 from charrua_core.archive.search.patterns import has_wildcard
 from charrua_core.archive.search.scope import scope
 from charrua_core.archive.search.statements import with_overlaid
@@ -56,6 +58,8 @@ class Plan:
     """Of tested attributes: what makes the conditions select just what matches."""
     in_index: bool = False
     """The text is one that the walked index holds."""
+    order: Order | None = None
+    """What studies are sorted by; None: the newest first."""
 
     @property
     def plain(self) -> list[Clause]:
@@ -92,9 +96,14 @@ def plan_of(query: Query, identity: Identity, ignore_case: bool, rows: Level | N
         identity,
         sop_classes=_tells(query, SOP_CLASSES_IN_STUDY),
         institution=rows is Level.STUDY and INSTITUTION_NAME in query.return_keys,
+        facts=query.facts or query.order == "size",
     )
-    plan = Plan(query, visible, counted=counted)
+    plan = Plan(query, visible, counted=counted, order=_order(query, counted))
     (plan.upper if rows in _STUDY_ROW else plan.lower).extend(visible)
+    if query.statuses:
+        plan.upper.append(study.c.status.in_(sorted(query.statuses)))
+    if query.of_series:
+        plan.upper.append(with_series(query.of_series, identity, ignore_case))
     texts: dict[str, Condition] = {}
     few = False
     for tag, match in query.keys.items():
@@ -110,6 +119,16 @@ def plan_of(query: Query, identity: Identity, ignore_case: bool, rows: Level | N
                     plan.exactly[tag] = condition.exactly
     _name_one(plan, texts, few)
     return plan
+
+
+def _order(query: Query, counted: Counted) -> Order | None:
+    if not query.order or query.level is not Level.STUDY:
+        return None
+    if query.order not in ORDERS:
+        raise QueryInvalid(f"studies are not sorted by {query.order[:64]!r}, but by {', '.join(ORDERS)}")
+    if query.order == "date" and not query.ascending:
+        return None
+    return with_columns(ORDERS[query.order], counted)
 
 
 def _check_hierarchy(query: Query) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from pydicom.datadict import keyword_for_tag
 from sqlalchemy import ColumnElement, FromClause, and_, exists, select
 
 from charrua_core.archive.index.levels import tag_of
 from charrua_core.archive.index.names import name_key, text_key
 from charrua_core.archive.search.columns import HELD, MODALITIES_IN_STUDY, MODALITY, Held, Kind
 from charrua_core.archive.search.conditions import Clause, matches
-from charrua_core.errors import NotPermitted
+from charrua_core.errors import EditInvalid, NotPermitted
 from charrua_core.tables import series, study
 from charrua_core.types import Identity, Level, RowFilter
 
@@ -27,6 +30,24 @@ def scope(identity: Identity, level: Level) -> list[Clause]:
     if of_series := series_scope(identity, series):
         clauses.append(_with_series(of_series) if level in _STUDY_ROW else and_(*of_series))
     return clauses
+
+
+def filterable() -> dict[str, Level]:
+    """Give the keywords of the attributes that a row filter may name, each with the level at which it holds."""
+    return {
+        keyword: held.level
+        for held in HELD.values()
+        if held.kind in _FILTERED_KINDS and held.level is not Level.IMAGE and (keyword := keyword_for_tag(held.tag))
+    }
+
+
+def check_filter(admits: Mapping[str, object]) -> None:
+    """EditInvalid where a filter names what the index cannot filter by: it would show nothing at all."""
+    for keyword in admits:
+        try:
+            _held(keyword)
+        except NotPermitted:
+            raise EditInvalid(f"{keyword} is no attribute to filter by; these are: {', '.join(filterable())}") from None
 
 
 def series_scope(identity: Identity, rows: FromClause) -> list[Clause]:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     literal,
     literal_column,
     select,
+    text,
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, aggregate_order_by, distinct_on
@@ -39,24 +40,32 @@ NAMED_AT_MOST = 1_000
 """Studies of a name that are looked at for the other keys, in one walk."""
 
 _s, _e, _i = study.c, series.c, instance.c
-_STUDY_SHOWN = _s.deleted_by.is_(None)
+STUDY_SHOWN = _s.deleted_by.is_(None)
+"""Studies that are not deleted."""
+_NEWEST = (_s.study_date, _s.study_time, _s.id)
+"""What studies are sorted by where no order is named, backwards: index study_by_date."""
 
 
-def _study_columns(counted: Counted) -> tuple[ColumnElement[Any], ...]:
+def study_columns(counted: Counted) -> tuple[ColumnElement[Any], ...]:
+    """What a row tells of a study."""
     return (
         _s.id.label("study_id"),
         _s.study_uid,
-        _s.study_date,
+        *_NEWEST[:-1],
+        _s.status.label("study_status"),
         cast(_s.attributes, Text).label("study_attributes"),
         counted.modalities.label("modalities"),
         counted.sop_classes.label("sop_classes"),
         counted.series.label("study_series"),
         counted.instances.label("study_instances"),
         counted.institution.label("institution"),
+        counted.first_received.label("first_received_at"),
+        counted.last_received.label("last_received_at"),
+        counted.size.label("size_bytes"),
     )
 
 
-_STUDIES: Select[Any] = select(*_study_columns(STORED))
+_STUDIES: Select[Any] = select(*study_columns(STORED))
 _SERIES_COLUMNS = (
     _e.id.label("series_id"),
     _e.series_uid,
@@ -98,7 +107,7 @@ def _number(column: ColumnElement[Any]) -> ColumnElement[int]:
 _SERIES_NUMBER = _number(_e.series_number).label("series_number")
 _INSTANCE_NUMBER = _number(_i.instance_number).label("instance_number")
 _ORDER: dict[tuple[Level, bool], tuple[ColumnElement[Any], ...]] = {
-    (Level.STUDY, False): (_s.study_date, _s.id),
+    (Level.STUDY, False): _NEWEST,
     (Level.SERIES, False): (_e.id,),
     (Level.SERIES, True): (_SERIES_NUMBER.element, _e.id),
     (Level.IMAGE, False): (_e.id, _i.id),
@@ -122,7 +131,7 @@ def study_page(
     clauses: Sequence[Clause], after: After | None, count: int, offset: int = 0, counted: Counted = STORED
 ) -> Select[Any]:
     """Studies by date: index study_by_date, or that of a selective key, which the planner chooses."""
-    found = (_STUDIES if counted is STORED else select(*_study_columns(counted))).where(_STUDY_SHOWN, *clauses)
+    found = (_STUDIES if counted is STORED else select(*study_columns(counted))).where(STUDY_SHOWN, *clauses)
     found = found.where(*_older(after))
     return _newest_first(found).limit(count).offset(offset or None)
 
@@ -140,22 +149,22 @@ def newest_studies(
 
     Index study_by_date, alone for the texts that it holds; it is read no further than it takes to fill the page.
     """
-    walk: Select[Any] = select(_s.id, _s.study_date, named.label("named"))
-    walk = walk.where(_STUDY_SHOWN, *dates, *_older(after))
+    walk: Select[Any] = select(*_NEWEST, named.label("named"))
+    walk = walk.where(STUDY_SHOWN, *dates, *_older(after))
     studies = _newest_first(walk).limit(rows).subquery("studies")
-    first = select(studies.c.id, studies.c.study_date).where(studies.c.named)
+    first = select(*(studies.c[column.key] for column in _NEWEST)).where(studies.c.named)
     return _in_order(_newest_of(first, studies).limit(NAMED_AT_MOST if others else count), others, count, counted)
 
 
 def dates_left(dates: Sequence[Clause], after: After | None, rows: int) -> Select[Any]:
     """How many studies are left by date, counted up to `rows`: index study_by_date alone."""
-    left = select(_s.id).where(_STUDY_SHOWN, *dates, *_older(after)).limit(rows).subquery("left")
+    left = select(_s.id).where(STUDY_SHOWN, *dates, *_older(after)).limit(rows).subquery("left")
     return select(*(func.count(left.c.id).label("number"),))
 
 
 def number_of_newest(named: Sequence[Clause], dates: Sequence[Clause], rows: int, at_most: int) -> Select[Any]:
     """How many of the first `rows` studies by date match `named`, counted up to `at_most`: index study_by_date alone."""
-    walk: Select[Any] = select(and_(*named).label("named")).where(_STUDY_SHOWN, *dates)
+    walk: Select[Any] = select(and_(*named).label("named")).where(STUDY_SHOWN, *dates)
     studies = _newest_first(walk).limit(rows).subquery("studies")
     some = select(studies.c.named).where(studies.c.named).limit(at_most).subquery("some")
     return select(func.count().label("number")).select_from(some)
@@ -168,29 +177,29 @@ def chosen_studies(
 
     In one step the planner would walk all dates for a name that it takes to be frequent.
     """
-    chosen = _materialised(select(_s.id, _s.study_date).where(_STUDY_SHOWN, *clauses, *_older(after)))
+    chosen = materialised(select(*_NEWEST).where(STUDY_SHOWN, *clauses, *_older(after)))
     return _in_order(_newest_of(select(chosen), chosen).limit(count), [], count, counted)
 
 
 def _newest_of(statement: Select[Any], studies: FromClause) -> Select[Any]:
-    return statement.order_by(studies.c.study_date.desc(), studies.c.id.desc())
+    return statement.order_by(*(studies.c[column.key].desc() for column in _NEWEST))
 
 
 def _in_order(ids: Select[Any], clauses: Sequence[Clause], count: int, counted: Counted) -> Select[Any]:
     first = ids.subquery("first")
-    found = select(*_study_columns(counted)).join_from(first, study, first.c.id == _s.id).where(*clauses)
+    found = select(*study_columns(counted)).join_from(first, study, first.c.id == _s.id).where(*clauses)
     return _newest_of(found, first).limit(count)
 
 
 def patient_page(clauses: Sequence[Clause], after: After | None, count: int) -> Select[Any]:
     """The keys of patients, in order: index study_by_patient."""
-    studies = select(*_PATIENT_KEY).where(_STUDY_SHOWN, *clauses, *_later_patient(after))
+    studies = select(*_PATIENT_KEY).where(STUDY_SHOWN, *clauses, *_later_patient(after))
     return studies.group_by(*_PATIENT_KEY).order_by(*_PATIENT_KEY).limit(count)
 
 
 def next_patients(named: Clause, after: After | None, rows: int, count: int) -> Select[Any]:
     """Of the next `rows` studies by patient, the keys of patients that match `named`: index study_by_patient."""
-    walk = select(*_PATIENT_KEY, named.label("named")).where(_STUDY_SHOWN, *_later_patient(after))
+    walk = select(*_PATIENT_KEY, named.label("named")).where(STUDY_SHOWN, *_later_patient(after))
     studies = walk.order_by(*_PATIENT_KEY).limit(rows).subquery("studies")
     key = (studies.c.patient_id, studies.c.issuer, studies.c.unnamed)
     return select(*key).where(studies.c.named).group_by(*key).order_by(*key).limit(count)
@@ -198,7 +207,7 @@ def next_patients(named: Clause, after: After | None, rows: int, count: int) -> 
 
 def chosen_patients(clauses: Sequence[Clause], after: After | None, count: int) -> Select[Any]:
     """The keys of patients that a text chooses: study_by_name or study_by_grams."""
-    chosen = _materialised(select(*_PATIENT_KEY).where(_STUDY_SHOWN, *clauses, *_later_patient(after)))
+    chosen = materialised(select(*_PATIENT_KEY).where(STUDY_SHOWN, *clauses, *_later_patient(after)))
     key = (chosen.c.patient_id, chosen.c.issuer, chosen.c.unnamed)
     return select(*key).group_by(*key).order_by(*key).limit(count)
 
@@ -214,9 +223,9 @@ def patient_rows(
     )
     attributes = cast(_s.attributes, Text).label("study_attributes")
     rows: Select[Any] = select(*_PATIENT_KEY, attributes, *counts).ext(distinct_on(*_PATIENT_KEY))
-    rows = rows.where(_STUDY_SHOWN, among(_s.patient_id, sorted({key[0] for key in keys})), *scope)
+    rows = rows.where(STUDY_SHOWN, among(_s.patient_id, sorted({key[0] for key in keys})), *scope)
     matching_first = [and_(*clauses).desc()] if clauses else []
-    return rows.order_by(*_PATIENT_KEY, *matching_first, _s.study_date.desc(), _s.id.desc())
+    return rows.order_by(*_PATIENT_KEY, *matching_first, *(column.desc() for column in _NEWEST))
 
 
 def lower_page(
@@ -235,7 +244,7 @@ def lower_page(
     """
     below = _SERIES_COLUMNS if level is Level.SERIES else _IMAGE_COLUMNS
     numbers = (_SERIES_NUMBER, *([_INSTANCE_NUMBER] if level is Level.IMAGE else ())) if by_number else ()
-    columns = (*_study_columns(counted), *below, *numbers)
+    columns = (*study_columns(counted), *below, *numbers)
     return _below_studies(columns, level, upper, lower, after, count, by_number).offset(offset or None)
 
 
@@ -254,12 +263,21 @@ def position(level: Level, uid: str, clauses: Sequence[Clause], by_number: bool)
 def number_of(level: Level, upper: Sequence[Clause], lower: Sequence[Clause], at_most: int) -> Select[Any]:
     """How many there are, counted up to `at_most`: the indexes of the pages."""
     if level is Level.PATIENT:
-        some = select(*_PATIENT_KEY).where(_STUDY_SHOWN, *upper).distinct()
+        some = select(*_PATIENT_KEY).where(STUDY_SHOWN, *upper).distinct()
     elif level is Level.STUDY:
-        some = select(_s.id).where(_STUDY_SHOWN, *upper)
+        some = select(_s.id).where(STUDY_SHOWN, *upper)
     else:
         some = _shown_below((_e.id,), level, upper, lower)
     return select(func.count().label("number")).select_from(some.limit(at_most).subquery("some"))
+
+
+def estimated() -> Select[Any]:
+    """About how many studies there are: as many as the table had when it was last looked through, for its size now."""
+    return (
+        select(func.greatest(literal_column("reltuples"), 0).label("number"))
+        .select_from(text("pg_class"))
+        .where(literal_column("oid = 'core.study'::regclass"))
+    )
 
 
 def object_page(upper: Sequence[Clause], lower: Sequence[Clause], after: After | None, count: int) -> Select[Any]:
@@ -291,7 +309,7 @@ def headers_by_id(ids: Sequence[int]) -> Select[Any]:
 
 
 def _shown_of(ids: Sequence[int], *columns: Any) -> Select[Any]:
-    shown = (_STUDY_SHOWN, _e.deleted_by.is_(None), _i.deleted_by.is_(None))
+    shown = (STUDY_SHOWN, _e.deleted_by.is_(None), _i.deleted_by.is_(None))
     found = select(*columns).join_from(instance, series, _e.id == _i.series_id).join(study, _s.id == _e.study_id)
     return found.where(_of_ids(ids), *shown)
 
@@ -344,25 +362,26 @@ def _below_studies(
 
 
 def _shown_below(columns: Sequence[Any], level: Level, upper: Sequence[Clause], lower: Sequence[Clause]) -> Select[Any]:
-    found = select(*columns).join_from(study, series, _e.study_id == _s.id).where(_STUDY_SHOWN, _e.deleted_by.is_(None))
+    found = select(*columns).join_from(study, series, _e.study_id == _s.id).where(STUDY_SHOWN, _e.deleted_by.is_(None))
     if level is Level.IMAGE:
         found = found.join(instance, _i.series_id == _e.id).where(_i.deleted_by.is_(None), _i.current)
     if upper:
-        chosen = _materialised(select(_s.id).where(_STUDY_SHOWN, *upper))
+        chosen = materialised(select(_s.id).where(STUDY_SHOWN, *upper))
         found = found.join(chosen, chosen.c.id == _e.study_id)
     return found.where(*lower)
 
 
-def _materialised(statement: Select[Any]) -> CTE:
+def materialised(statement: Select[Any]) -> CTE:
+    """Give what is chosen first, whatever the planner thinks of it."""
     return statement.cte("chosen").prefix_with("MATERIALIZED", dialect="postgresql")
 
 
 def _newest_first(statement: Select[Any]) -> Select[Any]:
-    return statement.order_by(_s.study_date.desc(), _s.id.desc())
+    return statement.order_by(*(column.desc() for column in _NEWEST))
 
 
 def _older(after: After | None) -> list[Clause]:
-    return [tuple_(_s.study_date, _s.id) < tuple_(*map(literal, after))] if after else []
+    return [tuple_(*_NEWEST) < tuple_(*map(literal, after))] if after else []
 
 
 def _later_patient(after: After | None) -> list[Clause]:

@@ -14,6 +14,7 @@ from charrua_core.imaging.documents.attributes import Code
 from charrua_core.imaging.documents.content import ContentItem
 from charrua_core.imaging.documents.encapsulated import EncapsulatedDocument, encapsulated_document
 from charrua_core.imaging.documents.html import POLICY
+from charrua_core.imaging.documents.lists import list_pdf
 from charrua_core.imaging.documents.render import Rendered, media_types, render_document
 from charrua_core.imaging.documents.report import Report, read_report
 from charrua_core.imaging.documents.stored import StoredFile
@@ -29,6 +30,7 @@ __all__ = [
     "Report",
     "StoredFile",
     "encapsulated_document",
+    "list_pdf",
     "media_types",
     "read_recording",
     "read_report",

@@ -73,10 +73,10 @@ class Matrix:
             studies, fresh = self._fresh(target)
             standing += studies
             cell = replace(cell, target=fresh, ask=self.asks(route, fresh)[number])
-        sees = caller.sees if cell.is_let_in else None
+        sees = caller if cell.is_let_in else None
         cell = replace(cell, words=tuple(word for study in standing for word in study.hidden_from(sees)))
         yield cell
-        if route.method == "GET" and caller.sees:
+        if route.method == "GET" and _sees_a_part(caller):
             yield replace(cell, method="HEAD")
 
     def _fresh(self, target: Target) -> tuple[list[Study], Target]:
@@ -117,7 +117,12 @@ def _targets_for(caller: Caller, route: WebRoute, ask: Ask) -> Sequence[str]:
         return ["absent"]
     if caller.refusal(route.permission) is not None:
         return ["MR/MR"]
-    return ["absent", "crossed", "CR/CR", "MR/MR", "BOTH/CR", "BOTH/MR"] if caller.sees else ["absent", "BOTH/CR"]
+    every = ["absent", "crossed", "CR/CR", "MR/MR", "BOTH/CR", "BOTH/MR"]
+    return every if _sees_a_part(caller) else ["absent", "BOTH/CR"]
+
+
+def _sees_a_part(caller: Caller) -> bool:
+    return bool(caller.sees) or caller.only is not None
 
 
 def _client(url: str, address: str) -> httpx.AsyncClient:

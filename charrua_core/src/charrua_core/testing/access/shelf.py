@@ -37,8 +37,9 @@ class Study:
     words: tuple[str, ...]
     series: Mapping[str, Series]
 
-    def hidden_from(self, sees: str | None) -> Iterator[str]:
-        """Give the words that must not reach who sees this modality alone; "" sees all, None nothing."""
+    def hidden_from(self, caller: Caller | None) -> Iterator[str]:
+        """Give the words that must not reach the caller; None sees nothing."""
+        sees = None if caller is None or (caller.only is not None and self.uid not in caller.only) else caller.sees
         if sees is None or (sees and sees not in self.series):
             yield from (self.uid, *self.words)
         for modality, series in self.series.items():
@@ -97,21 +98,27 @@ class Target:
         one = next(iter(other.series.values()))
         return cls("crossed", study.uid, one.uid, one.instance, study.patient_id, tuple(study.series))
 
-    def seen_by(self, sees: str, names: Iterable[str]) -> bool:
-        """Whether who sees this modality alone ("": all) sees what is named by these of study, series and instance."""
+    def seen_by(self, caller: Caller, names: Iterable[str]) -> bool:
+        """Whether the caller sees what is named by these of study, series and instance."""
+        if caller.only is not None and self.study not in caller.only:
+            return False
         there = (self.modality,) if {"series", "instance"} & set(names) else self.modalities
-        return any(one and sees in ("", one) for one in there)
+        return any(one and caller.sees in ("", one) for one in there)
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody with or without credentials; `sees` is the only modality that the row filter admits, "" without filter."""
+    """Somebody with or without credentials; `sees` is the only modality that the row filter admits, "" without filter.
+
+    `only` are the studies for which a visitor came, None for who has an account.
+    """
 
     name: str
     headers: Mapping[str, str] = field(default_factory=dict)
     permissions: frozenset[str] = frozenset()
     sees: str = ""
     known: bool = True
+    only: frozenset[str] | None = None
 
     def refusal(self, permission: str) -> int | None:
         """Give the status with which a route of this permission refuses the caller, None where it lets it in."""

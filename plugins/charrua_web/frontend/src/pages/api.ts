@@ -13,9 +13,11 @@ export class Problem extends Error {
   }
 }
 
+export type Method = "GET" | "POST" | "PUT" | "DELETE";
+
 /** Ask the server; gives the answer's JSON, null where it has none. Throws Problem. */
 export async function call<T = unknown>(
-  method: "GET" | "POST" | "PUT" | "DELETE",
+  method: Method,
   path: string,
   body?: unknown,
   signal?: AbortSignal,
@@ -59,6 +61,7 @@ export function sentenceOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function capital(sentence: string): string {
+/** The sentence with a capital at its beginning. */
+export function capital(sentence: string): string {
   return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }

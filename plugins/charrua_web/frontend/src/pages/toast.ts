@@ -5,16 +5,32 @@ import { t } from "./words";
 const STAYS_MS = 8000;
 
 /** Tell it. With `undo` there is a button, and it stays until it is closed or longer than others. */
-export function toast(sentence: string, options: { kind?: "good" | "bad"; undo?: () => Promise<void> } = {}): void {
+export function toast(sentence: string, options: { kind?: "good" | "bad"; undo?: () => Promise<void>; link?: { href: string; label: string } } = {}): void {
   const gone = () => shown.remove();
   const undo = options.undo;
   const shown = h(
     "div",
     { class: `toast ${options.kind ?? "good"}` },
     h("span", {}, sentence),
+    options.link && h("a", { class: "linked", href: options.link.href }, options.link.label),
     undo && h("button", { type: "button", onclick: () => void undo().then(gone, (error) => toast(String(error.message ?? error), { kind: "bad" })) }, t("Undo")),
     h("button", { type: "button", class: "plain", "aria-label": t("Close"), onclick: gone }, icon("close")),
   );
   one("#toasts").append(shown);
   setTimeout(gone, options.undo || options.kind === "bad" ? STAYS_MS * 3 : STAYS_MS);
+}
+
+const LATER = "charrua-told";
+
+/** Tell it on the page that comes next. */
+export function later(sentence: string): void {
+  sessionStorage.setItem(LATER, sentence);
+}
+
+/** Tell what the page before has left to tell. */
+export function showLater(): void {
+  const told = sessionStorage.getItem(LATER);
+  if (!told) return;
+  sessionStorage.removeItem(LATER);
+  toast(told);
 }

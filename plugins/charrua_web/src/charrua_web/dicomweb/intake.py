@@ -20,9 +20,10 @@ from charrua_core.errors import CharruaError, DatasetMismatch, HeaderDamaged, Ob
 from charrua_core.types import is_valid_uid
 
 if TYPE_CHECKING:
+    from charrua_core.app import App
     from charrua_core.archive.ingest.ingest import Spool, Stored
     from charrua_core.settings import Settings
-    from charrua_core.web import Request
+    from charrua_core.types import Origin
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +54,10 @@ class Intake:
     With `study_uid`, objects of other studies are refused.
     """
 
-    def __init__(self, request: Request, study_uid: str = "") -> None:
-        self.app = request.app
-        self._who = request.identity.name
-        self._origin = replace(request.origin, association_id=new_arrival_id())
+    def __init__(self, app: App, who: str, origin: Origin, study_uid: str = "") -> None:
+        self.app = app
+        self._who = who
+        self._origin = replace(origin, association_id=new_arrival_id())
         self._study_uid = study_uid
         self._room = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()

@@ -49,7 +49,7 @@ def _route(path: str) -> WebRoute:
         "GET",
         path,
         _SEARCHES[resource],
-        "query",
+        "view" if path.startswith("/studies/") else "query",  # who may look at a study may see what is in it
         f"Search for {resource}{within}",
         tag="QIDO-RS",
         bases=qido.BASES,

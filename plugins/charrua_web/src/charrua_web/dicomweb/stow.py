@@ -65,7 +65,7 @@ async def store(request: Request) -> Response:
     """
     wanted, _ = choose(request, PRODUCES)
     given = _content_type(request)
-    intake = Intake(request, request.parameters.get("study", ""))
+    intake = Intake(request.app, request.identity.name, request.origin, request.parameters.get("study", ""))
     end = "broken off"
     try:
         await _take(intake, given, _limited(request), request.app.settings["stow_most_objects"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from charrua_core.archive.datasets.part10 import file_meta
@@ -19,7 +19,7 @@ from charrua_web.dicomweb.wado_selection import Selection
 
 
 async def files(
-    request: Request, chosen: Selection, wanted: Wanted
+    request: Request, chosen: Selection, wanted: Wanted, tell: Callable[..., None] = wado_trail.transferred
 ) -> AsyncGenerator[tuple[InstanceRecord, Outgoing, Sequence[Piece]], None]:
     """Give each object with the pieces of its file, which last until the next is asked for; at the end tell the audit trail.
 
@@ -38,7 +38,7 @@ async def files(
             raise StudyNotFound
         whole = True
     finally:
-        wado_trail.transferred(request, chosen.study_uids, sent, succeeded=whole)
+        tell(request, chosen.study_uids, sent, succeeded=whole)
 
 
 def _look_for_files(outgoing: Outgoing) -> None:

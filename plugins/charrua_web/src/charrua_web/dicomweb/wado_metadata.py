@@ -60,7 +60,7 @@ ROUTES = tuple(
         "GET",
         f"{path}/metadata",
         retrieve,
-        "retrieve",
+        "view",
         f"Retrieve the metadata of {what}",
         TAG,
         BASES,

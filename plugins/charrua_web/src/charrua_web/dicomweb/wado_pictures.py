@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from charrua_core.archive.search import InstanceRecord
-from charrua_core.imaging.documents import POLICY, StoredFile, media_types, render_document
+from charrua_core.imaging.documents import StoredFile, media_types, render_document
 from charrua_core.imaging.frames import read_ranges, stream_ranges
 from charrua_core.imaging.render.parameters import request_of
 from charrua_core.imaging.render.request import MediaType, RenderRequest
@@ -17,6 +17,7 @@ from charrua_core.imaging.rendering import VIDEO, render, render_cine
 from charrua_core.imaging.stored import StoredImage, StoredObject, stored_image, stored_object
 from charrua_core.types import FileRange
 from charrua_core.web import HttpError, Request, Response, chosen_of
+from charrua_web.dicomweb import wado_safety
 from charrua_web.dicomweb.ranges import not_modified, ranged
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ async def _document(request: Request, picture: Picture) -> Response:
     header = dict(found.attributes.elements)
     made = await picture.app.imaging.run(render_document, header, offer.type, stored)
     kind = f"{made.media_type}; charset=utf-8" if made.media_type == "text/html" else made.media_type
-    fields = [("Content-Security-Policy", POLICY), ("X-Content-Type-Options", "nosniff"), _fields("")[1]]
+    fields = [*wado_safety.fields(made.media_type, picture.record), _fields("")[1]]
     return ranged(request, [made.body], kind, etag_of(found, picture, offer.type), fields)
 
 

@@ -105,7 +105,7 @@ def routes(lookup: Lookup) -> Sequence[WebRoute]:
             "GET",
             f"{path}/rendered",
             handle,
-            "retrieve",
+            "view",
             f"Retrieve {what}, rendered",
             TAG,
             BASES,

@@ -78,7 +78,7 @@ def routes(lookup: Lookup) -> Sequence[WebRoute]:
             "GET",
             f"{path}/thumbnail",
             handle,
-            "retrieve",
+            "view",
             f"Retrieve a small picture of {what}",
             TAG,
             BASES,

@@ -16,6 +16,11 @@ def transferred(request: Request, study_uids: Sequence[str], sent: int, *, succe
     _write(request, Event.INSTANCES_TRANSFERRED, study_uids, sent, succeeded=succeeded)
 
 
+def exported(request: Request, study_uids: Sequence[str], sent: int, *, succeeded: bool = True) -> None:
+    """Write that objects were given out as a medium (PS3.15 A.5.3.4)."""
+    _write(request, Event.EXPORT, study_uids, sent, succeeded=succeeded)
+
+
 def accessed(request: Request, study_uids: Sequence[str], shown: int) -> None:
     """Write that objects were shown, or what they say."""
     _write(request, Event.INSTANCES_ACCESSED, study_uids, shown, succeeded=True)

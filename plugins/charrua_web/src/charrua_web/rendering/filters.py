@@ -59,6 +59,11 @@ def moment(value: datetime | None) -> str:
     return str(format_datetime(value.astimezone(), "yyyy-MM-dd HH:mm", locale=_locale()))
 
 
+def written(value: str) -> str:
+    """Write a moment that an answer has as ISO 8601 has it."""
+    return moment(datetime.fromisoformat(value)) if value else ""
+
+
 def day(value: date | None) -> str:
     """Write a day in words of the page's language."""
     return str(format_date(value, "medium", locale=_locale())) if value else ""
@@ -91,6 +96,7 @@ FILTERS = {
     "dicom_time": dicom_time,
     "age": age,
     "moment": moment,
+    "written": written,
     "day": day,
     "size": size,
     "number": number,

@@ -61,7 +61,8 @@ class Pages:
             return shown
         about = self._about(request.headers, request.identity, request.path)
         html = await self._render(page.template, {**about, "page": page, "request": request, **shown})
-        return Response(200, html, HTML, policy.headers(compiles=page.compiles))
+        status = shown.get("answer_status", 200)
+        return Response(status, html, HTML, policy.headers(compiles=page.compiles))
 
     def redirection(self, path: str, error: CharruaError, identity: Identity) -> Response | None:
         """Give where somebody is led who may not see a page yet: to log in, or to change the first password; else None."""

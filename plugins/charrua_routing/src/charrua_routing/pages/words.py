@@ -1,0 +1,89 @@
+"""Rules and sendings in words: what is wanted and what is done, each as a pair of an English label and a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Said = list[tuple[str, str]]
+
+SYNTAX_NAMES: Mapping[int, str] = {
+    0: "as stored",
+    1: "Explicit VR Little Endian",
+    2: "Implicit VR Little Endian",
+    3: "JPEG Lossless",
+    4: "JPEG Lossy",
+    5: "JPEG 2000 Lossless",
+    6: "JPEG 2000 Lossy",
+}
+"""The manual's numbers of transfer syntaxes (appendix 5.2)."""
+CONDITIONS: Mapping[str, str] = {
+    "from": "From",
+    "to": "To this AE title",
+    "modality": "Modality",
+    "transfer_syntax": "Transfer syntax",
+    "referring_physician": "Referring physician",
+    "institution": "Institution",
+    "study_description": "Study description",
+    "between": "Comes between",
+    "weekdays": "On",
+}
+"""What a rule may ask for, with its label."""
+LEVELS: Mapping[str, str] = {
+    "object": "each object as it comes",
+    "series": "the whole series, once it is quiet",
+    "study": "the whole study, once it is quiet",
+}
+STATES: Mapping[str, tuple[str, str]] = {
+    "waiting": ("Waiting", "info"),
+    "trying": ("Tries again", "warn"),
+    "running": ("Sending", "busy"),
+    "done": ("Sent", "good"),
+    "dead": ("Given up", "bad"),
+}
+"""The states of a sending on the page: what each is called, and of which kind that is."""
+
+
+def wanted(document: Mapping[str, Any]) -> Said:
+    """Give the conditions of a rule."""
+    when = document.get("when") or {}
+    said = [(label, listed(when[name])) for name, label in CONDITIONS.items() if when.get(name)]
+    for one in when.get("attributes") or ():
+        sign = str(one.get("is") or "=")
+        value = "" if sign in ("present", "absent") else f" {listed(one.get('value'))}"
+        said.append((str(one.get("attribute", "")), (sign if sign != "=" else "") + value))
+    return said
+
+
+def done(document: Mapping[str, Any]) -> Said:
+    """Give what a rule does with what it takes, beyond where it goes."""
+    said = [("Sends", LEVELS.get(str(document.get("level") or "object"), ""))]
+    if number := document.get("send_as"):
+        said.append(("As", SYNTAX_NAMES.get(number, str(number))))
+    if between := document.get("send_between"):
+        said.append(("At", str(between)))
+    if delay := document.get("delay_s"):
+        said.append(("After", span(int(delay))))
+    if count := (document.get("priors") or {}).get("count"):
+        said.append(("With earlier studies", str(count)))
+    said += [(name, _option(value)) for name, value in (document.get("options") or {}).items()]
+    return said
+
+
+def listed(values: Any) -> str:
+    """Give values as people write them, parted by commas; one that has a comma stands in quotes."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        values = [] if values is None else [values]
+    return ", ".join(f'"{one}"' if "," in str(one) else str(one) for one in values)
+
+
+def span(seconds: int) -> str:
+    """Give a length of time: `90 s`, `5 min`, `2 h`."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def _option(value: Any) -> str:
+    return ", ".join(f"{name} = {one}" for name, one in value.items()) if isinstance(value, Mapping) else listed(value)

@@ -1,0 +1,1 @@
+"""Links for people outside, the patient portal, and what visitors see."""
