@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from charrua_core.web import Page
 from charrua_web import entrance
-from charrua_web.setup import pages as setup
 from charrua_web.people import pages as people
+from charrua_web.setup import pages as setup
 from charrua_web.sharing import pages as sharing
 from charrua_web.studies import pages as studies
 from charrua_web.uploads import page as upload

@@ -9,10 +9,10 @@ from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web import sessions, status
 from charrua_web.actions import assigning, attaching, deleting, editing, manual, sending
 from charrua_web.dicomweb import deletion, qido_routes, stow, wado
-from charrua_web.setup import routes as setup
 from charrua_web.documents import key_objects, measurements
 from charrua_web.media import routes as media
 from charrua_web.people import key_calls, user_calls
+from charrua_web.setup import routes as setup
 from charrua_web.sharing import entrance, links
 from charrua_web.studies import routes as studies
 from charrua_web.uploads import routes as uploads
