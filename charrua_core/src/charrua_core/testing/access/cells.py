@@ -16,6 +16,7 @@ from charrua_core.web import WebRoute
 
 _VARIABLE = re.compile(r"\{(\w+)(?:\.\.\.)?\}")
 _PROBLEM = "content-type: application/problem+json"
+_PAGE = "content-type: text/html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,11 @@ class Cell:
             return frozenset({refused})
         return self.ask.hidden if self.is_hidden and not self.ask.blind else self.ask.good
 
+    @property
+    def _shape(self) -> str:
+        """How a refusal is told: of a page, to people."""
+        return _PAGE if tuple(self.route.produces) == ("text/html",) else _PROBLEM
+
     def secrets(self) -> Iterator[str]:
         """Give the words that the answer must not tell: not those that the request itself says."""
         said = f"{self.path} {dict(self.ask.query)} {self.ask.body.decode('latin_1')}"
@@ -95,7 +101,7 @@ class Cell:
         """Give what is wrong with an answer, a sentence each."""
         if answer.status not in self.statuses:
             yield f"{self}: {answer.status}, not {sorted(self.statuses)}: {answer.body[:160]!r}"
-        elif answer.status >= 400 and self.method != "HEAD" and _PROBLEM not in answer.headers:
+        elif answer.status >= 400 and self.method != "HEAD" and self._shape not in answer.headers:
             yield f"{self}: {answer.status} in another shape: {answer.body[:160]!r}"
         elif self.is_let_in and self.is_hidden and not self.ask.blind and answer.status < 300 and not answer.is_empty:
             yield f"{self}: gives what is hidden: {answer.body[:160]!r}"

@@ -4,7 +4,7 @@ import { config } from "./config";
 import { applyPresentationState, keyObjectsOf, presentationStatesOf, type KeyObject, type PresentationState } from "./documents";
 import { savedMeasurementsOf, saveMeasurements } from "./documents/measurements_sr";
 import { byId, make, tell } from "./dom";
-import { currentMeasurements, listItems, removeAllMeasurements, restoreMeasurements, whenMeasured } from "./measurements";
+import { currentMeasurements, listItems, removeAllMeasurements, restoreMeasurements, whenDrawn, whenMeasured } from "./measurements";
 import { loadInstances } from "./archive";
 import { stacksOf } from "./stacks";
 import type { Measurement, Study } from "./model";
@@ -13,6 +13,7 @@ import type { Viewer } from "./viewer";
 /** Fills the pane; what documents bring comes when they were read. */
 export function fillSide(viewer: Viewer): void {
   whenMeasured(() => showMeasurements(viewer));
+  whenDrawn(() => openOnce(viewer));
   showMeasurements(viewer);
   byId("measured-clear").addEventListener("click", removeAllMeasurements);
   const save = byId<HTMLButtonElement>("measured-save");
@@ -39,12 +40,15 @@ function showMeasurements(viewer: Viewer): void {
   byId("measured").replaceChildren(...items);
   byId("measured-none").hidden = items.length > 0;
   byId("measured-acts").hidden = items.length === 0;
+}
+
+/** Opens the pane for the first measurement, where there is room; who closes it again has closed it. */
+function openOnce(viewer: Viewer): void {
   const side = byId("viewer-side");
-  if (items.length && side.dataset.opened === undefined && matchMedia("(min-width: 900px)").matches) {
-    side.dataset.opened = ""; // once: who closes it again has closed it
-    side.hidden = false;
-    viewer.changed();
-  }
+  if (side.dataset.opened !== undefined || !matchMedia("(min-width: 900px)").matches) return;
+  side.dataset.opened = "";
+  side.hidden = false;
+  viewer.changed();
 }
 
 async function saveAll(viewer: Viewer, button: HTMLButtonElement): Promise<void> {

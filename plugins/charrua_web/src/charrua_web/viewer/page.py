@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from charrua_core.accounts import is_visitor
 from charrua_core.archive.search import OneOf, Query, search
 from charrua_core.archive.search.columns import UNIQUE_KEYS
 from charrua_core.errors import EditInvalid, StudyNotFound
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from charrua_core.app import App
     from charrua_core.types import Identity
 
-LOSSY_ONLY = "lossy_only"
-"""Set in a request's context where its caller may see pictures alone: of a link that was shared without the images."""
 MOST_BESIDE = 3
 """Studies that may be named to stand beside the one that is opened."""
 MOST_SERIES = 2_000
@@ -33,15 +32,18 @@ async def show(request: Request) -> Shown:
         raise StudyNotFound
     beside = [uid for uid in request.query.all("with") if is_valid_uid(uid)][:MOST_BESIDE]
     priors = [one for one in [await _study(request, uid) for uid in beside] if one]
-    uids = [request.parameters["study"], *(uid for uid in beside if priors)]
-    wado_trail.accessed(request, uids, 0)
+    wado_trail.accessed(request, [one["uid"] for one in (study, *priors)], 0)
     return {"study": study["data"], "config": await _config(request, [study, *priors]), "theme": "dark"}
 
 
 async def _study(request: Request, uid: str) -> dict[str, Any] | None:
     """A study with its series, None where the caller may see none."""
     found = await _found(request, Level.STUDY, uid, 1)
-    return {"data": found[0], "series": await _found(request, Level.SERIES, uid, MOST_SERIES)} if found else None
+    return (
+        {"uid": uid, "data": found[0], "series": await _found(request, Level.SERIES, uid, MOST_SERIES)}
+        if found
+        else None
+    )
 
 
 async def _found(request: Request, level: Level, study_uid: str, limit: int) -> list[DicomJson]:
@@ -54,7 +56,7 @@ async def _found(request: Request, level: Level, study_uid: str, limit: int) -> 
 async def _config(request: Request, studies: list[dict[str, Any]]) -> dict[str, Any]:
     """What the front end reads: see `src/viewer/config.ts`."""
     settings, identity = request.app.settings, request.identity
-    lossy_only = bool(request.context.get(LOSSY_ONLY))
+    lossy_only = not identity.may("retrieve")  # of a link that was shared without the images themselves
     syntax = await _viewing_syntax(request.app, identity)
     lossy = lossy_only or syntax in _LOSSY or settings["viewer_images"] == "lossy"
     return {
@@ -63,8 +65,8 @@ async def _config(request: Request, studies: list[dict[str, Any]]) -> dict[str, 
         "mode": "lossy" if lossy else "lossless",
         "lossyOnly": lossy_only,
         "transferSyntax": "" if lossy else syntax,
-        "download": "",
-        "back": "/studies" if identity.may("query") else "",
+        "download": _download(request),
+        "back": "/visit" if is_visitor(identity) else "/studies" if identity.may("query") else "",
         "maySave": identity.may("store"),
     }
 
@@ -73,6 +75,12 @@ def _uid(request: Request, name: str) -> str:
     """A UID that the query names, "" where it names none."""
     given = request.query.first(name)
     return given if is_valid_uid(given) else ""
+
+
+def _download(request: Request) -> str:
+    """Where the study is downloaded, "" where it is not."""
+    offered = request.app.settings["enable_download"] and request.identity.may("retrieve")
+    return f"/studies/{request.parameters['study']}/download" if offered else ""
 
 
 async def _viewing_syntax(app: App, identity: Identity) -> str:
@@ -88,7 +96,7 @@ PAGES = (
         "/viewer/{study}",
         "charrua_web/viewer.html",
         show,
-        "retrieve",
+        "view",
         "Viewer",
         scripts=("viewer/main.ts",),
         compiles=True,
