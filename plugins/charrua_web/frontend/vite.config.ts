@@ -19,9 +19,20 @@ function packed(): Plugin {
   };
 }
 
+/** Cornerstone styles its text by an attribute, which the policy of our pages stops; by the object model it may. */
+function withoutStyleAttributes(): Plugin {
+  return {
+    name: "without-style-attributes",
+    transform(code, id) {
+      if (!id.includes("@cornerstonejs/tools")) return undefined;
+      return code.replaceAll(".setAttribute('style', ", ".style.cssText = (");
+    },
+  };
+}
+
 export default defineConfig({
   base: "/static/built/",
-  plugins: [packed()],
+  plugins: [withoutStyleAttributes(), packed()],
   worker: { format: "es" },
   optimizeDeps: { exclude: ["@cornerstonejs/dicom-image-loader"], include: ["dicom-parser"] },
   build: {

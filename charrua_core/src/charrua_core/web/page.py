@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from charrua_core.accounts import PERMISSIONS
@@ -53,8 +53,6 @@ class Page:
     """Entries of the front end that the page runs, or paths of the plugin's own scripts: `/static/…`."""
     compiles: bool = False
     """Whether its scripts compile WebAssembly, which the page's policy must then allow: decoders of images."""
-    examples: Mapping[str, str] = field(default_factory=dict)
-    """For variable parts of the path that are no UIDs: values that tests may ask for."""
 
     def __post_init__(self) -> None:
         if self.permission != PUBLIC and self.permission not in PERMISSIONS:

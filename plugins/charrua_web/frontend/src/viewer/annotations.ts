@@ -105,10 +105,10 @@ function measured(kind: MeasurementKind, picture: Picture, world: Point3[]): Mea
 }
 
 /** What stands at an annotation of a tool. */
-export function linesOf(toolName: string): (data: Annotation["data"], target: string) => string[] {
+export function linesOf(toolName: string): (data: Annotation["data"], target: string | string[]) => string[] {
   const kind = KINDS[toolName];
   return (data, target) => {
-    const picture = pictureOf((target ?? "").replace(/^imageId:/, ""));
+    const picture = pictureOf(String([target].flat()[0] ?? "").replace(/^imageId:/, ""));
     if (!picture || !kind) return data.label ? [data.label] : [];
     const points = worldPoints({ data, metadata: { toolName } } as Annotation);
     const lines = remembered(data, points, () => measured(kind, picture, points)).map(lineOf);

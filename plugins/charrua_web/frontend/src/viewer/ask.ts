@@ -25,7 +25,7 @@ export function askText(label: string, current: string): Promise<string> {
 export function showDialog(title: string, ...content: Node[]): void {
   const close = make("button", { type: "submit" }, t("Close"));
   const form = make("form", { method: "dialog", class: "buttons" }, close);
-  const dialog = make("dialog", { class: "told", "aria-label": title }, make("h2", {}, title), ...content, form);
+  const dialog = make("dialog", { class: "wide", "aria-label": title }, make("h2", {}, title), ...content, form);
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();

@@ -97,6 +97,6 @@ export function showKeys(): void {
     [t("Wheel, three fingers"), t("Scroll through the stack")],
   ];
   const list = make("dl", { class: "keys" });
-  for (const [key = "", what = ""] of rows) list.append(make("dt", {}, key), make("dd", {}, what));
+  for (const [key = "", what = ""] of rows) list.append(make("div", {}, make("dt", {}, key), make("dd", {}, what)));
   showDialog(t("Keys"), list);
 }

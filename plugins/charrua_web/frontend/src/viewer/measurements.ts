@@ -42,6 +42,11 @@ export function whenMeasured(listener: () => void): void {
   listeners.add(listener);
 }
 
+/** Calls the listener whenever something has been drawn to its end. */
+export function whenDrawn(listener: () => void): void {
+  eventTarget.addEventListener(Events.ANNOTATION_COMPLETED, listener);
+}
+
 let told = 0;
 
 /** Listens to Cornerstone; called once it is there. */

@@ -10,7 +10,7 @@ import type { Point3 } from "./model";
 import type { Stack } from "./stacks";
 import { CROSSHAIRS, hold, VOLUME_GROUP } from "./tools";
 
-const PLANES = ["axial", "coronal", "sagittal"] as const;
+const PLANES = ["Axial", "Coronal", "Sagittal"] as const;
 const { OrientationAxis, ViewportType, Events } = Enums;
 
 /** Why a stack cannot be cut, "" where it can. */
@@ -42,7 +42,7 @@ export class Mpr {
     element.addEventListener("contextmenu", (event) => event.preventDefault());
     element.addEventListener(Events.IMAGE_RENDERED, () => this.turned());
     this.element.append(cell);
-    return { id: `mpr-${plane}`, plane, element, edges };
+    return { id: `mpr-${plane.toLowerCase()}`, plane, element, edges };
   }
 
   /** Shows a stack for which `whyNot` has nothing to say; the element is in the page. */

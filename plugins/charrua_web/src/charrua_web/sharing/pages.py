@@ -79,7 +79,6 @@ PAGES = (
         show_entrance,
         PUBLIC,
         "Images for you",
-        examples={"token": "nobody-has-this-one"},
     ),
     Page("/portal", f"{_OWN}/portal.html", show_portal, PUBLIC, "Patient portal"),
     Page(VISIT, f"{_OWN}/visit.html", show_visit, PUBLIC, "Images for you"),

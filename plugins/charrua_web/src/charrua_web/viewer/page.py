@@ -32,15 +32,18 @@ async def show(request: Request) -> Shown:
         raise StudyNotFound
     beside = [uid for uid in request.query.all("with") if is_valid_uid(uid)][:MOST_BESIDE]
     priors = [one for one in [await _study(request, uid) for uid in beside] if one]
-    uids = [request.parameters["study"], *(uid for uid in beside if priors)]
-    wado_trail.accessed(request, uids, 0)
+    wado_trail.accessed(request, [one["uid"] for one in (study, *priors)], 0)
     return {"study": study["data"], "config": await _config(request, [study, *priors]), "theme": "dark"}
 
 
 async def _study(request: Request, uid: str) -> dict[str, Any] | None:
     """A study with its series, None where the caller may see none."""
     found = await _found(request, Level.STUDY, uid, 1)
-    return {"data": found[0], "series": await _found(request, Level.SERIES, uid, MOST_SERIES)} if found else None
+    return (
+        {"uid": uid, "data": found[0], "series": await _found(request, Level.SERIES, uid, MOST_SERIES)}
+        if found
+        else None
+    )
 
 
 async def _found(request: Request, level: Level, study_uid: str, limit: int) -> list[DicomJson]:
@@ -62,7 +65,7 @@ async def _config(request: Request, studies: list[dict[str, Any]]) -> dict[str, 
         "mode": "lossy" if lossy else "lossless",
         "lossyOnly": lossy_only,
         "transferSyntax": "" if lossy else syntax,
-        "download": "",
+        "download": _download(request),
         "back": "/visit" if is_visitor(identity) else "/studies" if identity.may("query") else "",
         "maySave": identity.may("store"),
     }
@@ -72,6 +75,12 @@ def _uid(request: Request, name: str) -> str:
     """A UID that the query names, "" where it names none."""
     given = request.query.first(name)
     return given if is_valid_uid(given) else ""
+
+
+def _download(request: Request) -> str:
+    """Where the study is downloaded, "" where it is not."""
+    offered = request.app.settings["enable_download"] and request.identity.may("retrieve")
+    return f"/studies/{request.parameters['study']}/download" if offered else ""
 
 
 async def _viewing_syntax(app: App, identity: Identity) -> str:
