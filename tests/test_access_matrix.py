@@ -37,6 +37,10 @@ from charrua_core.testing.worklist import WORKLIST, a_workitem, code
 from charrua_core.web import WebRoute, WebSocketRoute
 from charrua_web.catalogue import make_table
 
+CHANGING = {
+    *("/health", "/metrics", "/openapi.json", "/setup", "/setup/storage", "/storage", "/setup/plugins", "/plugins"),
+    *("/setup/troubles", "/troubles", "/troubles/count"),
+}
 CHANGING = {"/health", "/metrics", "/openapi.json", "/createlink", "/shares"}
 """What is about the server or about links, not about objects: it may say other things a moment later."""
 OF_SESSIONS = {"/login", "/logout", "/password", "/share", "/portal"}
@@ -157,6 +161,11 @@ def numbered(*good: int, body: Mapping[str, object] | None = None, **values: str
     """A call about something that has a number, and is about nothing in the archive."""
     kept = {"headers": JSON, "body": json.dumps(body).encode()} if body is not None else {}
     return lambda _target: [Ask(values=values, general=True, good=frozenset(good), **kept)]
+
+
+def of_all_studies(_target: Target) -> Sequence[Ask]:
+    """What tells of all studies is for nobody who sees a part of them."""
+    return [Ask(general=True, good=frozenset({200, 403}))]
 
 
 def explain(target: Target) -> Sequence[Ask]:
@@ -385,11 +394,28 @@ RECIPES: dict[str, Recipe] = {
     "DELETE /me/sessions/{session}": numbered(404, session="1"),
     "POST /me/tokens": numbered(400, body={}),
     "DELETE /me/tokens/{token}": numbered(404, token="1"),
+    "GET /setup/destinations/destination": lambda _target: [Ask(query=[("kind", "folder")], general=True)],
     "GET /metrics": said(200, 401, 403),
     "POST /login": said(200, name="any-General", password=PASSWORD),
     "POST /logout": said(204),
     "POST /password": said(400, current=PASSWORD),
     "OPTIONS /": said(200),
+    "PUT /settings/{setting}": numbered(400, setting="dicom_aet", body={}),
+    "DELETE /settings/{setting}": numbered(404, setting="nothing"),
+    "GET /settings/{setting}/history": numbered(200, setting="dicom_aet"),
+    "POST /restart": numbered(400, body={}),
+    "GET /peers/{aet...}": numbered(404, aet="NOWHERE"),
+    "PUT /peers/{aet...}": numbered(404, aet="NOWHERE", body={}),
+    "DELETE /peers/{aet...}": numbered(404, aet="NOWHERE"),
+    "POST /peers/echo": numbered(400, body={}),
+    "POST /troubles/seen": numbered(200, body={}),
+    "POST /troubles/mute": numbered(200, body={}),
+    "POST /plugins/{follower}/again": numbered(404, follower="nobody", body={}),
+    "POST /storage/check": numbered(400, body={}),
+    "DELETE /storage/check": numbered(404),
+    "GET /audit": of_all_studies,
+    "GET /audit/csv": of_all_studies,
+    "GET /setup/audit": of_all_studies,
     "POST /shares": share_study,
     "DELETE /shares/{share}": numbered(404, share="1"),
     "POST /shares/{share}/restore": numbered(404, share="1"),
@@ -398,6 +424,8 @@ RECIPES: dict[str, Recipe] = {
     "GET /share/{token}": numbered(404, 429, token="nobody-has-this-one"),
     "GET /portal": said(200, 404),
     "GET /visit": said(200, 303, 401),
+    "GET /ohif": said(404),
+    "GET /ohif/{path...}": numbered(404, path="viewer"),
     "POST /portal": said(404, patient_id="nobody", accession_number="none"),
     **ACTIONS,
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from charrua_core.testing.files import PDF
 from charrua_core.testing.objects import a_study, part10
 from charrua_core.testing.worklist import a_workitem
 
@@ -38,7 +39,7 @@ PAGES = [page for page in sorted((ROOT / "docs").glob("*.md")) if calls_of(page)
 
 
 def test_the_pages_of_the_services_have_calls() -> None:
-    assert {"dicomweb.md", "ups.md", "web.md"} <= {page.name for page in PAGES}
+    assert {"actions.md", "dicomweb.md", "ups.md", "web.md"} <= {page.name for page in PAGES}
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
@@ -47,8 +48,9 @@ async def test_the_calls_of_a_page_succeed(archive, modality, browse, tmp_path, 
     folder = tmp_path / "reader"
     folder.mkdir()
     (folder / "examples").symlink_to(ROOT / "examples")
-    study = a_study(images=2, NumberOfFrames=2, PixelData=bytes(range(256)))
+    study = a_study(images=2, AccessionNumber="A4711", NumberOfFrames=2, PixelData=bytes(range(256)))
     await modality.give(study)
+    (folder / "letter.pdf").write_bytes(PDF)
     (folder / "image.dcm").write_bytes(part10(a_study()[0]))
     await archive.run("user", "add", "rosa", "--role", "Referring", "--password-stdin", given=f"{PASSWORD}\n")
     admin = await browse("Admin")
@@ -58,6 +60,7 @@ async def test_the_calls_of_a_page_succeed(archive, modality, browse, tmp_path, 
         "STUDY": study[0].StudyInstanceUID,
         "SERIES": study[0].SeriesInstanceUID,
         "INSTANCE": study[0].SOPInstanceUID,
+        "ACCESSION": study[0].AccessionNumber,
     }
     known = {"CHARRUA": archive.url, "TOKEN": await archive.token("Admin"), "PASSWORD": PASSWORD, **names}
     process = await asyncio.create_subprocess_exec(

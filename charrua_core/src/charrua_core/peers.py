@@ -120,7 +120,7 @@ class Peers:
         `row_filter` None leaves a known peer its filter, an empty one takes it away. `origin` is that of who asks, for the
         audit trail; without it, a command on this machine.
         """
-        _check(peer)
+        check_peer(peer)
         row: dict[str, Any] = {
             "host": peer.host,
             "port": peer.port,
@@ -251,7 +251,8 @@ def _as_peer(row: Any) -> Peer:
     return Peer(row.aet, row.host, row.port, row.tls_mode, float(row.timeout_s), permissions, row.certificate)
 
 
-def _check(peer: Peer) -> None:
+def check_peer(peer: Peer) -> None:
+    """EditInvalid says what of the peer will not do."""
     check_aet(peer.aet)
     if not peer.host or len(peer.host) > 253 or not peer.host.isprintable() or " " in peer.host:
         raise EditInvalid(f"{peer.host!r} is no host name and no address")

@@ -92,8 +92,8 @@ async def test_a_patient_is_edited_in_all_studies_and_nobody_without_an_id(intak
 
 
 async def found(app, *statuses):
-    query = Query(Level.STUDY, statuses=frozenset(statuses), facts=True)
-    return [one.facts.status async for one in search(app, query, SYSTEM)]
+    query = Query(Level.STUDY, statuses=frozenset(statuses))
+    return [one.status async for one in search(app, query, SYSTEM)]
 
 
 async def test_a_status_is_searched_told_and_undone(intake, study):

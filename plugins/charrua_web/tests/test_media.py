@@ -94,6 +94,15 @@ async def test_a_download_is_a_medium_that_dicom_programs_read(desk, tmp_path) -
     assert "Müller".encode("latin_1") not in archive.read("README.TXT")
 
 
+async def test_what_a_directory_must_tell_and_the_object_does_not_is_made_up(desk, tmp_path) -> None:
+    lacking = {"StudyDate": "", "StudyTime": None, "StudyID": "", "SeriesNumber": None, "InstanceNumber": ""}
+    (image,) = await stored(desk, [an_object(**lacking)])
+    (await downloaded(desk, image.StudyInstanceUID)).extractall(tmp_path)
+    _, study, series, one = pydicom.dcmread(tmp_path / "DICOMDIR").DirectoryRecordSequence
+    assert (study.StudyDate, study.StudyTime, study.StudyID) == ("19000101", "000000", "1")
+    assert (series.SeriesNumber, one.InstanceNumber) == (1, 1)
+
+
 @with_dcmtk
 async def test_dcmtk_finds_no_fault_with_it(desk, tmp_path) -> None:
     study = await stored(desk, a_mixed_study())

@@ -25,7 +25,7 @@ async def tls_context(settings: Settings) -> ssl.SSLContext | None:
     mode = settings["dicom_tls"]
     if mode == "off":
         return None
-    certificate, key = await _own_certificate(settings)
+    certificate, key = await own_certificate(settings)
     try:
         return server_context(mode, certificate, key, settings["dicom_tls_authorities"])
     except (OSError, ValueError) as error:
@@ -36,7 +36,7 @@ async def peer_tls_context(settings: Settings, peer: Peer) -> ssl.SSLContext | N
     """Give the context for an association that we open, None for a peer without TLS. SettingInvalid as of `tls_context`."""
     if peer.tls_mode == "off":
         return None
-    certificate, key = await _own_certificate(settings)
+    certificate, key = await own_certificate(settings)
     try:
         return client_context(peer.tls_mode, certificate, key, settings["dicom_tls_authorities"])
     except (OSError, ValueError) as error:
@@ -47,7 +47,7 @@ async def listener_expires(settings: Settings) -> datetime | None:
     """Give until when the listener's certificate is valid, None where `dicom_tls` is off. SettingInvalid if it is none."""
     if settings["dicom_tls"] == "off":
         return None
-    certificate, _ = await _own_certificate(settings)
+    certificate, _ = await own_certificate(settings)
     return await asyncio.to_thread(_expires, certificate)
 
 
@@ -60,7 +60,8 @@ def _expires(certificate: Path) -> datetime:
         raise SettingInvalid(f"the certificate {certificate} cannot be read: {error}") from error
 
 
-async def _own_certificate(settings: Settings) -> tuple[Path, Path | None]:
+async def own_certificate(settings: Settings) -> tuple[Path, Path | None]:
+    """Give the files of the certificate and key, of a self-signed one that is made where the settings name none."""
     certificate: Path | None = settings["dicom_tls_certificate"]
     if certificate is not None:
         return certificate, settings["dicom_tls_key"]

@@ -68,7 +68,7 @@ async def lanes(app: App, identity: Identity) -> list[Lane]:
 
 def state_of(job: Job) -> str:
     """Give the state of a sending as people are told it: what is due was tried before, or is only waiting."""
-    return job.state if job.state != "due" else ("trying" if job.attempts or job.last_error else "waiting")
+    return job.state if job.state != "due" else ("trying" if job.attempts else "waiting")
 
 
 async def again(app: App, identity: Identity, origin: Origin, number: int) -> None:

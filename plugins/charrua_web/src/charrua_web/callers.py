@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from dataclasses import dataclass, replace
@@ -54,12 +55,16 @@ class Callers:
     def __init__(self, app: App) -> None:
         self._app = app
         self._known = Known()
+        self.changed = asyncio.Event()
+        """Set once accounts, tokens or sessions have changed; another one takes its place then."""
         self._proxies = Networks.of(app.settings, "web_trusted_proxies")
         self._anonymous_networks = Networks.of(app.settings, "anonymous_networks")
 
     def forget(self) -> None:
         """Have everybody prove anew who they are, because accounts, tokens or sessions have changed."""
         self._known.forget()
+        self.changed.set()
+        self.changed = asyncio.Event()
 
     def is_proxy(self, address: str) -> bool:
         """Whether a trusted proxy is at this address."""

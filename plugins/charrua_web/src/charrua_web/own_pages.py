@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from charrua_core.web import Page
 from charrua_web import entrance
 from charrua_web.people import pages as people
+from charrua_web.setup import pages as setup
 from charrua_web.sharing import pages as sharing
 from charrua_web.studies import pages as studies
 from charrua_web.uploads import page as upload
@@ -21,6 +22,7 @@ def own_pages(app: App) -> Sequence[Page]:  # noqa: ARG001 -- pages of parts tha
     """Give them."""
     return [
         *entrance.PAGES,
+        *setup.PAGES,
         *sharing.PAGES,
         *upload.PAGES,
         *viewer.PAGES,

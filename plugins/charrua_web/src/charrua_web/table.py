@@ -12,6 +12,7 @@ from charrua_web.dicomweb import deletion, qido_routes, stow, wado
 from charrua_web.documents import key_objects, measurements
 from charrua_web.media import routes as media
 from charrua_web.people import key_calls, user_calls
+from charrua_web.setup import routes as setup
 from charrua_web.sharing import entrance, links
 from charrua_web.studies import routes as studies
 from charrua_web.uploads import routes as uploads
@@ -31,6 +32,7 @@ def own_routes(app: App) -> Sequence[WebRoute | WebSocketRoute]:
         *wado.routes(app),
         *stow.ROUTES,
         *deletion.ROUTES,
+        *setup.ROUTES,
         *links.ROUTES,
         *entrance.ROUTES,
         *studies.ROUTES,

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from charrua_core.errors import CharruaError
+from charrua_core.types import Identity
 from charrua_core.web import Gone, Headers, HttpError, Query, Response, Table, WebSocket, WebSocketRoute, problem
 from charrua_web import sending
 from charrua_web.asgi import Receive, Scope, Send
@@ -57,7 +58,8 @@ class WebSockets:
         stall_s = self._app.settings["web_stall"].total_seconds()
         connection = _Connection(receive, send, stall_s)
         self._open.add(connection)
-        watching = asyncio.create_task(self._watch(connection, scope, headers, matched.route), name="websocket log-in")
+        watch = self._watch(connection, scope, headers, matched.route, caller.identity)
+        watching = asyncio.create_task(watch, name="websocket log-in")
         try:
             await connection.run(
                 matched.route.handle, self._app, caller.identity, caller.origin, matched.parameters, query
@@ -66,12 +68,18 @@ class WebSockets:
             watching.cancel()
             self._open.discard(connection)
 
-    async def _watch(self, connection: _Connection, scope: Scope, headers: Headers, route: WebSocketRoute) -> None:
-        """End it when who opened it no longer may."""
+    async def _watch(
+        self, connection: _Connection, scope: Scope, headers: Headers, route: WebSocketRoute, identity: Identity
+    ) -> None:
+        """End it when who opened it no longer may, or sees other studies than before."""
         while True:
-            await asyncio.sleep(PROVE_EVERY_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PROVE_EVERY_S):
+                    await self._callers.changed.wait()
             try:
-                await self._callers.admit(scope, headers, route)
+                caller = await self._callers.admit(scope, headers, route)
+                if caller.identity != identity:
+                    raise HttpError(401, "what this account may see has changed: open it again")
             except CharruaError as error:
                 connection.end(OF_STATUS + error.http_status, str(error))
                 return

@@ -57,6 +57,18 @@ _KINDS: Sequence[tuple[str, str, Mapping[str, str]]] = (
 )
 """Beginning of SOP Class UIDs → type of the record, and what it tells."""
 
+# What a record must not be without (Type 1 in PS3.3 F.5), where the object is: who writes the file-set makes it up.
+# "" stands for the number of the record among those before it.
+_MADE_UP = {
+    "00100020": "",
+    "00080020": "19000101",
+    "00080030": "000000",
+    "00200010": "",
+    "00080060": "OT",
+    "00200011": "",
+    _NUMBER: "",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Filed:
@@ -88,10 +100,10 @@ def dicomdir(files: Sequence[Filed]) -> bytes:
         for level, told in (("PATIENT", _PATIENT), ("STUDY", _STUDY), ("SERIES", _SERIES)):
             key = (*key, _value(file.attributes, _KEYS[level]))
             if key not in known:
-                known[key] = _Record(_told(level, told, file.attributes))
+                known[key] = _Record(_told(level, told, file.attributes, len(below) + 1))
                 below.append(known[key])
             below = known[key].below
-        below.append(_Record(_leaf(file)))
+        below.append(_Record(_leaf(file, len(below) + 1)))
     uid = f"2.25.{uuid.uuid4().int}"
     meta = file_meta(MEDIA_STORAGE_DIRECTORY, uid, _EXPLICIT)
     return meta + _dataset(roots, len(meta))
@@ -104,16 +116,22 @@ def _value(attributes: DicomJson, tag: str) -> str:
     return str(next(iter(attributes.get(tag, {}).get("Value") or [""])))
 
 
-def _told(kind: str, told: Mapping[str, str], attributes: DicomJson) -> dict[str, Any]:
-    """The keys of a record."""
-    keys = {tag: attributes[tag] if attributes.get(tag, {}).get("vr") == vr else {"vr": vr} for tag, vr in told.items()}
+def _told(kind: str, told: Mapping[str, str], attributes: DicomJson, number: int) -> dict[str, Any]:
+    """The keys of a record, which is the one of this number among its like."""
+    keys = {tag: _key(tag, vr, attributes, number) for tag, vr in told.items()}
     return {"00041430": {"vr": "CS", "Value": [kind]}, **keys, "00080005": {"vr": "CS", "Value": [UTF_8.term]}}
 
 
-def _leaf(file: Filed) -> dict[str, Any]:
+def _key(tag: str, vr: str, attributes: DicomJson, number: int) -> dict[str, Any]:
+    if attributes.get(tag, {}).get("vr") == vr and (tag not in _MADE_UP or _value(attributes, tag)):
+        return attributes[tag]
+    return {"vr": vr, "Value": [_MADE_UP[tag] or str(number)]} if tag in _MADE_UP else {"vr": vr}
+
+
+def _leaf(file: Filed, number: int) -> dict[str, Any]:
     kind, told = next((kind, told) for begin, kind, told in _KINDS if file.sop_class_uid.startswith(begin))
     return {
-        **_told(kind, told, file.attributes),
+        **_told(kind, told, file.attributes, number),
         "00041500": {"vr": "CS", "Value": list(file.file_id)},
         "00041510": {"vr": "UI", "Value": [file.sop_class_uid]},
         "00041511": {"vr": "UI", "Value": [file.sop_instance_uid]},

@@ -38,6 +38,7 @@ async def show_queue(request: Request) -> Shown:
         "destination": destination,
         "is_partial": bool(request.identity.row_filters),
         "states": words.STATES,
+        "failure": words.failure,
         "now": request.app.jobs.clock.now(),
     }
 

@@ -60,6 +60,7 @@ async def show_try(request: Request) -> Shown:
         "study": uid,
         "studies": await _studies(request),
         "explained": await _explained(request, uid) if uid else [],
+        "documents": [dict(kept.document) for kept in await rules.every(request.app)],
         "said": words,
     }
 

@@ -27,13 +27,26 @@ CONDITIONS: Mapping[str, str] = {
     "study_description": "Study description",
     "between": "Comes between",
     "weekdays": "On",
+    "between, weekdays": "Comes between",
 }
 """What a rule may ask for, with its label."""
 LEVELS: Mapping[str, str] = {
-    "object": "each object as it comes",
-    "series": "the whole series, once it is quiet",
-    "study": "the whole study, once it is quiet",
+    "object": "single objects",
+    "series": "whole series",
+    "study": "whole studies",
 }
+MENDING: Mapping[str, str] = {
+    "PeerUnreachable": "It cannot be reached. Is it on, are address and port right, does a firewall stop this archive?",
+    "AssociationRejected": "It rejects this archive. Does it know this archive's AE title and address?",
+    "AssociationAborted": "It broke the connection off. Its log says why.",
+    "DimseTimeout": "It does not answer in time. Is it overloaded, is its timeout long enough?",
+    "ContextNotAccepted": "It takes none of the transfer syntaxes in which this can be sent.",
+    "PeerUnknown": "It is not known here. Add it as a remote server.",
+    "DestinationUnknown": "There is no such destination. Add it, or change the rule that names it.",
+    "StudyNotFound": "The study is no longer here.",
+    "NotDeidentifiable": "This cannot be de-identified, so it is not sent.",
+}
+"""What to do where a sending failed, by the name of the error that its job tells first."""
 STATES: Mapping[str, tuple[str, str]] = {
     "waiting": ("Waiting", "info"),
     "trying": ("Tries again", "warn"),
@@ -42,6 +55,11 @@ STATES: Mapping[str, tuple[str, str]] = {
     "dead": ("Given up", "bad"),
 }
 """The states of a sending on the page: what each is called, and of which kind that is."""
+
+
+_DONE = ("Sends", "As", "At", "After", "With earlier studies")
+OURS = frozenset({*CONDITIONS.values(), *LEVELS.values(), *SYNTAX_NAMES.values(), *_DONE})
+"""The labels and values that are this plugin's own words: pages translate no others, which people have written."""
 
 
 def wanted(document: Mapping[str, Any]) -> Said:
@@ -68,6 +86,14 @@ def done(document: Mapping[str, Any]) -> Said:
         said.append(("With earlier studies", str(count)))
     said += [(name, _option(value)) for name, value in (document.get("options") or {}).items()]
     return said
+
+
+def failure(last_error: str) -> tuple[str, str]:
+    """Give what went wrong with a sending, and what to do about it ("" where that says itself)."""
+    name, colon, said = last_error.partition(": ")
+    if not colon or not name.isidentifier():
+        return last_error, ""
+    return said[:1].upper() + said[1:], MENDING.get(name, "")
 
 
 def listed(values: Any) -> str:

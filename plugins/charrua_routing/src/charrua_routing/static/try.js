@@ -1,45 +1,66 @@
-// The try-out of rules on an object that is only thought of: its attributes go to the server, what each rule makes of it comes back.
-const page = document.getElementById("imagined");
-const form = page.querySelector("form");
-const answer = page.querySelector("[data-answer]");
-const wrong = form.querySelector(".wrong");
-const said = answer.dataset;
-const KINDS = { "took it": ["good", said.took], "did not match": ["plain", said.did], disabled: ["plain", said.disabled], "not reached": ["warn", said.not] };
+// The try-out of rules: on an object that is only thought of, and of other rules on what has come. The server answers; nothing is sent.
+const imagined = document.getElementById("imagined");
+const past = document.getElementById("past");
+const STATES = { "took it": ["good", "took"], "did not match": ["plain", "did"], disabled: ["plain", "disabled"], "not reached": ["warn", "not"] };
 
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  wrong.hidden = true;
-  try {
-    show(await ask(new FormData(form)));
-  } catch (error) {
-    wrong.textContent = error.message;
-    wrong.hidden = false;
-  }
-});
+on(imagined, explain, showExplained);
+on(past, replay, showReplayed);
 
-async function ask(given) {
+/** Answer the form of a section: ask, then show what came. */
+function on(section, ask, show) {
+  const form = section.querySelector("form");
+  const wrong = form.querySelector(".wrong");
+  const answer = section.querySelector("[data-answer]");
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    wrong.hidden = true;
+    try {
+      answer.replaceChildren(...show(await ask(new FormData(form)), answer.dataset));
+    } catch (error) {
+      wrong.textContent = error.message;
+      wrong.hidden = false;
+    }
+  });
+}
+
+function explain(given) {
   const attributes = {};
   for (const line of given.get("attributes").split("\n")) {
-    const [keyword, ...value] = line.split(/[=:\t]/);
-    if (keyword.trim()) attributes[keyword.trim()] = value.join("=").trim();
+    const [, keyword, value] = /^\s*(\w+)\s*[=:\t]?\s*(.*?)\s*$/.exec(line) ?? [];
+    if (keyword) attributes[keyword] = value;
   }
   const body = { attributes, from: given.get("from"), to: given.get("to") };
   if (given.get("at")) body.at = new Date(given.get("at")).toISOString();
-  const response = await fetch("/routing/explain", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  return post("/routing/explain", body);
+}
+
+function replay(given) {
+  const since = new Date(Date.now() - given.get("days") * 86_400_000).toISOString();
+  return post("/routing/replay", { rules: JSON.parse(given.get("rules")), since });
+}
+
+async function post(path, body) {
+  const response = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
   const told = await response.json();
   if (!response.ok) throw new Error(told.detail);
   return told;
 }
 
-function show(told) {
+function showExplained(told, said) {
   const places = told.destinations.map((one) => (one.kept_by ? fill(said.kept, { name: one.destination, why: one.kept_by }) : fill(said.to, { name: one.destination, rule: one.rule })));
-  answer.replaceChildren(element("ul", "verdicts", ...told.rules.map(ruleOf)), element("p", "", places.join(" ") || said.nowhere));
+  return [element("ul", "verdicts", ...told.rules.map((rule) => ruleOf(rule, said))), element("p", "", places.join(" ") || said.nowhere)];
 }
 
-function ruleOf(rule) {
-  const [kind, word] = KINDS[rule.state];
+function ruleOf(rule, said) {
+  const [kind, word] = STATES[rule.state];
   const checks = rule.conditions.map((check) => element("li", check.holds ? "holds" : "fails", element("b", "", check.holds ? "✓ " : "✗ "), `${check.what}: `, fill(said.wants, { wanted: check.wanted, found: check.found || said.nothing })));
-  return element("li", "", element("span", `pill ${kind}`, word), " ", element("b", "", rule.rule), element("ul", "", ...checks));
+  return element("li", "", element("span", `pill ${kind}`, said[word]), " ", element("b", "", rule.rule), element("ul", "", ...checks));
+}
+
+function showReplayed(told, said) {
+  const counts = (found, text) => Object.entries(found).map(([name, count]) => element("li", "", fill(text, { name, count })));
+  const lines = [...counts(told.gained, said.gained), ...counts(told.lost, said.lost), ...counts(told.taken, said.took)];
+  return [element("p", "", element("b", "", fill(said.looked, told)), told.cut ? ` ${said.cut}` : ""), element("ul", "", ...lines)];
 }
 
 function element(tag, kind, ...children) {

@@ -37,7 +37,7 @@ export async function openAssign(uid: string, series?: string): Promise<void> {
 class Assignment {
   private readonly choice: Choice;
   private readonly where = h("fieldset", { class: "choose" });
-  private readonly search = h("input", { type: "search", name: "search", autocomplete: "off", placeholder: t("Name, ID or accession number") });
+  private readonly search = h("input", { type: "search", name: "search", autofocus: true, autocomplete: "off", placeholder: t("Name, ID or accession number") });
   private readonly hits = h("div", { class: "choices hits", role: "radiogroup", "aria-label": t("Found") });
   private readonly found = h("div", { class: "search-part" });
   private readonly fresh: Control[];
@@ -50,7 +50,7 @@ class Assignment {
 
   constructor(private readonly study: Study, series: readonly string[]) {
     this.choice = chooseSeries(study, t("What"), series, () => this.show());
-    this.fresh = PATIENT.map((keyword) => study.fields.find((one) => one.keyword === keyword)!).map((field) => controlOf({ ...field, name: t(field.name), value: "" }));
+    this.fresh = PATIENT.map((keyword) => study.fields.find((one) => one.keyword === keyword)!).map((field) => controlOf({ ...field, value: "" }));
     this.freshPart = h("div", { class: "edit" }, ...this.fresh.filter((one) => one.field.vr === "PN").map((one) => one.element), h("div", { class: "fields" }, ...this.fresh.filter((one) => one.field.vr !== "PN").map((one) => one.element)));
     const ways: [Where, string][] = [["study", t("To another study")], ["patient", t("To another patient who is here")], ["new", t("To a patient who is not here yet")], ["own", t("To a new study of the same patient")]];
     this.where.append(h("legend", {}, t("Where")), ...ways.map(([value, word], number) => h("label", { class: "tick" }, h("input", { type: "radio", name: "where", value, checked: number === 0 }), h("span", {}, word))));

@@ -19,7 +19,7 @@ const LONGEST_TITLE = 64;
 export async function openAttach(uid: string): Promise<void> {
   const study = await studyOf(uid);
   const list = new List(uid);
-  const input = h("input", { type: "file", multiple: true, accept: ACCEPT, class: "file", "aria-label": t("Files to attach") });
+  const input = h("input", { type: "file", multiple: true, autofocus: true, accept: ACCEPT, class: "file", "aria-label": t("Files to attach") });
   input.addEventListener("change", () => {
     list.add([...(input.files ?? [])]);
     input.value = "";

@@ -13,7 +13,7 @@ export async function confirmDelete(uids: readonly string[], series: readonly st
   const studies = await Promise.all(uids.slice(0, NAMED).map(studyOf));
   const single = uids.length === 1 ? studies[0] : undefined;
   const choice = single && chooseSeries(single, t("What goes"), series, () => undefined);
-  const reason = h("input", { name: "reason", maxlength: 500, placeholder: t("kept with the deletion") });
+  const reason = h("input", { name: "reason", autofocus: true, maxlength: 500, placeholder: t("kept with the deletion") });
   await ask({
     title: uids.length === 1 ? t("Delete") : t("Delete {n} studies", { n: uids.length }),
     content: [

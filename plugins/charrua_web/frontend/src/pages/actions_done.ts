@@ -12,7 +12,7 @@ interface Done {
 }
 
 /** The event by which a page that lists studies hears that some have changed. */
-export const CHANGED = "charrua:studies-changed";
+export const CHANGED = "studies-changed";
 
 /** Tell what was done, with Undo where there are edits to take back. */
 export function tellDone(what: string, edits: readonly string[], uids: readonly string[]): void {

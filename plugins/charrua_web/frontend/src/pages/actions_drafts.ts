@@ -5,13 +5,17 @@ import { t } from "./words";
 type Control = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 const CONTROLS = "input[name], select[name], textarea[name]";
 
-/** Keep what is typed into the controls of an element, and bring back what was; gives what forgets it. */
-export function keepDraft(name: string, within: HTMLElement, brought: () => void): () => void {
+/**
+ * Keep what is typed into the controls of an element, and bring back what was; gives what forgets it. `lacking` may add a
+ * control that the element had then.
+ */
+export function keepDraft(name: string, within: HTMLElement, brought: () => void, lacking?: (name: string) => void): () => void {
   const key = `charrua.draft.${document.querySelector(".rail .me")?.getAttribute("title") ?? ""}.${name}`;
   const forget = () => sessionStorage.removeItem(key);
   const first = stateOf(within);
   within.addEventListener("input", () => sessionStorage.setItem(key, JSON.stringify(stateOf(within))));
   const kept = read(key);
+  for (const one of Object.keys(kept ?? {})) if (!(one in first) && !one.includes("=")) lacking?.(one);
   if (kept && JSON.stringify(kept) !== JSON.stringify(first) && put(within, kept)) {
     within.prepend(note(() => [put(within, first), forget(), brought()]));
     brought();

@@ -1,8 +1,8 @@
 /** Editing a study: its patient's attributes, its own and those of its series, with what would change shown while typing. */
 import { call, Problem, sentenceOf } from "./api";
 import { keepDraft } from "./actions_drafts";
-import { controlOf, markWrong, type Control } from "./actions_fields";
-import { lineOf, statusWord, studyOf, type Answer, type Change, type Field, type Study } from "./actions_model";
+import { controlOf, markWrong, wordOf, type Control } from "./actions_fields";
+import { lineOf, shownDate, statusWord, studyOf, wholeName, type Answer, type Change, type Field, type Study } from "./actions_model";
 import { tellDone } from "./actions_done";
 import { ask } from "./dialog";
 import { h } from "./dom";
@@ -39,7 +39,7 @@ class Editor {
   constructor(private readonly study: Study) {
     this.status = h("select", { name: "status" }, ...study.statuses.map((one) => h("option", { value: one, selected: one === study.status }, statusWord(one))));
     const others = study.fields.filter((one) => !one.main).concat(study.series_fields.filter((one) => !one.main));
-    this.more = h("select", { "aria-label": t("Another attribute") }, h("option", { value: "" }, t("Another attribute…")), ...others.map((one) => h("option", { value: one.keyword }, one.name)));
+    this.more = h("select", { "aria-label": t("Another attribute") }, h("option", { value: "" }, t("Another attribute…")), ...others.map((one) => h("option", { value: one.keyword }, wordOf(one))));
     this.more.addEventListener("change", () => this.add(this.more.value)?.element.querySelector("input")?.focus());
   }
 
@@ -56,8 +56,8 @@ class Editor {
       h("label", { class: "field" }, h("span", {}, t("Reason")), this.reason),
     );
     this.body.addEventListener("input", () => this.later());
-    this.forget = keepDraft(`edit.${study.study}`, this.body, () => this.later());
-    return [this.body, this.changes];
+    this.forget = keepDraft(`edit.${study.study}`, this.body, () => this.later(), (name) => void this.add(name.split(".")[0]!));
+    return [h("div", {}, this.body, this.changes)];
   }
 
   close(): void {
@@ -70,20 +70,21 @@ class Editor {
     const answer = await this.send<Answer>("");
     this.forget();
     if (!answer.edits.length) return;
-    const names = (answer.changes ?? []).map((one) => t(one.name)).join(", ");
+    const names = (answer.changes ?? []).map(wordOf).join(", ");
     tellDone(t("Saved: {names}", { names }), answer.edits, [this.study.study]);
   }
 
   private section(title: string, fields: readonly Field[], foot: Node | null, more: Node[] = []): HTMLElement {
     const made = fields.map((field) => this.control(field));
     const names = made.filter((one) => one.field.vr === "PN").map((one) => one.element);
-    const others = made.filter((one) => one.field.vr !== "PN").map((one) => one.element);
-    const order = title === t("Patient") ? [...names, h("div", { class: "fields" }, ...others, ...more)] : [h("div", { class: "fields" }, ...others, ...more), ...names];
+    const rest = made.filter((one) => one.field.vr !== "PN").map((one) => one.element);
+    const others = [...rest.filter((one) => !one.classList.contains("wide")), ...more, ...rest.filter((one) => one.classList.contains("wide"))];
+    const order = title === t("Patient") ? [...names, h("div", { class: "fields" }, ...others)] : [h("div", { class: "fields" }, ...others), ...names];
     return h("section", {}, h("h3", {}, title), ...order, foot);
   }
 
   private control(field: Field): Control {
-    const made = controlOf({ ...field, name: t(field.name) });
+    const made = controlOf(field);
     this.controls.push(made);
     return made;
   }
@@ -127,12 +128,15 @@ class Editor {
       if (error instanceof DOMException && error.name === "AbortError") return;
       this.changes.replaceChildren(h("p", { class: "wrong" }, sentenceOf(error)));
     }
+    // What is told at the foot shall not hide the field that it is about.
+    const typing = document.activeElement;
+    if (typing && this.body.contains(typing)) typing.scrollIntoView({ block: "nearest" });
   }
 
   private show(changes: readonly Change[], studies: number): void {
     if (!changes.length) return this.changes.replaceChildren();
     const nothing = t("nothing");
-    const rows = changes.map((one) => h("tr", {}, h("th", { scope: "row" }, t(one.name)), h("td", {}, h("del", {}, shown(one, one.before) || nothing)), h("td", {}, h("ins", {}, shown(one, one.after) || nothing))));
+    const rows = changes.map((one) => h("tr", {}, h("th", { scope: "row" }, wordOf(one)), h("td", {}, h("del", {}, shown(one, one.before) || nothing)), h("td", {}, h("ins", {}, shown(one, one.after) || nothing))));
     const title = studies > 1 ? t("What changes, in {n} studies of the patient", { n: studies }) : t("What changes");
     const head = h("thead", {}, h("tr", {}, ...[t("Attribute"), t("Before"), t("After")].map((one) => h("th", { scope: "col" }, one))));
     this.changes.replaceChildren(h("h3", {}, title), h("div", { class: "scroll" }, h("table", {}, head, h("tbody", {}, ...rows))));
@@ -173,5 +177,7 @@ function imaging(modalities: string): string {
 }
 
 function shown(change: Change, value: string): string {
-  return change.keyword === "Status" ? statusWord(value) : value;
+  if (change.keyword === "Status") return statusWord(value);
+  if (change.vr === "PN") return wholeName(value);
+  return change.vr === "DA" ? shownDate(value) : value;
 }

@@ -16,7 +16,19 @@ const PARTS: [string, string][] = [
 const LONG = new Set(["LT", "ST", "UT"]);
 const SEXES: [string, string][] = [["", t("not known")], ["F", t("Female")], ["M", t("Male")], ["O", t("Other")]];
 
-export function controlOf(field: Field): Control {
+/** What the fields are called on the ward, where DICOM's word is another. */
+const WORDS: Record<string, string> = {
+  PatientName: t("Name"), PatientBirthDate: t("Birth date"), PatientSex: t("Sex"), PatientComments: t("Comments on the patient"),
+  AdditionalPatientHistory: t("Clinical data"), ReferringPhysicianName: t("Referring physician"), InstitutionName: t("Institution"),
+  StudyDescription: t("Description"), Status: t("Status"),
+};
+
+export function wordOf(field: { keyword: string; name: string }): string {
+  return WORDS[field.keyword] ?? t(field.name);
+}
+
+export function controlOf(given: Field): Control {
+  const field = { ...given, name: wordOf(given) };
   if (field.vr === "PN") return nameControl(field);
   if (field.keyword === "PatientSex" && SEXES.some(([value]) => value === field.value)) return choiceControl(field, SEXES);
   if (field.vr === "DA" && (!field.value || isoDate(field.value))) return dateControl(field);
@@ -26,7 +38,7 @@ export function controlOf(field: Field): Control {
 
 function textControl(field: Field): Control {
   const input = LONG.has(field.vr)
-    ? h("textarea", { name: field.keyword, rows: 3 })
+    ? h("textarea", { name: field.keyword, rows: 2 })
     : h("input", { name: field.keyword, autocomplete: "off", inputmode: field.vr === "IS" || field.vr === "DS" ? "decimal" : null });
   input.value = field.value;
   return { field, element: labelled(field.name, input, LONG.has(field.vr)), value: () => input.value.trim() };
@@ -75,6 +87,7 @@ function nameControl(field: Field): Control {
   const [alphabetic = "", ideographic = "", phonetic = ""] = field.value.split("=");
   const parts = alphabetic.split("^");
   const inputs = PARTS.map(([part], number) => input(`${field.keyword}.${part}`, parts[number] ?? ""));
+  if (field.keyword === "PatientName") inputs[0]!.autofocus = true;
   const others = [input(`${field.keyword}.ideographic`, ideographic), input(`${field.keyword}.phonetic`, phonetic)];
   const more = h(
     "details",

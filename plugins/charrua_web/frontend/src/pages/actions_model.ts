@@ -34,6 +34,7 @@ export interface Study {
 export interface Change {
   keyword: string;
   name: string;
+  vr: string;
   before: string;
   after: string;
   series?: string;
@@ -60,6 +61,15 @@ export function shownName(name: string): string {
   const [family = "", given = "", middle = ""] = (name.split("=").find((group) => group) ?? "").split("^");
   const rest = [given, middle].filter(Boolean).join(" ");
   return [family, rest].filter(Boolean).join(", ") || t("no name");
+}
+
+/** A name with all its parts and forms: family, given, titles. */
+export function wholeName(name: string): string {
+  const forms = name.split("=").map((group) => {
+    const [family = "", given = "", middle = "", prefix = "", suffix = ""] = group.split("^");
+    return [family, [given, middle].filter(Boolean).join(" "), prefix, suffix].filter(Boolean).join(", ");
+  });
+  return forms.filter(Boolean).join(" / ");
 }
 
 /** A date as the reader's locale writes it. */

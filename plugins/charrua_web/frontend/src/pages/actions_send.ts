@@ -33,7 +33,7 @@ const LOOKED_AT_MS = [1000, 2000, 4000, 8000, 15_000, 30_000, 60_000];
 export async function openSend(uids: readonly string[]): Promise<void> {
   const where = await call<Where>("GET", "/actions/destinations");
   if (!where.destinations.length) return nowhere();
-  const ticks = h("div", { class: "choices" }, ...where.destinations.map(tick));
+  const ticks = h("div", { class: "choices" }, ...where.destinations.map((one, number) => tick(one, number === 0)));
   const syntax = select("syntax", where.syntaxes.map((word, number) => [String(number), syntaxWord(word, number)]));
   const priority = select("priority", [["low", t("Low")], ["normal", t("Normal")], ["high", t("High")]], "normal");
   const hint = h("small", { role: "status" });
@@ -46,7 +46,7 @@ export async function openSend(uids: readonly string[]): Promise<void> {
     title: uids.length === 1 ? t("Send the study") : t("Send {n} studies", { n: uids.length }),
     content: [
       h("fieldset", { class: "choose" }, h("legend", {}, t("To")), ticks),
-      h("div", { class: "fields" }, labelled(t("As"), syntax, hint), labelled(t("Priority"), priority)),
+      h("div", { class: "fields" }, labelled(t("Transfer syntax"), syntax, hint), labelled(t("Priority"), priority)),
     ],
     confirm: t("Send"),
     act: async () => {
@@ -66,9 +66,9 @@ async function nowhere(): Promise<void> {
   });
 }
 
-function tick(one: Destination): HTMLLabelElement {
+function tick(one: Destination, first: boolean): HTMLLabelElement {
   const facts = [one.kind === "dicom" ? "" : one.kind, one.enabled ? "" : t("stopped: what is sent there waits"), one.window];
-  const box = h("input", { type: "checkbox", name: "destination", value: one.name });
+  const box = h("input", { type: "checkbox", name: "destination", value: one.name, autofocus: first });
   return h("label", { class: "tick" }, box, h("span", {}, one.name, h("small", {}, facts.filter(Boolean).join(" · "))));
 }
 
@@ -85,7 +85,7 @@ function labelled(label: string, control: HTMLElement, ...more: HTMLElement[]): 
 }
 
 function syntaxWord(word: string, number: number): string {
-  return number === 0 ? t("As stored, or as the destination wants it") : word;
+  return number === 0 ? t("As stored") : word;
 }
 
 /** Say what was queued, and later what came of it. */

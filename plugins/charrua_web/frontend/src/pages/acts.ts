@@ -6,7 +6,7 @@
  *
  * `data-body` is JSON that goes with it, `data-confirm` is asked before. After it the nearest `[data-row]` goes, or the page
  * `data-then` is shown (`.`: this one again), and `data-told` is told at the foot of the page; `data-answer` names the member
- * of the answer that is told instead. With `data-each`, a selector of ticked boxes, it is asked for each: `{}` in the path
+ * of the answer that is told instead. `data-undo` is a call that takes it back. With `data-each`, a selector of ticked boxes, it is asked for each: `{}` in the path
  * stands for the value. `[data-all]` ticks all boxes of its selector.
  */
 import { type Method, call, sentenceOf } from "./api";
@@ -50,7 +50,7 @@ async function run(button: HTMLElement): Promise<void> {
     let answer: Record<string, unknown> | null = null;
     for (const one of pathsOf(path, button.dataset.each)) answer = await call(method, one, sent);
     if (member && answer) return void toast(String(answer[member]), { kind: answer.works === false ? "bad" : "good" });
-    if (then) return go(then, told);
+    if (then) return go(then, told, button.dataset.undo);
     button.closest("[data-row]")?.remove();
     if (told) toast(told);
   } finally {
@@ -64,8 +64,8 @@ function pathsOf(path: string, each: string | undefined): string[] {
 }
 
 /** Show another page, or this one again, and tell there what was done. */
-export function go(then: string, told?: string): void {
-  if (told) later(told);
+export function go(then: string, told?: string, undo?: string): void {
+  if (told) later(told, undo);
   if (then === ".") location.reload();
   else location.assign(then);
 }

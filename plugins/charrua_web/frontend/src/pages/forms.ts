@@ -130,7 +130,7 @@ function jsonOf(text: string): unknown {
 
 /** The parts of `CT, MR, "HEAD, NECK"`: what has a comma in it stands in quotes. */
 export function partsOf(text: string): string[] {
-  const parts = [...text.matchAll(/"([^"]*)"|[^,\n]+/g)].map((found) => (found[1] ?? found[0]).trim());
+  const parts = [...text.matchAll(/\s*"([^"]*)"\s*|[^,\n]+/g)].map((found) => (found[1] ?? found[0]).trim());
   return parts.filter(Boolean);
 }
 

@@ -1,6 +1,7 @@
 /** What all pages run: the module of each part that is on the page, badges, the watch over the session, buttons and forms. */
 import "@fontsource-variable/inter/index.css";
 import "../style/charrua.css";
+import "../style/setup.css";
 import "../style/forms.css";
 import { follow } from "./badges";
 import { all } from "./dom";
@@ -14,6 +15,12 @@ type Start = (element: HTMLElement) => void | Promise<void>;
 const PAGES: Record<string, () => Promise<{ start: Start }>> = {
   links: () => import("./links"),
   login: () => import("./login"),
+  "setup-peers": () => import("./setup_peers"),
+  "setup-plugins": () => import("./setup_plugins"),
+  "setup-settings": () => import("./setup_settings"),
+  "setup-storage": () => import("./setup_storage"),
+  "setup-troubles": () => import("./setup_troubles"),
+  "setup-waiting": () => import("./setup_waiting"),
   portal: () => import("./portal"),
   "share-entrance": () => import("./share-entrance"),
   visit: () => import("./visit"),

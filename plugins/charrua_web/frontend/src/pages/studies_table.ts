@@ -105,6 +105,7 @@ export class Table {
     const name = row.cells.patient || t("no name");
     const href = this.mayOpen ? viewerOf(row.uid) : `/studies/${row.uid}`;
     const second = [row.cells.date, row.cells.modalities, row.cells.description].filter(Boolean).join(" · ");
-    return h("td", { class: "patient" }, h("a", { href }, name), h("small", {}, row.about), h("span", { class: "second" }, second));
+    const title = `${name} ${row.about}`.length > 26 ? `${name} · ${row.about}` : null;
+    return h("td", { class: "patient", title }, h("div", {}, h("a", { href }, name), h("small", {}, row.about)), h("span", { class: "second" }, second));
   }
 }

@@ -1,4 +1,5 @@
 /** What has just happened, told at the foot of the page, with the way back where there is one. */
+import { type Method, call } from "./api";
 import { h, icon, one } from "./dom";
 import { t } from "./words";
 
@@ -22,15 +23,22 @@ export function toast(sentence: string, options: { kind?: "good" | "bad"; undo?:
 
 const LATER = "charrua-told";
 
-/** Tell it on the page that comes next. */
-export function later(sentence: string): void {
-  sessionStorage.setItem(LATER, sentence);
+/** Tell it on the page that comes next; `undo` is a call that takes it back: `POST /rules/1/restore`. */
+export function later(sentence: string, undo?: string): void {
+  sessionStorage.setItem(LATER, JSON.stringify([sentence, undo]));
 }
 
 /** Tell what the page before has left to tell. */
 export function showLater(): void {
-  const told = sessionStorage.getItem(LATER);
-  if (!told) return;
+  const left = sessionStorage.getItem(LATER);
+  if (!left) return;
   sessionStorage.removeItem(LATER);
-  toast(told);
+  const [sentence, undo] = JSON.parse(left) as [string, string | null];
+  toast(sentence, undo ? { undo: () => takeBack(undo) } : {});
+}
+
+async function takeBack(undo: string): Promise<void> {
+  const [method, path] = undo.split(" ", 2) as [Method, string];
+  await call(method, path);
+  location.reload();
 }

@@ -40,7 +40,7 @@ class UploadPage {
       },
       upload: (upload) => this.archives.tell(upload),
     });
-    this.progress = new ProgressPanel(this.part("progress"), this.sender, this.archives);
+    this.progress = new ProgressPanel(this.part("progress"), this.sender, this.archives, this.results);
     this.listen();
     this.tellUnfinished();
     void this.archives.load().then(() => this.draw());
@@ -163,6 +163,7 @@ class UploadPage {
     if (this.shown) return;
     this.shown = true;
     this.journal.clear();
-    toast(t("The upload is done."));
+    const refused = this.results.refused;
+    toast(refused ? t("The upload is done. Some files were refused: the list says why.") : t("The upload is done."), { kind: refused ? "bad" : "good" });
   }
 }

@@ -12,7 +12,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from charrua_core.archive.search import InstanceRecord
-from charrua_core.errors import CharruaError
+from charrua_core.errors import CharruaError, ImagingBusy, ImagingTimeout
 from charrua_core.imaging.documents import StoredFile, media_types, render_document
 from charrua_core.imaging.frames import read_ranges, stream_ranges
 from charrua_core.imaging.render.request import RenderRequest, Viewport
@@ -85,7 +85,7 @@ class Pictures:
     async def _noted(self, make: Make, told: Told) -> Entry | None:
         """What cannot be shown is told, and keeps nothing else from the medium."""
         try:
-            return await make()
+            return await _twice(make)
         except CharruaError as error:
             told.note = str(error)
             return None
@@ -119,6 +119,14 @@ class Pictures:
         folder = told.file_id[-2]
         number = self._numbers[folder] = self._numbers.get(folder, 0) + 1
         return f"{FOLDER}/{folder}/P{number:07}.{extension}"
+
+
+async def _twice(make: Make) -> Entry | None:
+    """Give what is made, at the second try where imaging was too busy for the first."""
+    try:
+        return await make()
+    except (ImagingBusy, ImagingTimeout):
+        return await make()
 
 
 async def _ahead(makes: AsyncIterator[Make]) -> AsyncGenerator[Entry | None, None]:

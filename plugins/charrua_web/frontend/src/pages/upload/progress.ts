@@ -2,6 +2,7 @@
 import { h } from "../dom";
 import { t } from "../words";
 import type { Archives } from "./archives";
+import type { Results } from "./results";
 import type { Sender } from "./sender";
 import { bytes, duration, number } from "./units";
 
@@ -22,6 +23,7 @@ export class ProgressPanel {
     private readonly panel: HTMLElement,
     private readonly sender: Sender,
     private readonly archives: Archives,
+    private readonly results: Results,
   ) {
     panel.append(h("header", {}, this.headline, this.button), this.bar, this.facts, this.said, this.aloud);
   }
@@ -37,6 +39,7 @@ export class ProgressPanel {
     this.panel.hidden = !total.files && !this.found;
     if (this.panel.hidden) return;
     this.headline.textContent = this.title();
+    this.headline.className = !left && this.results.refused ? "some-refused" : "";
     this.bar.max = Math.max(1, total.bytes);
     this.bar.value = left ? this.sender.sent : total.bytes;
     this.facts.textContent = [
@@ -57,7 +60,9 @@ export class ProgressPanel {
     if (this.sender.waits) return t("The archive does not answer. It is tried again every {seconds} s.", { seconds: this.sender.waits });
     if (this.sender.left) return t("Uploading");
     if (this.archives.busy) return t("All is sent, and is being unpacked in the archive: this page may be closed");
-    return t("Done");
+    const refused = this.results.refused;
+    if (refused === 1) return t("Done; one file was refused");
+    return refused ? t("Done; {refused} files were refused", { refused: number(refused) }) : t("Done");
   }
 
   /** How fast, and how long it will take: over the last seconds. */

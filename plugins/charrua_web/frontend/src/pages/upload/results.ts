@@ -46,6 +46,11 @@ export class Results {
     );
   }
 
+  /** How many files were refused. */
+  get refused(): number {
+    return this.numbers.refused;
+  }
+
   /** Add files; those of archives are counted by `count`. */
   add(rows: readonly Row[], counted = true): void {
     for (const row of rows) {

@@ -12,6 +12,8 @@ const SPEEDS = [12.5, 25, 50];
 const GAINS = [2.5, 5, 10, 20];
 /** CSS pixels in a millimetre, as browsers have it. */
 const MM = 96 / 25.4;
+const LEAST_MM = 2.2;
+const MOST_MM = 6;
 const SHEET_S = 10;
 
 /** Draws the recording; false where only the server can. */
@@ -77,7 +79,7 @@ class Ecg {
       const last = Math.max(0, this.seconds - SHEET_S);
       this.from = Math.min(last, Math.max(0, this.from + by));
       setText(at, `${this.from.toFixed(0)}–${Math.min(this.seconds, this.from + SHEET_S).toFixed(0)} s`);
-      this.paper.scrollLeft = this.from * this.speed * MM;
+      this.paper.scrollLeft = this.from * this.speed * this.mm;
       this.draw();
     };
     const button = (sign: string, label: string, by: number): HTMLButtonElement => {
@@ -102,7 +104,13 @@ class Ecg {
   }
 
   private scale(): Scale {
-    return { speed: this.speed, gain: this.gain, mm: MM };
+    return { speed: this.speed, gain: this.gain, mm: this.mm };
+  }
+
+  /** CSS pixels of a millimetre: a sheet fills the width as far as it stays readable. */
+  private get mm(): number {
+    const fitting = this.paper.clientWidth / (PAPER.left + SHEET_S * this.speed + PAPER.right);
+    return this.isSheet ? Math.min(MOST_MM, Math.max(LEAST_MM, fitting)) : MM;
   }
 
   private draw(): void {
@@ -111,10 +119,10 @@ class Ecg {
   }
 
   private redraw(): void {
-    const { paper, canvas, recording } = this;
+    const { paper, canvas, recording, mm } = this;
     const rows = this.isSheet ? sheetRows(recording, this.from) : stripRows(recording);
     const seconds = this.isSheet ? SHEET_S : this.seconds;
-    const [width, height] = [PAPER.left * MM + seconds * this.speed * MM + PAPER.right * MM, rows.length * this.rowHeight * MM];
+    const [width, height] = [(PAPER.left + seconds * this.speed + PAPER.right) * mm, rows.length * this.rowHeight * mm];
     Object.assign(this.length.style, { width: `${Math.ceil(Math.max(width, paper.clientWidth))}px`, height: `${Math.ceil(height)}px` });
     this.size(paper.clientWidth, Math.ceil(height));
     this.drawRows(rows, paper.scrollLeft);
@@ -141,8 +149,8 @@ class Ecg {
     const context = this.canvas.getContext("2d");
     if (!context) return;
     const [width, height] = [this.canvas.clientWidth, this.canvas.clientHeight];
-    drawPaper(context, { width, height, scrolled, mm: MM });
-    rows.forEach((row, at) => drawRow(context, this.recording, row, this.scale(), { middle: (at + 0.5) * this.rowHeight * MM, scrolled, width }));
+    drawPaper(context, { width, height, scrolled, mm: this.mm });
+    rows.forEach((row, at) => drawRow(context, this.recording, row, this.scale(), { middle: (at + 0.5) * this.rowHeight * this.mm, scrolled, width }));
   }
 }
 

@@ -39,7 +39,7 @@ function showPdf({ bar, body }: Sheet, instance: Instance): void {
   const address = addressOf(instance, PDF);
   const acts = (): Node[] => [tabLink(address, words.tab()), saveLink(address, words.save(), `${titleOf(instance)}.pdf`)];
   bar.append(...acts());
-  if (showsPdf()) body.replaceChildren(pdfFrameOf(address, titleOf(instance)));
+  if (showsPdf()) body.replaceChildren(pdfFrameOf(`${address}#navpanes=0&view=FitH`, titleOf(instance)));
   else sentenceIn(body, t("This browser shows no PDF within a page. Open it in a new tab, or save it."), ...acts());
 }
 

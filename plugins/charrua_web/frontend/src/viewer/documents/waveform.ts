@@ -132,7 +132,7 @@ function statement(annotation: Dataset): string {
   const concept = text(items(annotation, "0040A043")[0] ?? {}, "00080104");
   const coded = text(items(annotation, "0040A168")[0] ?? {}, "00080104");
   const value = text(annotation, "0040A30A");
-  const units = text(items(annotation, "004008EA")[0] ?? {}, "00080100").replace("{H.B.}/min", "bpm").replace(/^1$/, "");
+  const units = text(items(annotation, "004008EA")[0] ?? {}, "00080100").replace("{H.B.}/min", "bpm").replace("deg", "°").replace(/^1$/, "");
   const said = text(annotation, "00700006") || coded || [value, units].filter(Boolean).join(" ");
   return said && concept ? `${concept}: ${said}` : said;
 }
