@@ -424,6 +424,8 @@ RECIPES: dict[str, Recipe] = {
     "GET /share/{token}": numbered(404, 429, token="nobody-has-this-one"),
     "GET /portal": said(200, 404),
     "GET /visit": said(200, 303, 401),
+    "GET /ohif": said(404),
+    "GET /ohif/{path...}": numbered(404, path="viewer"),
     "POST /portal": said(404, patient_id="nobody", accession_number="none"),
     **ACTIONS,
 }
