@@ -394,6 +394,7 @@ RECIPES: dict[str, Recipe] = {
     "DELETE /me/sessions/{session}": numbered(404, session="1"),
     "POST /me/tokens": numbered(400, body={}),
     "DELETE /me/tokens/{token}": numbered(404, token="1"),
+    "GET /setup/destinations/destination": lambda _target: [Ask(query=[("kind", "folder")], general=True)],
     "GET /metrics": said(200, 401, 403),
     "POST /login": said(200, name="any-General", password=PASSWORD),
     "POST /logout": said(204),
