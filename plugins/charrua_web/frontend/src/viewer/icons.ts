@@ -33,6 +33,7 @@ const PATHS: Record<string, string> = {
   save: "M5 4h11l3 3v13H5zM8 4v5h7V4M8 20v-6h8v6",
   bin: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
   pen: "M4 20l1-4L16 5l3 3L8 19zM14 7l3 3",
+  star: "M12 4l2.4 5.2 5.6.6-4.2 3.8 1.2 5.6-5-2.9-5 2.9 1.2-5.6L4 9.8l5.6-.6z",
   quality: "M4 18h4V9H4zM10 18h4V5h-4zM16 18h4v-6h-4z",
 };
 

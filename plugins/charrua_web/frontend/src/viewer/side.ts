@@ -1,8 +1,9 @@
 /** The pane at the right: measurements, key images, presentation states. */
 import { t } from "../pages/words";
 import { config } from "./config";
-import { applyPresentationState, keyObjectsOf, presentationStatesOf, type KeyObject, type PresentationState } from "./documents";
-import { savedMeasurementsOf, saveMeasurements } from "./documents/measurements_sr";
+import { applyPresentationState, presentationStatesOf, type PresentationState } from "./documents";
+import { readKeyImages } from "./documents/key_pane";
+import { hasSaved, savedMeasurementsOf, saveMeasurements } from "./documents/measurements_sr";
 import { byId, make, tell } from "./dom";
 import { currentMeasurements, listItems, removeAllMeasurements, restoreMeasurements, whenDrawn, whenMeasured } from "./measurements";
 import { loadInstances } from "./archive";
@@ -24,13 +25,12 @@ export function fillSide(viewer: Viewer): void {
 /** Reads what the study's documents say of its images. */
 export async function readDocuments(viewer: Viewer): Promise<void> {
   for (const study of viewer.studies) {
-    const [states, objects, saved] = await Promise.all([
+    const [states, saved] = await Promise.all([
       presentationStatesOf(study).catch(() => []),
-      keyObjectsOf(study).catch(() => []),
       savedMeasurementsOf(study).catch(() => []),
     ]);
     states.forEach((state) => addStateButton(viewer, state));
-    objects.forEach((object) => addKeyImages(viewer, object));
+    await readKeyImages(viewer, study);
     if (saved.length) addSaved(viewer, study, saved);
   }
 }
@@ -39,7 +39,7 @@ function showMeasurements(viewer: Viewer): void {
   const items = listItems((measurement) => void viewer.jump(measurement));
   byId("measured").replaceChildren(...items);
   byId("measured-none").hidden = items.length > 0;
-  byId("measured-acts").hidden = items.length === 0;
+  byId("measured-acts").hidden = items.length === 0 && !viewer.studies.some(hasSaved);
 }
 
 /** Opens the pane for the first measurement, where there is room; who closes it again has closed it. */
@@ -56,7 +56,7 @@ async function saveAll(viewer: Viewer, button: HTMLButtonElement): Promise<void>
   try {
     for (const study of viewer.studies) {
       const own = currentMeasurements().filter(({ studyUid }) => studyUid === study.uid);
-      if (own.length) await saveMeasurements(study, own);
+      if (own.length || hasSaved(study)) await saveMeasurements(study, own);
     }
     tell(t("The measurements are saved in the study."));
   } catch (error) {
@@ -92,14 +92,6 @@ async function showState(viewer: Viewer, state: PresentationState): Promise<void
   }
   const { viewport } = viewer.grid.active;
   if (viewport) await applyPresentationState(viewport, state).catch((error: Error) => tell(error.message));
-}
-
-function addKeyImages(viewer: Viewer, { label, images }: KeyObject): void {
-  const list = section("key-images");
-  images.forEach(({ seriesUid, instanceUid, frame = 1 }, at) => {
-    const name = images.length > 1 ? `${label} ${at + 1}` : label;
-    list.append(entry(name, () => void viewer.jump({ seriesUid, instanceUid, frame })));
-  });
 }
 
 function addSaved(viewer: Viewer, study: Study, saved: Measurement[]): void {

@@ -4,6 +4,7 @@ import { flipAcross, flipOver, invert, reset, rotate } from "./actions";
 import { openMenu } from "./ask";
 import { isPlaying, play, rateOf, stop, whenPlaying } from "./cine";
 import { config } from "./config";
+import { isKeyImage, toggleKeyImage } from "./documents/key_pane";
 import { byId, make, tell } from "./dom";
 import { LAYOUTS } from "./hanging";
 import { icon } from "./icons";
@@ -40,6 +41,7 @@ export const ACTIONS: readonly Action[] = [
   { id: "lines", label: "Reference lines", key: "n", icon: "lines", act: (viewer) => viewer.toggleLines(), isOn: (viewer) => viewer.hasLines },
   { id: "text", label: "Text on the images", key: "d", icon: "text", act: toggleText, isOn: () => !document.body.classList.contains("bare") },
   { id: "quality", label: "Lossy pictures", key: "u", icon: "quality", act: toggleMode, isOn: () => config.mode === "lossy", isHere: () => !config.lossyOnly },
+  { id: "key-image", label: "Key image", key: "*", icon: "star", act: (viewer) => void toggleKeyImage(viewer), isOn: isKeyImage, isHere: () => config.maySave },
   { id: "list", label: "Measurements", key: "c", icon: "list", act: toggleList, isOn: () => !byId("viewer-side").hidden },
   { id: "full", label: "Full screen", key: "f", icon: "full", act: toggleFull, isOn: () => document.fullscreenElement !== null },
   { id: "help", label: "Keys", key: "?", icon: "help", act: showKeys },

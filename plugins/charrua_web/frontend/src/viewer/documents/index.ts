@@ -3,4 +3,4 @@ import "../../style/documents.css";
 
 export { showDocument } from "./show";
 export { applyPresentationState, presentationStatesOf, type PresentationState } from "./presentation";
-export { keyObjectsOf, markKeyImage, takeBackKeyImages, type KeyObject } from "./key_objects";
+export { keyObjectsOf, type KeyObject } from "./key_objects";

@@ -46,6 +46,11 @@ export async function saveMeasurements(study: Study, measurements: Measurement[]
   if (!made.visible) tell(t("The measurements are saved, but your account does not show reports: you will not see them here again."));
 }
 
+/** Whether one has saved measurements of the study, all of which may have been taken away since. */
+export function hasSaved(study: Study): boolean {
+  return (kept.get(study.uid)?.mine.length ?? 0) > 0;
+}
+
 /** The measurements that reports of the study hold, for `restoreMeasurements`. */
 export async function savedMeasurementsOf(study: Study): Promise<Measurement[]> {
   return (await read(study)).measurements;

@@ -52,7 +52,9 @@ export async function applyPresentationState(viewport: Types.IStackViewport, sta
     return;
   }
   showGrey(viewport, itemsFor(data, "00283110", uid)[0], data);
-  viewport.setViewPresentation({ rotation: rotationOf(data), flipHorizontal: isFlipped(data) } as Types.ViewPresentation);
+  // The state turns, then flips; the viewport flips, then turns.
+  const rotation = isFlipped(data) ? (360 - rotationOf(data)) % 360 : rotationOf(data);
+  viewport.setViewPresentation({ rotation, flipHorizontal: isFlipped(data) } as Types.ViewPresentation);
   showArea(viewport, itemsFor(data, "0070005A", uid)[0], rotationOf(data));
   StateLayer.on(viewport).show(state, uid, itemsFor(data, "00700001", uid));
   viewport.render();
