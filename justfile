@@ -23,7 +23,7 @@ lint: types
 
 # The type checker
 types:
-    {{ uv }} run mypy charrua_core/src plugins/charrua_storescp/src plugins/charrua_qr/src plugins/charrua_ups/src plugins/charrua_web/src plugins/charrua_routing/src examples/charrua_route_modality/src
+    {{ uv }} run mypy charrua_core/src plugins/charrua_storescp/src plugins/charrua_qr/src plugins/charrua_ups/src plugins/charrua_web/src plugins/charrua_routing/src plugins/charrua_ohif/src examples/charrua_route_modality/src
 
 # Write the formatter's and the documents' changes
 write:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.async_api import expect
 
 from charrua_core.testing.shelf import Shelf
 
@@ -45,7 +46,7 @@ async def test_a_doctor_finds_by_typing_looks_and_opens(archive, shelf, browser_
     await page.goto("/")
     await page.wait_for_selector(".live:visible")
     assert await page.locator("tbody tr").count() == 50
-    await page.get_by_label("Patient").press_sequentially("jose nu")
+    await page.get_by_role("textbox", name="Patient").press_sequentially("jose nu")
     await page.wait_for_selector("text=1 of 62 studies")
     assert (
         await page.locator("tbody tr").all_inner_texts() == await page.locator("tr[data-uid='1.6.1']").all_inner_texts()
@@ -82,10 +83,11 @@ async def test_hands_stay_on_the_keys(archive, shelf, browser_at) -> None:
     await page.locator("th a[data-order=date]").focus()
     await press("Enter")
     await page.wait_for_selector("th[aria-sort=descending]")
+    await page.wait_for_selector("tbody tr:first-child.hand[data-uid='1.6.1']")
     await press("j")
     async with page.expect_navigation(url="**/viewer/1.6.1"):
         await press("Enter")
     await page.goto("/studies")
     assert await page.locator("th[aria-sort]").inner_text() == "Date ↓"
     await page.locator(".next a").focus()
-    await page.wait_for_function("document.querySelectorAll('tbody tr').length === 62")
+    await expect(page.locator("tbody tr")).to_have_count(62)

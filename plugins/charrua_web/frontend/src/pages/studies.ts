@@ -41,6 +41,8 @@ interface Count {
 const RENEWED_AT_MOST = 200;
 const PAGE = 50;
 const TRY_AGAIN_MS = 5_000;
+/** What nobody is told of, such as that a study is gone which was not all in sight, is looked for now and then. */
+const LOOK_AGAIN_MS = 30_000;
 
 export function start(page: HTMLElement): void {
   new List(page).begin();
@@ -81,6 +83,7 @@ class List {
       (live) => (one(".live", this.page).hidden = !live),
     );
     setInterval(() => this.table.renew(), ARRIVING_MS / 3);
+    setInterval(() => document.visibilityState === "visible" && void this.renew(), LOOK_AGAIN_MS);
   }
 
   private columns(): Column[] {

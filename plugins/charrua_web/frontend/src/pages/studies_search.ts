@@ -9,6 +9,7 @@ export class Search {
   order: string;
   private date: string;
   private waiting = 0;
+  private asked = "";
 
   constructor(
     private readonly form: HTMLFormElement,
@@ -17,6 +18,7 @@ export class Search {
   ) {
     this.order = order;
     this.date = all(".seg .on", form).map((button) => (button as HTMLButtonElement).value)[0] ?? "";
+    this.asked = this.query().toString();
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const button = (event as SubmitEvent).submitter as HTMLButtonElement | null;
@@ -52,6 +54,7 @@ export class Search {
     }
     this.order = query.get("order") ?? this.order;
     this.mark(query.get("date") ?? (query.has("from") || query.has("to") ? "range" : ""));
+    this.asked = "nothing yet";
     this.now();
   }
 
@@ -98,11 +101,14 @@ export class Search {
 
   private soon(): void {
     clearTimeout(this.waiting);
-    this.waiting = window.setTimeout(() => this.changed(), PAUSE_MS);
+    this.waiting = window.setTimeout(() => this.now(), PAUSE_MS);
   }
 
   private now(): void {
     clearTimeout(this.waiting);
+    const asked = this.query().toString();
+    if (asked === this.asked) return;
+    this.asked = asked;
     this.changed();
   }
 }

@@ -47,7 +47,7 @@ export class Selection {
 
   move(by: number): void {
     const at = this.table.rows.findIndex((row) => row.uid === this.hand);
-    const inList = this.table.element.contains(document.activeElement);
+    const inList = one("tbody", this.table.element).contains(document.activeElement);
     const next = this.table.rows[Math.min(Math.max(inList ? at + by : Math.max(at, 0), 0), this.table.rows.length - 1)];
     if (next) this.take(next.uid);
     this.focus();
