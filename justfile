@@ -34,3 +34,20 @@ write:
 # An archive to play with, in ./charrua-data
 serve:
     {{ uv }} run charrua serve
+
+# Write new words of the pages into the catalogues (translations/*.po of each plugin), where they wait to be translated
+words:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    for plugin in charrua_web charrua_routing; do
+        cd plugins/$plugin
+        {{ uv }} run pybabel -q extract -F ../../babel.cfg -k t -k Page:5 -k Navigation:2 -k StudyAction:1 --no-wrap \
+            --add-location=file --sort-output -o words.pot .
+        for language in es pt; do
+            catalogue=src/$plugin/translations/$language.po
+            [ -f $catalogue ] || {{ uv }} run pybabel -q init -i words.pot -o $catalogue -l $language
+            {{ uv }} run pybabel -q update --no-fuzzy-matching --ignore-obsolete --omit-header --no-wrap -i words.pot -o $catalogue -l $language
+        done
+        rm words.pot
+        cd ../..
+    done
