@@ -124,7 +124,7 @@ async def test_pages_are_for_who_may(browse) -> None:
         ("PeerUnreachable: connection refused", "Connection refused.", "It cannot be reached."),
         ("SendFailed: a.example: [Errno -2] Name not known", "a.example: Name not known.", ""),
         ("DestinationUnknown: no peer is named X: charrua peer add", "", "There is no such destination."),
-        ("its worker died", "its worker died", ""),
+        ("its worker died", "Its worker died.", ""),
     ],
 )
 def test_a_failure_is_told_in_words_with_what_to_do(last_error: str, said: str, mend: str) -> None:

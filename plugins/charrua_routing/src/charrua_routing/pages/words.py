@@ -92,10 +92,10 @@ def done(document: Mapping[str, Any]) -> Said:
 
 
 def failure(last_error: str) -> tuple[str, str]:
-    """Give what went wrong with a sending, "" where what to do about it says that, and what to do, "" where nothing is known."""
+    """Give what went wrong with a sending, and what to do about it; one of them may be "", as the other says it all."""
     name, colon, said = last_error.partition(": ")
     if not colon or not name.isidentifier():
-        return last_error, ""
+        return _sentence(last_error), ""
     mend = MENDING.get(name, "")
     return ("" if name in _SAID_BY_MENDING else _sentence(said)), mend
 
