@@ -394,6 +394,7 @@ RECIPES: dict[str, Recipe] = {
     "DELETE /me/sessions/{session}": numbered(404, session="1"),
     "POST /me/tokens": numbered(400, body={}),
     "DELETE /me/tokens/{token}": numbered(404, token="1"),
+    "GET /setup/destinations/destination": lambda _target: [Ask(query=[("kind", "folder")], general=True)],
     "GET /metrics": said(200, 401, 403),
     "POST /login": said(200, name="any-General", password=PASSWORD),
     "POST /logout": said(204),
@@ -423,6 +424,8 @@ RECIPES: dict[str, Recipe] = {
     "GET /share/{token}": numbered(404, 429, token="nobody-has-this-one"),
     "GET /portal": said(200, 404),
     "GET /visit": said(200, 303, 401),
+    "GET /ohif": said(404),
+    "GET /ohif/{path...}": numbered(404, path="viewer"),
     "POST /portal": said(404, patient_id="nobody", accession_number="none"),
     **ACTIONS,
 }

@@ -48,7 +48,7 @@ async def test_the_calls_of_a_page_succeed(archive, modality, browse, tmp_path, 
     folder = tmp_path / "reader"
     folder.mkdir()
     (folder / "examples").symlink_to(ROOT / "examples")
-    study = a_study(images=2, NumberOfFrames=2, PixelData=bytes(range(256)))
+    study = a_study(images=2, AccessionNumber="A4711", NumberOfFrames=2, PixelData=bytes(range(256)))
     await modality.give(study)
     (folder / "letter.pdf").write_bytes(PDF)
     (folder / "image.dcm").write_bytes(part10(a_study()[0]))
@@ -60,6 +60,7 @@ async def test_the_calls_of_a_page_succeed(archive, modality, browse, tmp_path, 
         "STUDY": study[0].StudyInstanceUID,
         "SERIES": study[0].SeriesInstanceUID,
         "INSTANCE": study[0].SOPInstanceUID,
+        "ACCESSION": study[0].AccessionNumber,
     }
     known = {"CHARRUA": archive.url, "TOKEN": await archive.token("Admin"), "PASSWORD": PASSWORD, **names}
     process = await asyncio.create_subprocess_exec(

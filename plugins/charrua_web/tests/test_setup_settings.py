@@ -100,7 +100,7 @@ async def test_what_the_environment_decides_is_shown_and_cannot_be_changed(admin
         ("dicom_tls", "require", "authorities"),
         ("web_trusted_proxies", "10.0.0.300", "10.0.0.300"),
         ("send_retries", "later", "later"),
-        ("volume", "/proc/images", "may not write"),
+        ("volume", "/etc/passwd/images", "no folder"),
         ("dicom_other_aets", "AN_AE_TITLE_OF_20_CHARS", "no AE title"),
     ],
 )

@@ -12,6 +12,7 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import EncapsulatedPDFStorage
 
 from charrua_core.testing.dicomweb import parts_of, path_of, trail_of
+from charrua_core.testing.documents import a_report, a_text
 from charrua_core.testing.objects import a_study, an_object
 
 GREY = (np.arange(64 * 48) % 4096).astype("<u2").tobytes()
@@ -169,3 +170,27 @@ async def test_dicomweb_client_retrieves_what_is_rendered(archive, modality) -> 
     assert picture_of(png)[0] == "PNG"
     jpeg = await asyncio.to_thread(client.retrieve_instance_frames_rendered, *uids, [1], media_types=("image/jpeg",))
     assert picture_of(jpeg)[0] == "JPEG"
+
+
+async def test_documents_are_shown_under_a_policy_of_their_own_or_saved(serve_web) -> None:
+    """Nothing that came from outside runs in the archive's name, and only its own pages frame it."""
+    pdf = an_object(SOPClassUID=EncapsulatedPDFStorage, EncapsulatedDocument=PDF + b" ", PixelData=None, Rows=None)
+    cda = an_object(SOPClassUID="1.2.840.10008.5.1.4.1.1.104.2", EncapsulatedDocument=b"<a/>", PixelData=None)
+    report = a_report(a_text("Finding", "<script>alert(1)</script>"))
+    served = await serve_web()
+    await served.give(pdf, cda, report)
+    cases = [
+        (pdf, "application/pdf", "inline", ["default-src 'none'", "frame-ancestors 'self'"]),
+        (report, "text/html", "inline", ["default-src 'none'", "sandbox", "frame-ancestors 'self'"]),
+        (report, "application/pdf", "inline", ["default-src 'none'", "frame-ancestors 'self'"]),
+        (cda, "text/xml", "attachment", ["default-src 'none'", "sandbox", "frame-ancestors 'none'"]),
+    ]
+    async with await served.client() as client:
+        for one, media_type, place, policy in cases:
+            answer = await client.get(f"/dicom-web{path_of(one)}/rendered", params={"accept": media_type})
+            told = [part.strip() for part in answer.headers["content-security-policy"].split(";")]
+            assert set(policy) <= set(told), (media_type, told)
+            assert not any("script" in part or "unsafe" in part for part in told)
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers["content-disposition"].startswith(f'{place}; filename="{one.SOPInstanceUID}.')
+            assert b"<script" not in answer.content

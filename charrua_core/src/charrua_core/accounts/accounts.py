@@ -168,9 +168,10 @@ class Accounts:
             if account.role == "Admin" and loses and await _count_of_administrators(tx) == 1:
                 raise EditInvalid(f"{name} is the only administrator left")
             await tx.execute(_change(name, **columns))
-            if columns.keys() & {"role", "disabled"}:
+            changed = sorted(column for column, value in columns.items() if getattr(account, column) != value)
+            if {"role", "disabled"} & set(changed):
                 await sessions.end_all(tx, name)
-            await note(tx, "U", by, user=name, changed=", ".join(sorted(columns)))
+            await note(tx, "U", by, user=name, changed=", ".join(changed))
 
     # -- tokens ----------------------------------------------------------------------------------------------------------
     async def create_token(self, name: str, *, by: By, lifetime: timedelta | None = None, purpose: str = "") -> str:

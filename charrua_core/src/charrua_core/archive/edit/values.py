@@ -60,6 +60,13 @@ _FORMS = {
     "DT": re.compile(r"[0-9]{4,14}(\.[0-9]{1,6})?([+-][0-9]{4})?"),
     "TM": re.compile(r"([01][0-9]|2[0-3])([0-5][0-9]([0-5][0-9](\.[0-9]{1,6})?)?)?"),
 }
+_SHAPES = {
+    "AS": "an age such as 042Y",
+    "CS": "a code of capital letters, digits, blanks and underscores",
+    "DA": "a date such as 20260131",
+    "DT": "a moment such as 20260131101500",
+    "TM": "a time such as 101500",
+}
 _NUMBERS: dict[str, Callable[[Any], object]] = {
     "DS": float,
     "FD": float,
@@ -187,13 +194,19 @@ def _check_name(keyword: str, name: object) -> None:
 def _check_text(tag: str, keyword: str, vr: str, value: object) -> None:
     forbidden = _CONTROL if vr in _SINGLE_TEXTS else _LINE_CONTROL
     if not isinstance(value, str) or len(value) > _LENGTHS.get(vr, len(value)) or forbidden.search(value):
-        raise EditInvalid(f"{keyword}: not a text that VR {vr} allows")
+        raise EditInvalid(
+            f"{keyword}: {_most(vr)}, without {'control characters' if vr in _SINGLE_TEXTS else 'backslash'}"
+        )
     if (vr in _FORMS and not _FORMS[vr].fullmatch(value)) or (vr == "UI" and not is_valid_uid(value)):
-        raise EditInvalid(f"{keyword}: {value!r} is not of VR {vr}")
+        raise EditInvalid(f"{keyword}: {value!r} is not {_SHAPES.get(vr, 'a UID')} (VR {vr})")
     if vr == "DA":
         _check_date(keyword, value)
     if value not in _ENUMERATED.get(tag, (value,)):
         raise EditInvalid(f"{keyword} is one of {', '.join(sorted(_ENUMERATED[tag]))}")
+
+
+def _most(vr: str) -> str:
+    return f"a text of {_LENGTHS[vr]} characters at most is expected" if vr in _LENGTHS else "a text is expected"
 
 
 def _check_date(keyword: str, value: str) -> None:

@@ -57,6 +57,11 @@ STATES: Mapping[str, tuple[str, str]] = {
 """The states of a sending on the page: what each is called, and of which kind that is."""
 
 
+_DONE = ("Sends", "As", "At", "After", "With earlier studies")
+OURS = frozenset({*CONDITIONS.values(), *LEVELS.values(), *SYNTAX_NAMES.values(), *_DONE})
+"""The labels and values that are this plugin's own words: pages translate no others, which people have written."""
+
+
 def wanted(document: Mapping[str, Any]) -> Said:
     """Give the conditions of a rule."""
     when = document.get("when") or {}

@@ -57,7 +57,7 @@ class Editor {
     );
     this.body.addEventListener("input", () => this.later());
     this.forget = keepDraft(`edit.${study.study}`, this.body, () => this.later(), (name) => void this.add(name.split(".")[0]!));
-    return [this.body, this.changes];
+    return [h("div", {}, this.body, this.changes)];
   }
 
   close(): void {
@@ -128,6 +128,9 @@ class Editor {
       if (error instanceof DOMException && error.name === "AbortError") return;
       this.changes.replaceChildren(h("p", { class: "wrong" }, sentenceOf(error)));
     }
+    // What is told at the foot shall not hide the field that it is about.
+    const typing = document.activeElement;
+    if (typing && this.body.contains(typing)) typing.scrollIntoView({ block: "nearest" });
   }
 
   private show(changes: readonly Change[], studies: number): void {

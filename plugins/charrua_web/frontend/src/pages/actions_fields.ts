@@ -18,7 +18,7 @@ const SEXES: [string, string][] = [["", t("not known")], ["F", t("Female")], ["M
 
 /** What the fields are called on the ward, where DICOM's word is another. */
 const WORDS: Record<string, string> = {
-  PatientName: t("Patient"), PatientBirthDate: t("Birth date"), PatientSex: t("Sex"), PatientComments: t("Comments on the patient"),
+  PatientName: t("Name"), PatientBirthDate: t("Birth date"), PatientSex: t("Sex"), PatientComments: t("Comments on the patient"),
   AdditionalPatientHistory: t("Clinical data"), ReferringPhysicianName: t("Referring physician"), InstitutionName: t("Institution"),
   StudyDescription: t("Description"), Status: t("Status"),
 };

@@ -100,9 +100,9 @@ def _note(request: Request, asked: Asked, records: int) -> None:
     given = {
         "since": asked.since.isoformat() if asked.since else "",
         "until": asked.until.isoformat() if asked.until else "",
-        "event": asked.event,
+        "of_event": asked.event,
         "of": asked.who,
-        "address": asked.address,
+        "of_address": asked.address,
     }
     detail: dict[str, Any] = {name: value for name, value in given.items() if value}
     studies = [asked.study_uid] if asked.study_uid else []
