@@ -26,6 +26,7 @@ VISITORS_ROUTES = {
     "GET /studies/{study}/series/{series}/thumbnail",
     "GET /studies/{study}/series/{series}/instances/{instance}/thumbnail",
     "GET /studies/{study}/series/{series}/instances/{instance}/frames/{frames}/thumbnail",
+    "GET /viewer/{study}",
 }
 """What a visitor with a JPEG link may ask, beside what anybody may: a new one is to be thought about."""
 JPEG = {"Accept": 'image/jpeg, multipart/related; type="image/jpeg"'}

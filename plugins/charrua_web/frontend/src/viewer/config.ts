@@ -17,6 +17,8 @@ export interface Config {
   back: string;
   /** Whether measurements may be saved in the study. */
   maySave: boolean;
+  /** How structured reports are shown: the setting display_sr. */
+  displaySr: "page" | "pdf" | "link";
 }
 
 /** `lossless`: the pixels as they are stored. `lossy`: JPEG pictures, on which nothing is measured. */

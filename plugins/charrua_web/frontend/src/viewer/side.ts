@@ -3,6 +3,7 @@ import { t } from "../pages/words";
 import { config } from "./config";
 import { applyPresentationState, presentationStatesOf, type PresentationState } from "./documents";
 import { readKeyImages } from "./documents/key_pane";
+import { linkReports } from "./documents/report_links";
 import { hasSaved, savedMeasurementsOf, saveMeasurements } from "./documents/measurements_sr";
 import { byId, make, tell } from "./dom";
 import { currentMeasurements, listItems, removeAllMeasurements, restoreMeasurements, whenDrawn, whenMeasured } from "./measurements";
@@ -24,6 +25,7 @@ export function fillSide(viewer: Viewer): void {
 
 /** Reads what the study's documents say of its images. */
 export async function readDocuments(viewer: Viewer): Promise<void> {
+  void linkReports(viewer);
   for (const study of viewer.studies) {
     const [states, saved] = await Promise.all([
       presentationStatesOf(study).catch(() => []),

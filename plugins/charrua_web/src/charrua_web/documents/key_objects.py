@@ -83,7 +83,7 @@ ROUTES = (
         "GET",
         PATH,
         show,
-        "retrieve",
+        "view",
         "The key images of a study",
         TAG,
         statuses={200: "Its Key Object Selections", 404: STATUSES[404]},

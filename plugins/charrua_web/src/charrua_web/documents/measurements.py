@@ -116,7 +116,7 @@ ROUTES = (
         "GET",
         PATH,
         show,
-        "retrieve",
+        "view",
         "The measurements in a study",
         TAG,
         statuses={200: "Those on images that the caller may see", 404: STATUSES[404]},

@@ -15,4 +15,14 @@ SETTINGS = (
         since="0.1",
         effect="now",
     ),
+    Setting(
+        "display_sr",
+        str,
+        "page",
+        choices=("page", "pdf", "link"),
+        help="How the viewer shows structured reports: as a page among the images, as PDF in a new tab when their series is "
+        "chosen, or by links to their PDF at the thumbnails.",
+        since="0.1",
+        effect="now",
+    ),
 )

@@ -68,6 +68,7 @@ async def _config(request: Request, studies: list[dict[str, Any]]) -> dict[str, 
         "download": _download(request),
         "back": "/visit" if is_visitor(identity) else "/studies" if identity.may("query") else "",
         "maySave": identity.may("store"),
+        "displaySr": settings["display_sr"],
     }
 
 

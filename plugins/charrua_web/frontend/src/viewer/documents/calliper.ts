@@ -19,6 +19,11 @@ export class Calliper {
     canvas.addEventListener("pointerup", () => (this.from = undefined));
   }
 
+  /** Takes it from the paper, which has changed below it. */
+  hide(): void {
+    this.box.hidden = true;
+  }
+
   /** Where the pointer is on the paper, scrolled away or not. */
   private place(event: PointerEvent): [number, number] {
     const { left, top } = this.canvas.getBoundingClientRect();

@@ -35,6 +35,7 @@ class Ecg {
   private gain = 10;
   private from = 0;
   private waiting = 0;
+  private readonly calliper: Calliper;
 
   constructor(sheet: Sheet, recordings: Recording[], statements: string[]) {
     this.recording = recordings[0] as Recording;
@@ -43,7 +44,7 @@ class Ecg {
     this.paper.append(this.length);
     sheet.body.replaceChildren(this.controls(recordings), this.paper, this.legend, ...said(statements));
     this.paper.addEventListener("scroll", () => this.draw());
-    new Calliper(this.paper, this.canvas, () => this.scale());
+    this.calliper = new Calliper(this.paper, this.canvas, () => this.scale());
     new ResizeObserver(() => this.draw()).observe(this.paper);
     this.draw();
   }
@@ -54,6 +55,7 @@ class Ecg {
       const select = make("select", {}, ...options.map(([value, text], at) => make("option", { value: at, selected: value === now }, text)));
       select.addEventListener("change", () => {
         act((options[select.selectedIndex] as [Value, string])[0]);
+        this.calliper.hide();
         this.draw();
       });
       bar.append(make("label", {}, make("span", {}, label), select));
@@ -79,6 +81,7 @@ class Ecg {
       const last = Math.max(0, this.seconds - SHEET_S);
       this.from = Math.min(last, Math.max(0, this.from + by));
       setText(at, `${this.from.toFixed(0)}–${Math.min(this.seconds, this.from + SHEET_S).toFixed(0)} s`);
+      this.calliper.hide();
       this.paper.scrollLeft = this.from * this.speed * this.mm;
       this.draw();
     };

@@ -65,7 +65,7 @@ function list(viewer: Viewer): void {
   const several = new Set(all.flatMap(({ images }) => images.map(({ instanceUid, frame }) => `${instanceUid}/${frame}`))).size > 1;
   place.replaceChildren(
     ...(all.length ? [] : [make("li", {}, make("p", {}, t("No image is marked. The star in the row marks the one in sight.")))]),
-    ...(several ? [entry(t("All key images, one after another"), () => void showAll(viewer))] : []),
+    ...(several ? [entry(t("All key images"), () => void showAll(viewer))] : []),
     ...all.flatMap((one) => entriesOf(viewer, one)),
   );
 }
@@ -73,12 +73,21 @@ function list(viewer: Viewer): void {
 function entriesOf(viewer: Viewer, { label, images }: KeyObject): HTMLElement[] {
   return images.map(({ seriesUid, instanceUid, frame = 1 }, at) => {
     const name = images.length > 1 ? `${label} ${at + 1}` : label;
-    return entry(name, () => void viewer.jump({ seriesUid, instanceUid, frame }));
+    return entry(name, () => void viewer.jump({ seriesUid, instanceUid, frame }), placeOf(viewer, seriesUid, instanceUid));
   });
 }
 
-function entry(text: string, act: () => void): HTMLLIElement {
+/** Where an image is: its series, and its number where its series has been read. */
+function placeOf({ studies }: Viewer, seriesUid: string, instanceUid: string): string {
+  const series = studies.flatMap((study) => study.series).find(({ uid }) => uid === seriesUid);
+  const number = series?.instances.find(({ uid }) => uid === instanceUid)?.number;
+  const name = series ? series.description || `${series.modality} ${series.number ?? ""}`.trim() : "";
+  return [name, number === undefined ? "" : t("image {number}", { number })].filter(Boolean).join(" · ");
+}
+
+function entry(text: string, act: () => void, place = ""): HTMLLIElement {
   const button = make("button", { class: "go", type: "button" }, make("b", {}, icon("star"), text));
+  if (place) button.append(make("span", {}, place));
   button.addEventListener("click", act);
   return make("li", {}, button);
 }

@@ -76,10 +76,10 @@ export function itemsFor(data: Dataset, tag: string, uid: string): Dataset[] {
 
 /** Whether the state has what only the server can show: tables of grey levels, bitmaps, colours for grey. */
 function isForServer(data: Dataset): boolean {
-  const hasTable = items(data, "00283110").some((item) => items(item, "00283010").length);
+  const isTabled = items(data, "00283110").some((item) => items(item, "00283010").length);
   const hasOverlay = Object.keys(data).some((tag) => /^60..3000$/.test(tag)) || texts(data, "00181600").includes("BITMAP");
   const isGrey = text(data, "00080016") === GRAYSCALE;
-  return hasTable || hasOverlay || !isGrey || items(data, "20500010").length > 0 || items(data, "00283000").length > 0;
+  return isTabled || hasOverlay || !isGrey || items(data, "20500010").length > 0 || items(data, "00283000").length > 0;
 }
 
 /** Window and polarity: an inverse presentation LUT turns grey levels around. */

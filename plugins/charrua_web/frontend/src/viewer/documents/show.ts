@@ -1,5 +1,6 @@
 /** Shows an instance that is no image: a report, a letter, a recording, a video. */
 import { t } from "../../pages/words";
+import { config } from "../config";
 import type { Instance } from "../model";
 import { kindOf, titleOf, type Kind } from "./kinds";
 import { addressOf, frameOf, pdfFrameOf, saveLink, sentenceIn, sheetIn, showsPdf, tabLink, words, type Sheet } from "./sheet";
@@ -15,7 +16,7 @@ const SAVED: Record<string, { mediaType: string; sentence: () => string }> = {
 };
 
 const SHOWN: Record<Kind, (sheet: Sheet, instance: Instance) => void | Promise<void>> = {
-  report: showPage,
+  report: showReport,
   recording: showPage,
   sound: showPage,
   pdf: showPdf,
@@ -30,6 +31,17 @@ export async function showDocument(element: HTMLElement, instance: Instance): Pr
   await SHOWN[kindOf(instance)](sheetIn(element, instance), instance);
 }
 
+function showReport(sheet: Sheet, instance: Instance): void {
+  if (config.displaySr === "page") return showPage(sheet, instance);
+  const address = addressOf(instance, PDF);
+  const link = tabLink(address, t("Open the report"));
+  if (config.displaySr === "link") return sentenceIn(sheet.body, t("This is a structured report."), link);
+  // Blocked where nobody has pressed anything: then the link is pressed.
+  const opened = window.open(address, "_blank");
+  if (opened) opened.opener = null;
+  sentenceIn(sheet.body, opened === null ? t("Reports open in a tab of their own.") : t("The report is open in a new tab."), link);
+}
+
 function showPage({ bar, body }: Sheet, instance: Instance): void {
   bar.append(tabLink(addressOf(instance, PDF), words.pdf()));
   body.replaceChildren(frameOf(addressOf(instance, HTML), titleOf(instance)));
@@ -39,7 +51,7 @@ function showPdf({ bar, body }: Sheet, instance: Instance): void {
   const address = addressOf(instance, PDF);
   const acts = (): Node[] => [tabLink(address, words.tab()), saveLink(address, words.save(), `${titleOf(instance)}.pdf`)];
   bar.append(...acts());
-  if (showsPdf()) body.replaceChildren(pdfFrameOf(`${address}#navpanes=0&view=FitH`, titleOf(instance)));
+  if (showsPdf()) body.replaceChildren(pdfFrameOf(`${address}#navpanes=0`, titleOf(instance)));
   else sentenceIn(body, t("This browser shows no PDF within a page. Open it in a new tab, or save it."), ...acts());
 }
 

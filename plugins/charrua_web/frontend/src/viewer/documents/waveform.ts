@@ -37,12 +37,14 @@ const READERS: Record<string, (view: DataView, at: number) => number> = {
   UL32: (view, at) => view.getUint32(at, true),
 };
 
-/** The multiplex groups of an instance that are voltages; null where the server has to draw them. */
+/** The multiplex groups of an instance that are voltages; null where the server has to draw them: they are something else,
+ * too long, or not for whoever looks. */
 export async function recordingsOf(instance: Instance): Promise<Recording[] | null> {
   const groups = items(instance.data, SEQUENCE);
   const size = groups.reduce((sum, group) => sum + bytesOf(group), 0);
   if (!groups.length || size > MOST_BYTES || !groups.every(isReadable)) return null;
-  return Promise.all(groups.map(async (group, at) => recordingOf(group, await samplesOf(instance, group, at))));
+  const samples = await Promise.all(groups.map((group, at) => samplesOf(instance, group, at)));
+  return samples.includes(null) ? null : groups.map((group, at) => recordingOf(group, samples[at] as DataView));
 }
 
 function isReadable(group: Dataset): boolean {
@@ -59,14 +61,13 @@ function bytesOf(group: Dataset): number {
   return (number(group, "003A0010") ?? 0) * items(group, "003A0200").length * ((number(group, "54001004") ?? 16) / 8);
 }
 
-async function samplesOf(instance: Instance, group: Dataset, at: number): Promise<DataView> {
+async function samplesOf(instance: Instance, group: Dataset, at: number): Promise<DataView | null> {
   const inline = group[DATA]?.InlineBinary;
   if (inline !== undefined) return new DataView(Uint8Array.from(atob(inline), (one) => one.charCodeAt(0)).buffer);
   const path = `${pathOf(instance)}/bulkdata/${SEQUENCE}/${at}/${DATA}`;
   const address = group[DATA]?.BulkDataURI?.replace(/^.*(?=\/studies\/)/, "/dicom-web") ?? path;
   const answer = await fetch(address, { headers: { Accept: "application/octet-stream" } });
-  if (!answer.ok) throw new Error(t("The recording could not be read: the archive answered {status}.", { status: answer.status }));
-  return new DataView(await answer.arrayBuffer());
+  return answer.ok ? new DataView(await answer.arrayBuffer()) : null;
 }
 
 function recordingOf(group: Dataset, view: DataView): Recording {
