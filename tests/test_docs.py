@@ -44,3 +44,10 @@ def test_the_readme_has_a_command_that_starts_and_one_that_tests() -> None:
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert any("charrua serve" in block for block in blocks)
     assert any("pytest" in block for block in blocks)
+
+
+def test_the_settings_that_stand_for_those_of_the_manual_exist() -> None:
+    table = (ROOT / "docs" / "setup.md").read_text().partition("## Settings of the manual")[2]
+    named = set(re.findall(r"`([a-z0-9_]+)`", table))
+    declared = set(re.findall(r"^### `(\w+)`", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE))
+    assert named - declared == set()

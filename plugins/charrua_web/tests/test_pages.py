@@ -96,6 +96,15 @@ async def test_what_is_shown_is_escaped(visit) -> None:
     assert "&lt;script&gt;alert(1)" in page.text
 
 
+def test_what_passes_through_a_translation_is_escaped_as_well() -> None:
+    from charrua_web.rendering.quart_app import make_quart
+
+    environment = make_quart(["charrua_web"], None).jinja_env
+    given = {"said": "<b>50 % of 'it'", "name": "<i>"}
+    shown = environment.from_string("{{ _(said) }} {{ _('To %(name)s', name=name) }} {{ _(\"can't\") }}").render(given)
+    assert shown == "&lt;b&gt;50 % of &#39;it&#39; To &lt;i&gt; can&#39;t"
+
+
 async def test_the_policy_of_pages_makes_no_exception_for_scripts(visit) -> None:
     for path in ("/tried", "/login", "/no/such/path", "/docs"):
         policy = (await (await visit(None if path == "/login" else "General")).get(path)).headers[

@@ -96,7 +96,7 @@ async def test_what_the_environment_decides_is_shown_and_cannot_be_changed(admin
         ("query_results", "many", "whole number"),
         ("query_results", -1, "at least 0"),
         ("dicom_aet", "MUCH TOO LONG AN AE TITLE", "1 to 16"),
-        ("rest_authentication", False, "anonymous_role"),
+        ("web_authentication", False, "anonymous_role"),
         ("dicom_tls", "require", "authorities"),
         ("web_trusted_proxies", "10.0.0.300", "10.0.0.300"),
         ("send_retries", "later", "later"),

@@ -106,7 +106,7 @@ SYNTAXES = [
     "ts/wg04-US1/US1_UNC",
     "ts/wg04-VL1/VL1_J2KR",
     "ts/evrbe/MR_small_bigendian.dcm",
-    "ts/htj2k/HTJ2KLossless_08_RGB.dcm",
+    "ts/jpeg-baseline/SC_rgb_dcmtk__eb_cr.dcm",
     "modality/us/YBR_FULL-RLE.dcm",
 ]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from charrua_core.errors import ImageInvalid
 
-LARGEST = 512 << 20
+LARGEST = 128 << 20
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 BASELINE = 0xC0

@@ -3,7 +3,7 @@ import { call, Problem, sentenceOf } from "./api";
 import { toast } from "./toast";
 import { t } from "./words";
 
-const KEPT = "charrua.done";
+const KEPT = `charrua.done.${document.body.dataset.user ?? ""}`;
 const MOST_KEPT = 20;
 
 interface Done {

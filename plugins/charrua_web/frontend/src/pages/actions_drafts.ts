@@ -10,7 +10,9 @@ const CONTROLS = "input[name], select[name], textarea[name]";
  * control that the element had then.
  */
 export function keepDraft(name: string, within: HTMLElement, brought: () => void, lacking?: (name: string) => void): () => void {
-  const key = `charrua.draft.${document.querySelector(".rail .me")?.getAttribute("title") ?? ""}.${name}`;
+  const own = `charrua.draft.${document.body.dataset.user ?? ""}.`;
+  const key = `${own}${name}`;
+  for (const one of Object.keys(sessionStorage)) if (one.startsWith("charrua.draft.") && !one.startsWith(own)) sessionStorage.removeItem(one);
   const forget = () => sessionStorage.removeItem(key);
   const first = stateOf(within);
   within.addEventListener("input", () => sessionStorage.setItem(key, JSON.stringify(stateOf(within))));

@@ -1,6 +1,7 @@
 /** The patient portal's door: two numbers for a visit. */
 import { call, sentenceOf } from "./api";
 import { one } from "./dom";
+import "../style/visit.css";
 
 export function start(form: HTMLElement): void {
   const button = one<HTMLButtonElement>("button.primary", form);

@@ -133,8 +133,14 @@ export function whenEntered(go: () => void): void {
 function away(why: "" | "idle" | "left"): void {
   document.body.replaceChildren();
   document.title = "Charrua";
+  if (why !== "idle") forgetTyped();
   const next = why ? `?why=${why}&next=${encodeURIComponent(location.pathname + location.search)}` : "";
   location.replace(`/login${next}`);
+}
+
+/** What dialogs keep of what was typed goes with who wanted to go; who did nothing for a while finds it again. */
+function forgetTyped(): void {
+  for (const name of Object.keys(sessionStorage)) if (name.startsWith("charrua.")) sessionStorage.removeItem(name);
 }
 
 function keep(name: string, value: string): void {

@@ -74,7 +74,7 @@ function wishes(defaults: Defaults): Node[] {
     ),
     h(
       "fieldset",
-      { class: "choices" },
+      { class: "share-forms" },
       h("legend", {}, t("What it gives")),
       choice("jpeg", !defaults.dicom, t("Pictures (JPEG)"), t("To look at; nothing can be measured or downloaded.")),
       choice("dicom", defaults.dicom, t("DICOM"), t("The images themselves, with download: for another doctor.")),
@@ -107,7 +107,7 @@ function wishOf(uids: readonly string[], form: FormData): Record<string, unknown
 async function showMade(made: Made): Promise<void> {
   const link = h("input", { value: made.link, readonly: true, "aria-label": t("Link"), onfocus: (event) => (event.target as HTMLInputElement).select() });
   const copy = h("button", { type: "button", class: "primary", onclick: () => void copied(link) }, t("Copy"));
-  const ends = made.expires_at ? t("It works until {moment}.", { moment: new Date(made.expires_at).toLocaleString(document.documentElement.lang) }) : t("It works until it is revoked.");
+  const ends = made.expires_at ? t("It works until {moment}.", { moment: written(made.expires_at) }) : t("It works until it is revoked.");
   const send = "share" in navigator ? h("button", { type: "button", onclick: () => void navigator.share({ url: made.link }).catch(() => undefined) }, t("Send…")) : null;
   const mail = h("a", { class: "button", href: `mailto:?body=${encodeURIComponent(made.link)}` }, t("By e-mail"));
   await ask({
@@ -143,13 +143,18 @@ async function showLinks(uid: string, list: HTMLElement): Promise<void> {
   );
 }
 
+/** A moment as the page's language writes it. */
+function written(moment: string): string {
+  return new Date(moment).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+}
+
 function said(link: Link): string {
   return link.label || t("made by {name}", { name: link.made_by });
 }
 
 function details(link: Link): string {
-  const ends = link.expires_at ? t("until {moment}", { moment: new Date(link.expires_at).toLocaleString(document.documentElement.lang) }) : t("until it is revoked");
-  const opened = link.uses_allowed ? t("opened {uses} of {allowed} times", { uses: link.uses, allowed: link.uses_allowed }) : t("opened {uses} times", { uses: link.uses });
+  const ends = link.expires_at ? t("until {moment}", { moment: written(link.expires_at) }) : t("until it is revoked");
+  const opened = link.uses_allowed ? t("opened: {uses} of {allowed}", { uses: link.uses, allowed: link.uses_allowed }) : t("opened: {uses}", { uses: link.uses });
   return [link.dicom ? "DICOM" : "JPEG", ends, opened, ...(link.asks_birth_date ? [t("asks date of birth")] : [])].join(" · ");
 }
 

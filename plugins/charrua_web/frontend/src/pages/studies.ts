@@ -1,5 +1,6 @@
 /** The study list: typed letters are answered at once, new studies appear by themselves, and everything has a key. */
 import "../style/studies.css";
+import { CHANGED } from "./actions_done";
 import { call, Problem, sentenceOf } from "./api";
 import { all, h, one } from "./dom";
 import { addKeys, showMap } from "./keys";
@@ -41,6 +42,8 @@ interface Count {
 const RENEWED_AT_MOST = 200;
 const PAGE = 50;
 const TRY_AGAIN_MS = 5_000;
+/** So long it rests between two looks at what changed. */
+const RENEW_PAUSE_MS = 1_000;
 /** What nobody is told of, such as that a study is gone which was not all in sight, is looked for now and then. */
 const LOOK_AGAIN_MS = 30_000;
 
@@ -64,7 +67,7 @@ class List {
   private renewNext = false;
 
   constructor(private readonly page: HTMLElement) {
-    const mayOpen = this.given.may.includes("retrieve");
+    const mayOpen = this.given.may.includes("view");
     this.table = new Table(one<HTMLTableElement>("table", page), this.columns(), mayOpen);
     this.search = new Search(one<HTMLFormElement>("form.search", page), this.given.order, () => void this.find());
     this.pane = new Pane(one(".detail", page), this.given.may, this.actions);
@@ -127,7 +130,7 @@ class List {
       this.renewNext = true;
       return;
     }
-    this.renewing = this.renewOnce();
+    this.renewing = this.renewOnce().then(() => new Promise((go) => setTimeout(go, RENEW_PAUSE_MS)));
     await this.renewing;
     this.renewing = null;
     if (this.renewNext) {
@@ -261,7 +264,10 @@ class List {
     });
     one("form.search", this.page).addEventListener("keydown", (event) => this.leaveForm(event as KeyboardEvent));
     new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && void this.loadMore(), { rootMargin: "400px" }).observe(one(".next", this.page));
-    document.addEventListener("studies-changed", () => void this.renew());
+    document.addEventListener(CHANGED, () => {
+      this.pane.forget();
+      void this.renew();
+    });
   }
 
   private sort(event: Event): void {
@@ -330,7 +336,7 @@ class List {
 
   private open(): void {
     const row = this.selection.current();
-    if (row && this.given.may.includes("retrieve")) location.assign(viewerOf(row.uid));
+    if (row && this.given.may.includes("view")) location.assign(viewerOf(row.uid));
   }
 }
 

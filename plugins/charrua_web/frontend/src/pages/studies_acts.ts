@@ -35,7 +35,7 @@ const FIRST = 2;
 /** The buttons at one study: Open, what plugins add, the most wanted ones, and the others behind ⋯. */
 export function actsOf(uid: string, may: readonly string[], actions: readonly Action[]): HTMLElement {
   const acts = allowed(may).map((act) => button(act, () => [uid]));
-  const open = may.includes("retrieve") && h("a", { class: "button primary open", href: viewerOf(uid) }, t("Open"), h("kbd", {}, "↵"));
+  const open = may.includes("view") && h("a", { class: "button primary open", href: viewerOf(uid) }, t("Open"), h("kbd", {}, "↵"));
   const added = actions.map((action) =>
     h("a", { class: "button", href: hrefOf(action, uid), target: action.new_tab && "_blank", rel: action.new_tab && "noopener" }, action.label),
   );

@@ -1,4 +1,5 @@
 /** What is told of one study: actions, series with thumbnails, documents, priors, and what became of it. */
+import { confirmDelete, openAssign } from "./actions";
 import { call, sentenceOf } from "./api";
 import { h, icon } from "./dom";
 import { actsOf } from "./studies_acts";
@@ -7,6 +8,9 @@ import { toast } from "./toast";
 import { t } from "./words";
 
 const WADO = "/dicom-web";
+
+/** Series whose images are shown: they stay so when the study is told anew. */
+const open = new Set<string>();
 
 interface Image {
   uid: string;
@@ -22,7 +26,7 @@ export function detailsOf(details: Details, may: readonly string[], actions: rea
   void fillLedger(ledger, uid);
   return [
     actsOf(uid, may, actions),
-    seriesList(details, may.includes("retrieve")),
+    seriesList(details, may),
     section(t("Documents"), details.documents.length > 0 && documents(details)),
     factList(details),
     ledger,
@@ -35,12 +39,22 @@ function section(title: string, content: HTMLElement | false): HTMLElement | fal
 }
 
 // -- series and images ---------------------------------------------------------------------------------------------------
-function seriesList(details: Details, mayOpen: boolean): HTMLElement {
-  return h("ul", { class: "series" }, ...details.series.map((series) => seriesItem(details.study.uid, series, mayOpen)));
+function seriesList(details: Details, may: readonly string[]): HTMLElement {
+  return h("ul", { class: "series" }, ...details.series.map((series) => seriesItem(details.study.uid, series, may)));
 }
 
-function seriesItem(study: string, series: Series, mayOpen: boolean): HTMLElement {
-  const images = h("div", { class: "images", hidden: true });
+function seriesItem(study: string, series: Series, may: readonly string[]): HTMLElement {
+  const mayOpen = may.includes("view");
+  const images = h("div", { class: "images" });
+  const assign = () => void openAssign(study, series.uid);
+  const remove = () => void confirmDelete([study], [series.uid]);
+  const acts = h(
+    "div",
+    { class: "acts" },
+    may.includes("edit") && h("button", { type: "button", onclick: assign }, icon("assign"), t("Assign")),
+    may.includes("delete") && h("button", { type: "button", class: "danger", onclick: remove }, icon("delete"), t("Delete…")),
+  );
+  const opened = h("div", { class: "opened", hidden: true }, images, acts.childElementCount > 0 && acts);
   const count = series.images === 1 ? t("1 image") : t("{n} images", { n: grouped(series.images) });
   const title = [series.number, series.description || series.body_part].filter(Boolean).join(" · ") || series.modality;
   const toggle = h(
@@ -48,12 +62,13 @@ function seriesItem(study: string, series: Series, mayOpen: boolean): HTMLElemen
     { type: "button", class: "plain show", "aria-expanded": "false", "aria-label": t("Images of {series}", { series: title }), title: t("Show the images") },
     icon("down"),
   );
-  toggle.addEventListener("click", () => void show(toggle, images, study, series));
+  toggle.addEventListener("click", () => void show(toggle, opened, images, study, series));
+  if (open.has(series.uid)) void show(toggle, opened, images, study, series);
   const about = h("small", {}, [series.modality, count].join(" · "));
   const named = h("b", {}, title);
   const text = mayOpen ? h("a", { href: viewerOf(study, series.uid) }, named, about) : h("div", {}, named, about);
   const picture = mayOpen && thumbnail(`${WADO}/studies/${study}/series/${series.uid}/thumbnail`, series.modality);
-  return h("li", {}, h("div", { class: "one" }, picture, text, mayOpen && toggle), images);
+  return h("li", {}, h("div", { class: "one" }, picture, text, mayOpen && toggle), opened);
 }
 
 /** A picture, or where none can be made of it what it is. */
@@ -65,10 +80,12 @@ export function thumbnail(path: string, otherwise: string): HTMLElement {
   return place;
 }
 
-async function show(toggle: HTMLElement, images: HTMLElement, study: string, series: Series): Promise<void> {
-  images.hidden = !images.hidden;
-  toggle.setAttribute("aria-expanded", String(!images.hidden));
-  if (!images.hidden && !images.childElementCount) await fill(images, study, series);
+async function show(toggle: HTMLElement, opened: HTMLElement, images: HTMLElement, study: string, series: Series): Promise<void> {
+  opened.hidden = !opened.hidden;
+  if (opened.hidden) open.delete(series.uid);
+  else open.add(series.uid);
+  toggle.setAttribute("aria-expanded", String(!opened.hidden));
+  if (!opened.hidden && !images.childElementCount) await fill(images, study, series);
 }
 
 /** The next images of a series, and a button for those after them. */

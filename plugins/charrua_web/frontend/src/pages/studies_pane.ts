@@ -37,6 +37,11 @@ export class Pane {
     this.show(this.row);
   }
 
+  /** What is drawn may be old, also where the row stays as it is. */
+  forget(): void {
+    this.drawn = this.drawn && ` ${this.row?.uid ?? ""}`;
+  }
+
   private async load(row: Row): Promise<void> {
     const asking = (this.asking = new AbortController());
     try {

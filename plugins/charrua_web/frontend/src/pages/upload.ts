@@ -3,7 +3,7 @@ import "../style/upload.css";
 import { call, sentenceOf } from "./api";
 import { h, one } from "./dom";
 import { toast } from "./toast";
-import { chosen, dropped, type Found } from "./upload/files";
+import { breathe, chosen, dropped, some, type Found } from "./upload/files";
 import { Journal } from "./upload/journal";
 import { Archives } from "./upload/archives";
 import { ProgressPanel } from "./upload/progress";
@@ -28,6 +28,7 @@ class UploadPage {
   private readonly sender: Sender;
   private readonly progress: ProgressPanel;
   private shown = false;
+  private taking = 0;
 
   constructor(
     private readonly page: HTMLElement,
@@ -57,8 +58,10 @@ class UploadPage {
       const input = one<HTMLInputElement>(`[data-input=${kind}]`, this.page);
       one(`[data-choose=${kind}]`, this.page).addEventListener("click", () => input.click());
       input.addEventListener("change", () => {
-        this.take(chosen(input));
-        input.value = "";
+        const files = input.files;
+        void this.take(chosen(files)).then(() => {
+          input.value = "";
+        });
       });
     }
     this.listenToDrops();
@@ -83,22 +86,33 @@ class UploadPage {
       event.preventDefault();
       show(0);
       dropped(event.dataTransfer, (found) => this.progress.looking(found)).then(
-        (found) => this.take(found),
+        (found) => this.take(some(found)),
         (error: unknown) => toast(t("The folder cannot be read: {why}", { why: sentenceOf(error) }), { kind: "bad" }),
       );
     });
   }
 
-  private take(found: Found[]): void {
+  /** Take files, some at a time: there may be ten thousands. */
+  private async take(several: AsyncGenerator<Found[]>): Promise<void> {
+    this.taking += 1;
     this.progress.looking(0);
+    this.part("interrupted").replaceChildren();
+    let number = 0;
+    for await (const found of several) {
+      number += found.length;
+      this.takeSome(found);
+      await breathe();
+    }
+    this.taking -= 1;
+    if (!number) toast(t("There are no files in it."), { kind: "bad" });
+    this.draw();
+  }
+
+  private takeSome(found: readonly Found[]): void {
     const most = Number(this.page.dataset.mostBytes);
-    const fitting = found.filter(({ file }) => file.size <= most);
     const reason = t("It is larger than one upload may be.");
     this.results.add(found.filter(({ file }) => file.size > most).map(({ path }) => ({ name: path, status: "refused", reason })));
-    if (!found.length) return toast(t("There are no files in it."), { kind: "bad" });
-    this.part("interrupted").replaceChildren();
-    this.sender.add(fitting);
-    this.draw();
+    this.sender.add(found.filter(({ file }) => file.size <= most));
   }
 
   // -- what was broken off -----------------------------------------------------------------------------------------------
@@ -155,7 +169,7 @@ class UploadPage {
     this.results.draw();
     this.studies.draw();
     this.archives.draw();
-    if (files && !this.sender.left && !this.archives.busy) this.end();
+    if (files && !this.taking && !this.sender.left && !this.archives.busy) this.end();
     else this.shown = false;
   }
 

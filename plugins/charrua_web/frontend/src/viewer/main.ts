@@ -2,6 +2,7 @@
 import "@fontsource-variable/inter/index.css";
 import "../style/charrua.css";
 import "../style/viewer.css";
+import { watch } from "../pages/session";
 import { t } from "../pages/words";
 import { byId } from "./dom";
 import { open } from "./opening";
@@ -11,6 +12,7 @@ async function start(): Promise<void> {
   await app.run(opening);
 }
 
+watch();
 start().catch((error: unknown) => {
   const reason = error instanceof Error ? error.message : String(error);
   const element = byId("viewer-failed");

@@ -24,6 +24,7 @@ export class Strip {
   private readonly items = new Map<string, Item>();
   private readonly lists = new Map<Series, HTMLElement>();
   private readonly thumbnails: HTMLImageElement[] = [];
+  private readonly told = new Set<Series>();
 
   constructor(
     private readonly element: HTMLElement,
@@ -82,7 +83,8 @@ export class Strip {
   /** Puts the stacks of a series in its place; a series of many stacks is told by the first. */
   setStacks(series: Series, stacks: Stack[]): void {
     const place = this.lists.get(series);
-    if (!place || !stacks.length) return;
+    if (!place || !stacks.length || this.told.has(series)) return;
+    this.told.add(series);
     const kept = this.items.get(series.uid);
     if (stacks.length === 1 && stacks[0] && kept) {
       this.items.set(stacks[0].key, kept);

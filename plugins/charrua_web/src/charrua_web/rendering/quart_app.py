@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from jinja2 import PackageLoader, PrefixLoader
+from markupsafe import escape
 from quart import Quart, request, send_from_directory
 from quart import Response as Answer
 from werkzeug.exceptions import HTTPException
@@ -23,6 +25,7 @@ OF_FILES = (
     "frame-ancestors 'none'"
 )
 """The policy of a file, which holds for it where it runs as a worker: decoders of images compile WebAssembly there."""
+_PLACE = re.compile(r"%\(\w+\)s")
 Lost = Callable[[Headers, CharruaError], Awaitable[Response]]
 
 
@@ -54,8 +57,22 @@ def _prepare_templates(quart: Quart, packages: Sequence[str]) -> None:
     environment.autoescape = True
     environment.add_extension("jinja2.ext.i18n")
     environment.add_extension("jinja2.ext.do")
-    environment.install_gettext_callables(words.gettext, words.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    environment.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
     environment.filters.update(FILTERS)
+
+
+# What `_()` gives is markup to Jinja2, and its percent signs are places of values. Texts have no markup of their own: escaped
+# here, one that was not ours but came from people is text as everywhere else.
+def _gettext(english: str) -> str:
+    return _as_text(words.gettext(english))
+
+
+def _ngettext(one: str, many: str, number: int) -> str:
+    return _as_text(words.ngettext(one, many, number))
+
+
+def _as_text(text: str) -> str:
+    return str(escape(text if _PLACE.search(text) else text.replace("%", "%%")))
 
 
 async def _static(filename: str) -> Answer:

@@ -99,6 +99,7 @@ def _can_be_made(folder: Path) -> None:
 _NETWORKS = frozenset({"web_trusted_proxies", "anonymous_networks", "metrics_from"})
 _CHECKS: Mapping[str, Check] = {
     "rest_authentication": _anonymous,
+    "web_authentication": _anonymous,
     "anonymous_role": _anonymous,
     "anonymous_networks": _anonymous,
     "web_trusted_proxies": _networks,

@@ -15,6 +15,8 @@ from charrua_web.studies.details import details_for
 
 MOST_STUDIES = 20
 """Studies of a visit that are told with all their series."""
+_NO_PICTURES = frozenset({"DOC", "SR", "KO", "PR"})
+"""Modalities of series that are read, and stand among the documents, or are no images at all."""
 
 
 async def show_entrance(request: Request) -> Shown | Response:
@@ -53,9 +55,10 @@ async def _studies(request: Request) -> list[dict[str, Any]]:
     told = []
     for uid in studies_of_visit(request.identity)[:MOST_STUDIES]:
         try:
-            told.append(await details_for(request, uid))
+            study = await details_for(request, uid)
         except StudyNotFound:  # deleted, or hidden since
             continue
+        told.append({**study, "series": [one for one in study["series"] if one["modality"] not in _NO_PICTURES]})
     return told
 
 

@@ -117,7 +117,7 @@ def _list(request: Request, columns: list[Any], kept: dict[str, Any]) -> dict[st
 
 
 def _may(request: Request) -> dict[str, Any]:
-    permissions = ("retrieve", "send", "edit", "delete", "share", "store", "report")
+    permissions = ("view", "retrieve", "send", "edit", "delete", "share", "store", "report")
     return {"may": [one for one in permissions if request.identity.may(one)]}
 
 

@@ -6,9 +6,28 @@ export interface Found {
   path: string;
 }
 
+const AT_ONCE = 250;
+
 /** Those of a file input, which gives a folder as all that is in it. */
-export function chosen(input: HTMLInputElement): Found[] {
-  return [...(input.files ?? [])].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
+export async function* chosen(files: FileList | null): AsyncGenerator<Found[]> {
+  for (let from = 0; files && from < files.length; from += AT_ONCE) {
+    const some: Found[] = [];
+    for (let at = from; at < Math.min(from + AT_ONCE, files.length); at++) {
+      const file = files[at]!;
+      some.push({ file, path: file.webkitRelativePath || file.name });
+    }
+    yield some;
+  }
+}
+
+/** The same by some at a time. */
+export async function* some(found: readonly Found[]): AsyncGenerator<Found[]> {
+  for (let from = 0; from < found.length; from += AT_ONCE) yield found.slice(from, from + AT_ONCE);
+}
+
+/** Let the page answer to people before more is done. */
+export function breathe(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 /** Those that were dropped; `tell` learns how many are found so far. */

@@ -4,7 +4,8 @@ import { t } from "../words";
 import type { Row, Status } from "./sender";
 import { number } from "./units";
 
-const SHOWN_AT_ONCE = 200;
+const SHOWN_AT_ONCE = 100;
+const DRAWN_EVERY_MS = 1000;
 type Choice = Status | "all";
 
 const WORDS: Record<Status, () => string> = {
@@ -36,6 +37,7 @@ export class Results {
   private choice: Choice = "all";
   private shown = SHOWN_AT_ONCE;
   private drawn = "";
+  private drawnAt = -DRAWN_EVERY_MS;
 
   constructor(private readonly section: HTMLElement) {
     const head = h("tr", {}, ...[t("File"), t("What became of it"), t("Study, or why not")].map((word) => h("th", { scope: "col" }, word)));
@@ -70,18 +72,33 @@ export class Results {
     }
   }
 
+  /** Draw what has changed, not more often than people read. */
   draw(): void {
     const state = JSON.stringify([this.numbers, this.choice, this.shown, this.rows.length]);
-    if (state === this.drawn) return;
+    if (state === this.drawn || performance.now() - this.drawnAt < DRAWN_EVERY_MS) return;
     this.drawn = state;
+    this.drawnAt = performance.now();
     this.section.hidden = this.numbers.all === 0;
     this.drawChoices();
-    const chosen = this.choice === "all" ? this.rows : this.rows.filter((row) => row.status === this.choice);
-    // What was refused is what somebody must see: it stands first.
-    const ordered = this.choice === "all" ? [...chosen].sort((a, b) => weight(b) - weight(a)) : chosen;
-    this.body.replaceChildren(...ordered.slice(0, this.shown).map(drawnRow));
-    this.more.hidden = ordered.length <= this.shown;
-    this.more.textContent = t("Show more ({left})", { left: number(ordered.length - this.shown) });
+    const [rows, all] = this.chosen();
+    this.body.replaceChildren(...rows.map(drawnRow));
+    this.more.hidden = all <= rows.length;
+    this.more.textContent = t("Show more ({left})", { left: number(all - rows.length) });
+  }
+
+  /** The rows to show, and how many there are: what was refused is what somebody must see, and stands first. */
+  private chosen(): [Row[], number] {
+    if (this.choice !== "all") {
+      const rows = this.rows.filter((row) => row.status === this.choice);
+      return [rows.slice(0, this.shown), rows.length];
+    }
+    const first = this.rows.filter((row) => row.status === "refused" || row.status === "beside").slice(0, this.shown);
+    const others: Row[] = [];
+    for (const row of this.rows) {
+      if (first.length + others.length >= this.shown) break;
+      if (row.status !== "refused" && row.status !== "beside") others.push(row);
+    }
+    return [[...first, ...others], this.rows.length];
   }
 
   private drawChoices(): void {
@@ -103,17 +120,18 @@ export class Results {
   private choose(choice: Choice): void {
     this.choice = choice;
     this.shown = SHOWN_AT_ONCE;
-    this.draw();
+    this.drawNow();
   }
 
   private showMore(): void {
     this.shown += SHOWN_AT_ONCE;
+    this.drawNow();
+  }
+
+  private drawNow(): void {
+    this.drawnAt = -DRAWN_EVERY_MS;
     this.draw();
   }
-}
-
-function weight(row: Row): number {
-  return row.status === "refused" ? 2 : row.status === "beside" ? 1 : 0;
 }
 
 function drawnRow(row: Row): HTMLElement {
