@@ -68,7 +68,7 @@ export function addTools(): void {
 
 function group(id: string): tools.Types.IToolGroup {
   const made = tools.ToolGroupManager.createToolGroup(id) as tools.Types.IToolGroup;
-  for (const { name, measures } of TOOLS) made.addTool(name, measures ? { getTextLines: linesOf(name), ...TEXTS } : {});
+  for (const { name, measures } of TOOLS) made.addTool(name, measures ? { ...TEXTS, ...(id === STACK_GROUP && { getTextLines: linesOf(name) }) } : {});
   for (const { name, measures } of TOOLS) if (measures) made.setToolPassive(name);
   return made;
 }
