@@ -28,7 +28,7 @@ PLUGIN = """
             WebRoute("PUT", "/odd/{study}/{frames}", nothing, "edit", "Change", tag="Odd things", bases=("/a", "/b"),
                 consumes=("application/dicom+json", "application/octet-stream"), statuses={204: "Done", 409: "Not now"}),
             WebRoute("GET", "/odd/rest/{path...}", nothing, PUBLIC, "Take the rest", tag="Odd things", statuses={200: ""}),
-            WebRoute("GET", "/page", nothing, PUBLIC, "A page", tag="Pages", hidden=True),
+            WebRoute("GET", "/page", nothing, PUBLIC, "A hidden page", tag="Pages", hidden=True),
             WebSocketRoute("/odd/events/{aet}", nothing, "worklist", "Hear", tag="Odd things"),
         ]
 """
@@ -103,7 +103,7 @@ async def test_the_page_shows_every_service_and_runs_nothing(browse) -> None:
         "integer, 0 to 50",
     ):
         assert shown in page.text
-    assert "A page" not in page.text
+    assert "A hidden page" not in page.text
     assert not re.search(r"<script|style=| on\w+=|https?://", page.text)
     assert "default-src 'none'" in page.headers["content-security-policy"]
     style = re.search(r'href="([^"]+\.css)"', page.text)
