@@ -12,13 +12,19 @@ SERIES = sorted((DATA / "series" / "mr-16").glob("*.dcm"))
 
 
 @with_data
-async def test_a_medium_opens_in_a_browser_without_server_and_network(browse, tmp_path) -> None:
+async def test_a_medium_opens_in_a_browser_without_server_and_network(browse, open_browser, tmp_path) -> None:
     client = await browse("Radiologist")
     forms = [("file", (path.name, path.read_bytes(), "application/dicom")) for path in SERIES]
     results = (await client.post("/uploads/files", files=forms)).json()["results"]
-    answer = await client.get(f"/studies/{results[0]['study']}/download")
+    desk = await open_browser("Radiologist")
+    await desk.goto(f"/studies/{results[0]['study']}")
+    await desk.get_by_role("link", name="Open").wait_for()
+    await desk.keyboard.press("Shift+D")
+    await desk.get_by_text(f"{len(SERIES)} objects").wait_for()
+    async with desk.expect_download() as download:
+        await desk.locator("dialog button.primary").click()
     packed = tmp_path / "study.zip"
-    packed.write_bytes(answer.content)
+    await (await download.value).save_as(packed)
     with zipfile.ZipFile(packed) as archive:
         archive.extractall(tmp_path / "medium")
     async with chromium() as browser:

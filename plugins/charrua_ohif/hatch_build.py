@@ -36,9 +36,8 @@ class FetchOhif(BuildHookInterface):  # type: ignore[type-arg]
             try:
                 tarball = _fetched(Path(folder))
             except (OSError, subprocess.SubprocessError) as error:
-                self.app.display_warning(
-                    f"OHIF was not fetched ({error}): install this package again once npm's registry is reached"
-                )
+                why = "npm did not get it, as it says above" if isinstance(error, subprocess.SubprocessError) else error
+                self.app.display_warning(f"OHIF is left out: {why}. Install this package again to have it.")
                 return
             fitting.fit(tarball, built)
 
@@ -52,7 +51,7 @@ def _fetched(folder: Path) -> Path:
     binaries = home if windows else home / "bin"
     node = binaries / ("node.exe" if windows else "node")
     npm = (home if windows else home / "lib") / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    pack = ["pack", PACKAGE, "--prefer-offline", "--pack-destination", str(folder)]
+    pack = ["pack", PACKAGE, "--prefer-offline", "--fetch-retries=1", "--pack-destination", str(folder)]
     subprocess.run([node, npm, *pack], check=True, timeout=LONGEST_S, stdout=subprocess.DEVNULL)  # noqa: S603
     (tarball,) = folder.glob("*.tgz")
     return tarball

@@ -7,6 +7,7 @@ import pytest
 
 from charrua_core.testing.devices import Modality
 from charrua_core.testing.objects import a_study
+from charrua_routing.pages import words
 
 HTML = {"Accept": "text/html"}
 RULE = {
@@ -115,3 +116,18 @@ async def test_pages_are_for_who_may(browse) -> None:
     statuses = [(await radiologist.get(path, headers=HTML)).status_code for path in PAGES]
     assert statuses == [403, 403, 403, 403, 200]
     assert (await general.get("/queue", headers=HTML)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("last_error", "said", "mend"),
+    [
+        ("PeerUnreachable: connection refused", "Connection refused.", "It cannot be reached."),
+        ("SendFailed: a.example: [Errno -2] Name not known", "a.example: Name not known.", ""),
+        ("DestinationUnknown: no peer is named X: charrua peer add", "", "There is no such destination."),
+        ("its worker died", "Its worker died.", ""),
+    ],
+)
+def test_a_failure_is_told_in_words_with_what_to_do(last_error: str, said: str, mend: str) -> None:
+    told = words.failure(last_error)
+    assert told[0] == said
+    assert told[1].startswith(mend)

@@ -80,6 +80,7 @@ def uids(found: list[dict]) -> list[str]:
         ({"from": "2024-01-01", "to": "2024-12-31"}, {"1"}),
         ({"to": "2023-12-31"}, {"2"}),
         ({"StudyInstanceUID": "1,3"}, {"1", "3"}),
+        ({"PatientName": "*", "StudyDescription": "**"}, {"1", "2", "3", "4", "5"}),
     ],
 )
 async def test_any_field_finds_studies_by_parts_of_what_it_says(archive, shelf, query, found) -> None:

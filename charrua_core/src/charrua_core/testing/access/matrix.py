@@ -28,7 +28,8 @@ _FAILURES = 4
 class Matrix:
     """Makes cells and runs them. `studies` has one of each kind, stored already.
 
-    `recipes` says by method and path how to call what the path alone does not say; `objects` grows by what has to be
+    `recipes` says by method and path how to call what the path alone does not say, of a page by `PAGE` where something else
+    has its path; `objects` grows by what has to be
     stored before the cells run, for those that change their target.
     """
 
@@ -39,7 +40,8 @@ class Matrix:
 
     def asks(self, route: WebRoute, target: Target) -> Sequence[Ask]:
         """Give the ways of calling a route. LookupError where its path does not say it, and no recipe does."""
-        recipe = self.recipes.get(f"{route.method} {route.path}")
+        page = self.recipes.get(f"PAGE {route.path}") if tuple(route.produces) == ("text/html",) else None
+        recipe = page or self.recipes.get(f"{route.method} {route.path}")
         if recipe is not None:
             return recipe(target)
         if route.method != "GET" or set(route.variables) - _TARGETED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -47,6 +48,8 @@ MENDING: Mapping[str, str] = {
     "NotDeidentifiable": "This cannot be de-identified, so it is not sent.",
 }
 """What to do where a sending failed, by the name of the error that its job tells first."""
+_SAID_BY_MENDING = frozenset({"PeerUnknown", "DestinationUnknown", "StudyNotFound"})
+_NUMBERED = re.compile(r"\[Errno -?\d+\] ")
 STATES: Mapping[str, tuple[str, str]] = {
     "waiting": ("Waiting", "info"),
     "trying": ("Tries again", "warn"),
@@ -89,11 +92,19 @@ def done(document: Mapping[str, Any]) -> Said:
 
 
 def failure(last_error: str) -> tuple[str, str]:
-    """Give what went wrong with a sending, and what to do about it ("" where that says itself)."""
+    """Give what went wrong with a sending, and what to do about it; one of them may be "", as the other says it all."""
     name, colon, said = last_error.partition(": ")
     if not colon or not name.isidentifier():
-        return last_error, ""
-    return said[:1].upper() + said[1:], MENDING.get(name, "")
+        return _sentence(last_error), ""
+    mend = MENDING.get(name, "")
+    return ("" if name in _SAID_BY_MENDING else _sentence(said)), mend
+
+
+def _sentence(said: str) -> str:
+    said = _NUMBERED.sub("", said)
+    first = said.partition(" ")[0]
+    said = said if "." in first.rstrip(".,:") else said[:1].upper() + said[1:]  # a host's name stays as it is
+    return said if said.endswith((".", "?", "!")) else f"{said}."
 
 
 def listed(values: Any) -> str:

@@ -32,7 +32,7 @@ export async function download(uids: readonly string[]): Promise<void> {
 }
 
 function content(choices: Choices): Node[] {
-  const size = h("p", {}, t("{studies} studies, {objects} objects, {bytes}", { studies: number(choices.studies), objects: number(choices.objects), bytes: bytes(choices.bytes) }));
+  const size = h("p", {}, sizeOf(choices));
   if (!choices.fits) return [size, h("p", { class: "wrong" }, t("This is more than one download may be. Choose fewer studies."))];
   if (!choices.download && !choices.disc) return [size, h("p", { class: "wrong" }, t("Downloads are switched off in this archive."))];
   const forms = h("fieldset", { class: "fields-in" }, h("legend", {}, t("Form")));
@@ -48,6 +48,12 @@ function content(choices: Choices): Node[] {
   const files = h("label", { class: "field" }, h("span", {}, t("DICOM files")), select);
   const thinned = choices.every > 1 ? t("The light viewer shows one of {every} images; the DICOM files are complete.", { every: choices.every }) : "";
   return [size, forms, files, ...(thinned ? [h("p", {}, thinned)] : [])];
+}
+
+function sizeOf(choices: Choices): string {
+  const told = { studies: number(choices.studies), objects: number(choices.objects), bytes: bytes(choices.bytes) };
+  if (choices.studies > 1) return t("{studies} studies, {objects} objects, {bytes}", told);
+  return choices.objects > 1 ? t("{objects} objects, {bytes}", told) : t("One object, {bytes}", told);
 }
 
 function fits(size: number): string {

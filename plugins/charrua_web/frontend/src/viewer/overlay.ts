@@ -80,7 +80,8 @@ function studyLines(stack: Stack, data: Dataset): string[] {
   return [text(data, "00080080"), text(data, "00081030"), when, series];
 }
 
-export function dateOf(value: string): string {
+export function dateOf(given: string): string {
+  const value = given.replaceAll(".", ""); // as ACR-NEMA wrote them
   return /^\d{8}$/.test(value) ? `${value.slice(0, 4)}-${value.slice(4, 6)}-${value.slice(6)}` : value;
 }
 

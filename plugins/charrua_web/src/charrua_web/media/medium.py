@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from functools import lru_cache
@@ -22,6 +22,7 @@ from charrua_web.dicomweb.wado_selection import Selection
 from charrua_web.media.choices import profile_of
 from charrua_web.media.pictures import FOLDER, Pictures
 from charrua_web.media.told import Told, told_of
+from charrua_web.media.viewer_words import viewer_words
 
 VIEWER = (("INDEX.HTM", "INDEX.HTM"), ("VIEWER.JS", f"{FOLDER}/VIEWER.JS"), ("VIEWER.CSS", f"{FOLDER}/VIEWER.CSS"))
 """File of this package → its name on the medium."""
@@ -51,7 +52,9 @@ class Medium:
         async with aclosing(pictures.entries()) as several:
             async for entry in several:
                 yield entry
-        yield Entry(DATA, [data_script(list(self._told.values()), pictures.every)])
+        language, words = viewer_words(self._request.headers)
+        told = {"language": language, "words": words, "every": pictures.every}
+        yield Entry(DATA, [data_script(list(self._told.values()), told)])
         yield Entry("README.TXT", [readme(self._filed)])
         yield Entry("DICOMDIR", [dicomdir(self._filed)])
 
@@ -96,9 +99,9 @@ def readme(filed: Sequence[Filed]) -> bytes:
     return "\r\n".join([*lines, ""]).encode("ascii", "replace")
 
 
-def data_script(told: Sequence[Told], every: int) -> bytes:
+def data_script(told: Sequence[Told], more: Mapping[str, Any]) -> bytes:
     """Give the script that tells the viewer what there is: a page opened from a file may load scripts, and nothing else."""
-    data = {"every": every, "patients": [_patient(several) for several in _grouped(told, "00100020")]}
+    data = {**more, "patients": [_patient(several) for several in _grouped(told, "00100020")]}
     return b"window.CHARRUA = " + orjson.dumps(data) + b";\n"
 
 

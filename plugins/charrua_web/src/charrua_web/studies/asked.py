@@ -42,7 +42,9 @@ def read_asked(pairs: Pairs, today: date, *, strict: bool = True) -> Query:
             continue
         tag = _tag_of(name, strict)
         if tag:
-            (of_series if _is_of_series(tag, name) else keys)[tag] = _match(vr_of(tag), value.strip())
+            match = _match(vr_of(tag), value.strip())
+            if match is not None:
+                (of_series if _is_of_series(tag, name) else keys)[tag] = match
     keys.update(_dates(pairs, today))
     order = pairs.first("order") or "-date"
     if order.removeprefix("-") not in ORDERS:
@@ -81,7 +83,8 @@ def _is_of_series(tag: str, name: str) -> bool:
     return level is Level.SERIES
 
 
-def _match(vr: str, value: str) -> Match:
+def _match(vr: str, value: str) -> Match | None:
+    """Give what matches, None for stars alone."""
     if len(value) > _LONGEST and vr != "UI":
         raise QueryInvalid(f"{_LONGEST} characters are the most that is searched for")
     if value == '""':
@@ -92,7 +95,7 @@ def _match(vr: str, value: str) -> Match:
         words = tuple(word for word in (_BREAKS.split(value) if vr == "PN" else value.split()) if word.strip("*"))
         if len(words) > _MOST_WORDS:
             raise QueryInvalid(f"{_MOST_WORDS} words are the most that is searched for")
-        return Words(vr, words)
+        return Words(vr, words) if words else None
     return OneOf(vr, tuple(one.strip().upper() if vr == "CS" else one.strip() for one in value.split(",")))
 
 

@@ -15,12 +15,14 @@ from charrua_core.audit import Event
 from charrua_core.imaging.documents import list_pdf
 from charrua_core.web import Request, Response
 from charrua_core.web.datasets import gathered
+from charrua_web.rendering.words import Words, language_of, words_of
 from charrua_web.studies.asked import read_asked
 from charrua_web.studies.listing import columns_of, found_for
 from charrua_web.studies.rows import BY_NAME, row_of
 
 MOST_IN_TABLE = 100_000
 MOST_IN_DOCUMENT = 1_000
+SET_WITHIN_S = 60.0
 _FORMULA = re.compile(r"\s*[=+\-@]|[\t\r]")
 _BOM = b"\xef\xbb\xbf"  # by it spreadsheets know UTF-8
 
@@ -41,11 +43,11 @@ async def document(request: Request) -> Response:
         rows = [row_of(found) async for found in matches]
     more, rows = len(rows) > MOST_IN_DOCUMENT, rows[:MOST_IN_DOCUMENT]
     lines = [tuple(_plain(row["cells"][name], name, row["about"]) for name in columns) for row in rows]
-    title, foot = "Studies", f"{datetime.now().astimezone():%Y-%m-%d %H:%M} · {request.identity.name}"
-    warning = f"More match: these are the first {MOST_IN_DOCUMENT:,}." if more else ""
-    made = await request.app.imaging.run(
-        list_pdf, title, [BY_NAME[name].label for name in columns], lines, warning, foot
-    )
+    say = _words(request).gettext
+    foot = f"{datetime.now().astimezone():%Y-%m-%d %H:%M} · {request.identity.name}"
+    warning = say("More match: these are the first 1,000.") if more else ""
+    labels = [say(BY_NAME[name].label) for name in columns]
+    made = await request.app.imaging.run(list_pdf, say("Studies"), labels, lines, warning, foot, timeout_s=SET_WITHIN_S)
     _note(request, "pdf", [row["uid"] for row in rows])
     name = f"studies-{date.today():%Y-%m-%d}.pdf"
     fields = [("Content-Disposition", f'inline; filename="{name}"'), ("Cache-Control", "no-store")]
@@ -57,13 +59,18 @@ def _asked(request: Request, most: int) -> tuple[Query, list[str]]:
     return replace(read_asked(request.query, date.today()), limit=most, after=""), columns
 
 
+def _words(request: Request) -> Words:
+    return words_of(language_of(request.headers), ("charrua_web",))
+
+
 def _note(request: Request, form: str, uids: Sequence[str]) -> None:
     who = request.identity.name
     request.app.audit.later(Event.EXPORT, "R", who, request.origin, study_uids=uids, form=form)
 
 
 async def _lines(request: Request, query: Query, columns: Sequence[str]) -> AsyncGenerator[bytes, None]:
-    yield _BOM + _line([BY_NAME[name].label for name in columns] + ["Study Instance UID"])
+    say = _words(request).gettext
+    yield _BOM + _line([*(say(BY_NAME[name].label) for name in columns), "Study Instance UID"])
     async with aclosing(found_for(request, query, form="csv")) as matches:
         async for found in matches:
             row = row_of(found)
