@@ -21,7 +21,7 @@ METHODS = [
     ("**/src/**/static/*.js", "javascript"),
 ]
 KEYWORDS = {
-    "_": None, "gettext": None, "ngettext": (1, 2), "t": None, "Page": (5,), "Navigation": (2,), "StudyAction": (1,)
+    "_": None, "N_": None, "gettext": None, "ngettext": (1, 2), "t": None, "Page": (5,), "Navigation": (2,), "StudyAction": (1,)
 }  # fmt: skip
 NOT_OURS = {"node_modules", "built", ".venv"}
 VALUE = re.compile(r"%\((\w+)\)s|(?<![%{])\{(\w+)\}")
