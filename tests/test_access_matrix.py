@@ -39,19 +39,13 @@ from charrua_web.catalogue import make_table
 from charrua_web.rendering.pages import is_page
 
 CHANGING = {
-    *("/health", "/metrics", "/openapi.json", "/setup", "/setup/storage", "/storage", "/setup/plugins", "/plugins"),
+    *("/health", "/metrics", "/openapi.json", "/createlink", "/shares", "/studies/list.pdf"),
+    *("/setup", "/setup/storage", "/storage", "/setup/plugins", "/plugins"),
     *("/setup/troubles", "/troubles", "/troubles/count"),
 }
-CHANGING = {"/health", "/metrics", "/openapi.json", "/createlink", "/shares"}
-"""What is about the server or about links, not about objects: it may say other things a moment later."""
+"""What is about the server or about links, not about objects, or tells the time: it may say other things a moment later."""
 OF_SESSIONS = {"/login", "/logout", "/password", "/share", "/portal"}
 """What begins or ends sessions: the one that is tested would end with them."""
-PUBLIC_PAGES = {"/docs", "/static/<path:filename>"}
-CHANGING = {"/health", "/metrics", "/openapi.json", "/studies/list.pdf"}
-"""What is about the server, not about objects: it may say other things when more is stored; and what tells the time."""
-PUBLIC_PAGES = {"/docs", "/static/<path:filename>"}
-CHANGING = {"/health", "/metrics", "/openapi.json"}
-"""What is about the server, not about objects: it may say other things when more is stored."""
 PUBLIC_PAGES = {"/static/<path:filename>"}
 PASSWORD = "an unlikely password"
 JSON = {"Content-Type": "application/json"}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from charrua_core.app import App
 from charrua_core.archive.index.names import name_key, text_key
-from charrua_core.archive.search import Between, Match, NoValue, OneOf, Query, pages, search
+from charrua_core.archive.search import Between, Match, NoValue, OneOf, Query, Words, pages, search
 from charrua_core.testing.shelf import Shelf
 from charrua_core.types import SYSTEM, Level
 
@@ -79,6 +79,21 @@ def within(kind: str, low: str, high: str, value: str) -> bool:
     return first <= filled[:length] <= (end if high else last)
 
 
+def words_match(tag: str, words: tuple[str, ...], value: str) -> bool:
+    """Each word anywhere, one or two letters alone at the beginning; an identifier's as they are, or in capitals."""
+    if tag == "00100020":
+        return any(stand(ways, value) for ways in (words, tuple(word.upper() for word in words)))
+    return stand(tuple(map(text_key, words)), name_key(value) if tag == "00100010" else text_key(value))
+
+
+def stand(words: tuple[str, ...], value: str) -> bool:
+    runs = words[0].replace("?", "*").split("*")
+    short = not any(len(run) >= 3 or any(one >= "\u2e80" for one in run) for run in runs)
+    if len(words) == 1 and short:
+        return like(f"{words[0]}*", value)
+    return all(like(f"*{word}*", value) for word in words)
+
+
 def is_match(stored: Stored, tag: str, match: Match) -> bool:
     value = stored[tag]
     if isinstance(match, NoValue):
@@ -87,6 +102,8 @@ def is_match(stored: Stored, tag: str, match: Match) -> bool:
         return False
     if isinstance(match, Between):
         return within(match.vr, match.low, match.high, value)
+    if isinstance(match, Words):
+        return words_match(tag, match.words, value)
     assert isinstance(match, OneOf)
     if match.vr == "PN":
         return any(name_matches(key, value) for key in match.values)
@@ -109,14 +126,23 @@ def patterns_of(values: list[str]) -> st.SearchStrategy[str]:
     return st.one_of(whole, cut, odd).filter(lambda text: text.strip("* ") != "")
 
 
+def words_of(vr: str, values: list[str]) -> st.SearchStrategy[Match]:
+    word = patterns_of(values).map(lambda text: text.split()[-1]).filter(lambda word: word.strip("*") != "")
+    return st.lists(word, min_size=1, max_size=2).map(lambda words: Words(vr, tuple(words)))
+
+
 def moments(values: list[str]) -> st.SearchStrategy[str]:
     return st.sampled_from([value for value in values if value] + [values[0][:6] or "10"])
 
 
 KEYS: Mapping[str, st.SearchStrategy[Match]] = {
-    "00100010": st.lists(patterns_of(NAMES), min_size=1, max_size=2).map(lambda v: OneOf("PN", tuple(v))),
+    "00100010": st.one_of(
+        st.lists(patterns_of(NAMES), min_size=1, max_size=2).map(lambda v: OneOf("PN", tuple(v))), words_of("PN", NAMES)
+    ),
     "00100020": st.one_of(
-        st.lists(patterns_of(IDS), min_size=1, max_size=3).map(lambda v: OneOf("LO", tuple(v))), st.just(NoValue("LO"))
+        words_of("LO", IDS),
+        st.lists(patterns_of(IDS), min_size=1, max_size=3).map(lambda v: OneOf("LO", tuple(v))),
+        st.just(NoValue("LO")),
     ),
     "00080020": st.one_of(
         moments(DATES).map(lambda v: OneOf("DA", (v,))),
@@ -127,7 +153,7 @@ KEYS: Mapping[str, st.SearchStrategy[Match]] = {
         moments(TIMES).map(lambda v: OneOf("TM", (v,))),
         st.tuples(moments(TIMES), moments(TIMES)).map(lambda v: Between("TM", *v)),
     ),
-    "00081030": patterns_of(DESCRIPTIONS).map(lambda v: OneOf("LO", (v,))),
+    "00081030": st.one_of(patterns_of(DESCRIPTIONS).map(lambda v: OneOf("LO", (v,))), words_of("LO", DESCRIPTIONS)),
     "00080061": st.lists(st.sampled_from(["CT", "M?", "*S", "XX"]), min_size=1, max_size=2).map(
         lambda v: OneOf("CS", tuple(v))
     ),

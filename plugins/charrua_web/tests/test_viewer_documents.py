@@ -145,7 +145,7 @@ async def test_measurements_and_key_images_are_there_again_after_a_reload(serve_
     await page.keyboard.press("c")
     await page.get_by_role("button", name="Show 1 saved measurements").click(timeout=LATE_MS)
     assert await measured.inner_text() == value
-    assert await page.locator("#key-images .go").inner_text() == "Of Interest"
+    assert (await page.locator("#key-images .go").inner_text()).split("\n") == ["Of Interest", "axial · image 1"]
     await page.keyboard.press("*")
     await page.get_by_text("The image is no key image any more.").wait_for()
     assert await page.locator("#key-images .go").count() == 0

@@ -60,9 +60,7 @@ class DicomListener(Service):
         told = []
         for name, listening in sockets.items():
             tls = context if name == TLS or TLS not in sockets else None
-            acceptor = Acceptor(
-                app.limits, dispatcher, self._admit, tls, self._ended, self._is_known, app.troubles.note
-            )
+            acceptor = Acceptor(app.limits, dispatcher, self._admit, tls, self._ended, self._is_known, self._trouble)
             await acceptor.start(sock=listening)
             self._acceptors.append(acceptor)
             host, port = listening.getsockname()[:2]
@@ -91,6 +89,11 @@ class DicomListener(Service):
             return Rejection(verdict.result, verdict.source, verdict.reason)
         log.info("association", extra={"peer": request.calling_aet, "address": request.address[0]})
         return verdict
+
+    def _trouble(self, kind: str, who: str, address: str, reason: str = "", **facts: str) -> None:
+        if kind == "contexts" and who == self._app.settings["dicom_aet"]:
+            return  # an archive that looks what another one offers, or itself
+        self._app.troubles.note(kind, who, address, reason, **facts)
 
     def _is_known(self, _request: AssociationRequest, identity: Identity | None) -> bool:
         return identity is not None and "unknown" not in identity.roles

@@ -109,10 +109,11 @@ class Watch {
 /** Log out here, and so in all windows. */
 export async function leave(why: "" | "idle"): Promise<void> {
   document.body.replaceChildren();
-  keep(LEFT, String(Date.now()));
   try {
     await fetch("/logout", { method: "POST", keepalive: true });
   } finally {
+    // Not sooner: the log-in page would lead other windows back while the session is still there.
+    keep(LEFT, String(Date.now()));
     away(why);
   }
 }

@@ -162,7 +162,7 @@ function choice(label: string, name: string, value: string, options: Record<stri
 function ticks(label: string, name: string, chosen: string[]): HTMLElement {
   const words: Record<string, string> = { echo: t("verify"), store: t("store"), query: t("search"), retrieve: t("retrieve") };
   const made = MAY.map((value) => h("label", { class: "tick" }, h("input", { type: "checkbox", name, value, checked: chosen.includes(value) }), h("span", {}, words[value] ?? value)));
-  return h("fieldset", { class: "field" }, h("legend", {}, label), h("div", { class: "ticks" }, ...made));
+  return h("fieldset", { class: "field" }, h("legend", {}, label), h("div", { class: "in-a-row" }, ...made));
 }
 
 /** Pairs of a keyword and its values: what the peer sees alone. */

@@ -10,7 +10,7 @@ const AT_MOST_MS = 60_000;
 
 export function start(note: HTMLElement): void {
   // Of a menu that scrolls, the page's own entry is to be seen.
-  note.closest(".menu")?.querySelector("[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+  document.querySelector(".menu [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   note.addEventListener("click", (event) => {
     if ((event.target as Element).closest("[data-restart]")) void restart();
   });

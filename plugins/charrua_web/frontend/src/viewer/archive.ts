@@ -38,8 +38,18 @@ export function mayHaveImages(series: Series): boolean {
   return !DOCUMENTS.has(series.modality);
 }
 
+/** Images before what was derived from them, that before documents. */
+function kindOf(series: Series): number {
+  return mayHaveImages(series) ? Number(isDerived(series)) : 2;
+}
+
+/** Whether a series only says something of the images of another one. */
+export function isDerived(series: Series): boolean {
+  return series.modality === "SEG";
+}
+
 function inOrder(one: Series, other: Series): number {
-  const kinds = Number(!mayHaveImages(one)) - Number(!mayHaveImages(other));
+  const kinds = kindOf(one) - kindOf(other);
   return kinds || (one.number ?? 1e9) - (other.number ?? 1e9) || one.uid.localeCompare(other.uid);
 }
 

@@ -1,5 +1,5 @@
 /** How studies hang: which series stand where when the viewer opens. */
-import { mayHaveImages } from "./archive";
+import { isDerived, mayHaveImages } from "./archive";
 import { text, texts, values } from "./dataset";
 import type { Instance, Series, Study } from "./model";
 
@@ -58,9 +58,10 @@ export interface Hanging {
 
 /** The series that hang: those with images, those that only say where others lie last. */
 export function hangable(study: Study): Series[] {
-  const series = study.series.filter(mayHaveImages);
-  const derived = (one: Series): number => Number(one.modality === "SEG" || isLocalizer(one, series));
-  return series.sort((one, other) => derived(one) - derived(other));
+  const all = study.series.filter(mayHaveImages);
+  const images = all.filter((one) => !isDerived(one));
+  const series = images.length ? images : all;
+  return series.sort((one, other) => Number(isLocalizer(one, all)) - Number(isLocalizer(other, all)));
 }
 
 function isLocalizer(series: Series, among: Series[]): boolean {

@@ -25,20 +25,20 @@ const by = (images: number) => (viewer: Viewer): void => {
 };
 
 const KEYS: readonly Key[] = [
-  { keys: ["ArrowDown", "ArrowRight"], told: "Next image", written: "↓ →", act: by(1) },
-  { keys: ["ArrowUp", "ArrowLeft"], told: "Previous image", written: "↑ ←", act: by(-1) },
-  { keys: ["PageDown"], told: "Ten images on", written: "Page ↓", act: by(10) },
-  { keys: ["PageUp"], told: "Ten images back", written: "Page ↑", act: by(-10) },
-  { keys: ["Home"], told: "First image", written: "Home", act: by(-1e9) },
-  { keys: ["End"], told: "Last image", written: "End", act: by(1e9) },
-  { keys: ["]", "."], told: "Next series", written: "] .", act: (viewer) => void viewer.step(1) },
-  { keys: ["[", ","], told: "Previous series", written: "[ ,", act: (viewer) => void viewer.step(-1) },
-  { keys: ["+", "="], told: "Larger; while playing: faster", written: "+", act: (viewer) => larger(viewer, 1.25) },
-  { keys: ["-"], told: "Smaller; while playing: slower", written: "−", act: (viewer) => larger(viewer, 0.8) },
-  { keys: ["Enter"], told: "One image in all the room, and back", written: "Enter", act: ({ grid }) => grid.maximise(grid.active) },
-  { keys: ["Delete"], told: "Delete the selected measurement, else the last", written: "Delete", act: removeSelected },
-  { keys: ["Escape"], told: "Close what is open, else back to the list", written: "Esc", act: closeOrBack },
-  { keys: ["Backspace"], told: "Back to the list", written: "⌫", act: back },
+  { keys: ["ArrowDown", "ArrowRight"], told: t("Next image"), written: "↓ →", act: by(1) },
+  { keys: ["ArrowUp", "ArrowLeft"], told: t("Previous image"), written: "↑ ←", act: by(-1) },
+  { keys: ["PageDown"], told: t("Ten images on"), written: "Page ↓", act: by(10) },
+  { keys: ["PageUp"], told: t("Ten images back"), written: "Page ↑", act: by(-10) },
+  { keys: ["Home"], told: t("First image"), written: "Home", act: by(-1e9) },
+  { keys: ["End"], told: t("Last image"), written: "End", act: by(1e9) },
+  { keys: ["]", "."], told: t("Next series"), written: "] .", act: (viewer) => void viewer.step(1) },
+  { keys: ["[", ","], told: t("Previous series"), written: "[ ,", act: (viewer) => void viewer.step(-1) },
+  { keys: ["+", "="], told: t("Larger; while playing: faster"), written: "+", act: (viewer) => larger(viewer, 1.25) },
+  { keys: ["-"], told: t("Smaller; while playing: slower"), written: "−", act: (viewer) => larger(viewer, 0.8) },
+  { keys: ["Enter"], told: t("One image in all the room, and back"), written: "Enter", act: ({ grid }) => grid.maximise(grid.active) },
+  { keys: ["Delete"], told: t("Delete the selected measurement, else the last"), written: "Delete", act: removeSelected },
+  { keys: ["Escape"], told: t("Close what is open, else back to the list"), written: "Esc", act: closeOrBack },
+  { keys: ["Backspace"], told: t("Back to the list"), written: "⌫", act: back },
 ];
 
 function larger(viewer: Viewer, factor: number): void {
@@ -87,9 +87,9 @@ function actionOf(viewer: Viewer, pressed: string): (() => void) | undefined {
 /** Shows the map of keys. */
 export function showKeys(): void {
   const rows = [
-    ...[...TOOLS, ...ACTIONS].map(({ label, key }) => [nameOfKey(key), t(label)]),
+    ...[...TOOLS, ...ACTIONS].map(({ label, key }) => [nameOfKey(key), label]),
     ["1 – 9", t("Windows by name")],
-    ...KEYS.map(({ written, told }) => [written, t(told)]),
+    ...KEYS.map(({ written, told }) => [written, told]),
     [t("Left button, one finger"), t("The tool in the hand")],
     [t("Middle button"), t("Pan")],
     [t("Right button"), t("Zoom")],

@@ -12,12 +12,12 @@ const { Events } = tools.Enums;
 const { state } = tools.annotation;
 
 const NAMES: Record<MeasurementKind, string> = {
-  length: "Length",
-  angle: "Angle",
-  ellipse: "Ellipse",
-  rectangle: "Rectangle",
-  arrow: "Arrow",
-  probe: "Value",
+  length: t("Length"),
+  angle: t("Angle"),
+  ellipse: t("Ellipse"),
+  rectangle: t("Rectangle"),
+  arrow: t("Arrow"),
+  probe: t("Value"),
 };
 
 const listeners = new Set<() => void>();
@@ -96,7 +96,7 @@ function redraw(): void {
 /** Makes the items of the list; `jump` goes to the image of a measurement. */
 export function listItems(jump: (measurement: Measurement) => void): HTMLLIElement[] {
   return currentMeasurements().map((measurement) => {
-    const name = measurement.label || t(NAMES[measurement.kind]);
+    const name = measurement.label || NAMES[measurement.kind];
     const go = make("button", { class: "go", type: "button" }, make("b", {}, name));
     for (const value of measurement.values) go.append(make("span", {}, lineOf(value)));
     go.addEventListener("click", () => jump(measurement));

@@ -10,7 +10,11 @@ import type { Point3 } from "./model";
 import type { Stack } from "./stacks";
 import { CROSSHAIRS, hold, VOLUME_GROUP } from "./tools";
 
-const PLANES = ["Axial", "Coronal", "Sagittal"] as const;
+const PLANES = [
+  ["axial", t("Axial")],
+  ["coronal", t("Coronal")],
+  ["sagittal", t("Sagittal")],
+] as const;
 const { OrientationAxis, ViewportType, Events } = Enums;
 
 /** Why a stack cannot be cut, "" where it can. */
@@ -31,18 +35,18 @@ export function whyNot(stack: Stack | undefined): string {
 /** The three views, in an element of their own. */
 export class Mpr {
   readonly element = make("div", { class: "mpr" });
-  private readonly views = PLANES.map((plane) => this.view(plane));
+  private readonly views = PLANES.map(([plane, name]) => this.view(plane, name));
   private volumeId = "";
 
-  private view(plane: string): { id: string; plane: string; element: HTMLDivElement; edges: HTMLElement[] } {
+  private view(plane: string, name: string): { id: string; plane: string; element: HTMLDivElement; edges: HTMLElement[] } {
     const element = make("div", { class: "view" });
     const edges = ["top", "right", "bottom", "left"].map((name) => make("span", { class: `edge ${name}` }));
-    const around = make("div", { class: "overlay", "aria-hidden": "true" }, ...edges, make("div", { class: "corner top-left" }, t(plane)));
-    const cell = make("section", { class: "cell", tabindex: 0, "aria-label": t(plane) }, element, around);
+    const around = make("div", { class: "overlay", "aria-hidden": "true" }, ...edges, make("div", { class: "corner top-left" }, name));
+    const cell = make("section", { class: "cell", tabindex: 0, "aria-label": name }, element, around);
     element.addEventListener("contextmenu", (event) => event.preventDefault());
     element.addEventListener(Events.IMAGE_RENDERED, () => this.turned());
     this.element.append(cell);
-    return { id: `mpr-${plane.toLowerCase()}`, plane, element, edges };
+    return { id: `mpr-${plane}`, plane, element, edges };
   }
 
   /** Shows a stack for which `whyNot` has nothing to say; the element is in the page. */

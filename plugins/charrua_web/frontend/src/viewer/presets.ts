@@ -14,15 +14,15 @@ export interface Preset {
 }
 
 const OF_CT: readonly [string, number, number][] = [
-  ["Soft tissue", 40, 400],
-  ["Lung", -600, 1500],
-  ["Bone", 480, 2500],
-  ["Brain", 40, 80],
-  ["Liver", 60, 160],
-  ["Mediastinum", 50, 350],
-  ["Angiography", 300, 600],
-  ["Stroke", 32, 8],
-  ["Temporal bone", 600, 2800],
+  [t("Soft tissue"), 40, 400],
+  [t("Lung"), -600, 1500],
+  [t("Bone"), 480, 2500],
+  [t("Brain"), 40, 80],
+  [t("Liver"), 60, 160],
+  [t("Mediastinum"), 50, 350],
+  [t("Angiography"), 300, 600],
+  [t("Stroke"), 32, 8],
+  [t("Temporal bone"), 600, 2800],
 ];
 
 /** The presets of what a cell shows; the first nine by the keys 1 to 9. */
@@ -35,7 +35,7 @@ export function presetsOf(cell: Cell): Preset[] {
     key: "",
   }));
   const isCt = picture.instance.series.modality === "CT";
-  const ofWard = isCt ? OF_CT.map(([name, center, width]) => ({ name: t(name), center, width, key: "" })) : [];
+  const ofWard = isCt ? OF_CT.map(([name, center, width]) => ({ name, center, width, key: "" })) : [];
   const byKey = isCt ? ofWard : own;
   byKey.slice(0, 9).forEach((preset, at) => (preset.key = String(at + 1)));
   return [...own, ...ofWard];

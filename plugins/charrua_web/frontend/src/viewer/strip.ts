@@ -35,7 +35,8 @@ export class Strip {
   fill(studies: Study[]): void {
     for (const study of studies) {
       const list = make("ul", { "aria-label": text(study.data, "00081030") || t("Series") });
-      if (studies.length > 1) this.element.append(make("h2", {}, studyName(study)));
+      const name = [studyName(study), isOther(study, studies) ? t("Another patient: {name}", { name: text(study.data, "00100010") }) : ""];
+      if (studies.length > 1) this.element.append(make("h2", { class: name[1] && "other" }, name.filter(Boolean).join(" · ")));
       for (const series of study.series) {
         const place = make("li", { class: "series" });
         this.lists.set(series, place);
@@ -117,6 +118,12 @@ export class Strip {
     const order = [...this.element.querySelectorAll("li.stack")];
     return order.flatMap((element) => [...this.items].find(([, item]) => item.element === element)?.[0] ?? []);
   }
+}
+
+/** Whether a study is of somebody else than the one that was opened. */
+export function isOther(study: Study, among: Study[]): boolean {
+  const first = among[0]?.data ?? {};
+  return ["00100020", "00100010"].some((tag) => text(study.data, tag) !== text(first, tag));
 }
 
 function studyName(study: Study): string {

@@ -27,32 +27,32 @@ export interface Action {
 
 /** What is done at once, in the order of the row. */
 export const ACTIONS: readonly Action[] = [
-  { id: "invert", label: "Invert", key: "i", icon: "invert", act: ({ grid }) => invert(grid.active) },
-  { id: "presets", label: "Windows by name", key: "q", icon: "presets", act: choosePreset },
-  { id: "rotate", label: "Turn by 90°", key: "o", icon: "rotate", act: ({ grid }) => rotate(grid.active) },
-  { id: "flip", label: "Flip left and right", key: "h", icon: "flip", act: ({ grid }) => flipAcross(grid.active) },
-  { id: "flip-over", label: "Flip top and bottom", key: "j", icon: "flip", act: ({ grid }) => flipOver(grid.active) },
-  { id: "cine", label: "Cine", key: " ", icon: "play", act: toggleCine, isOn: ({ grid }) => isPlaying(grid.active) },
-  { id: "stop", label: "Stop", key: "k", icon: "stop", act: ({ grid }) => grid.inSight.forEach(stop) },
-  { id: "reset", label: "Reset the display", key: "0", icon: "reset", act: ({ grid }) => reset(grid.active) },
-  { id: "layout", label: "Grid", key: "b", icon: "grid", act: chooseLayout },
-  { id: "mpr", label: "Axial, coronal, sagittal (MPR)", key: "m", icon: "mpr", act: (viewer) => void viewer.toggleMpr(), isOn: (viewer) => viewer.isReconstructing },
-  { id: "linked", label: "Scroll series together", key: "y", icon: "link", act: (viewer) => viewer.toggleLinked(), isOn: (viewer) => viewer.isLinked },
-  { id: "lines", label: "Reference lines", key: "n", icon: "lines", act: (viewer) => viewer.toggleLines(), isOn: (viewer) => viewer.hasLines },
-  { id: "text", label: "Text on the images", key: "d", icon: "text", act: toggleText, isOn: () => !document.body.classList.contains("bare") },
-  { id: "quality", label: "Lossy pictures", key: "u", icon: "quality", act: toggleMode, isOn: () => config.mode === "lossy", isHere: () => !config.lossyOnly },
-  { id: "key-image", label: "Key image", key: "*", icon: "star", act: (viewer) => void toggleKeyImage(viewer), isOn: isKeyImage, isHere: () => config.maySave },
-  { id: "list", label: "Measurements", key: "c", icon: "list", act: toggleList, isOn: () => !byId("viewer-side").hidden },
-  { id: "full", label: "Full screen", key: "f", icon: "full", act: toggleFull, isOn: () => document.fullscreenElement !== null },
-  { id: "help", label: "Keys", key: "?", icon: "help", act: showKeys },
+  { id: "invert", label: t("Invert"), key: "i", icon: "invert", act: ({ grid }) => invert(grid.active) },
+  { id: "presets", label: t("Windows by name"), key: "q", icon: "presets", act: choosePreset },
+  { id: "rotate", label: t("Turn by 90°"), key: "o", icon: "rotate", act: ({ grid }) => rotate(grid.active) },
+  { id: "flip", label: t("Flip left and right"), key: "h", icon: "flip", act: ({ grid }) => flipAcross(grid.active) },
+  { id: "flip-over", label: t("Flip top and bottom"), key: "j", icon: "flip", act: ({ grid }) => flipOver(grid.active) },
+  { id: "cine", label: t("Cine"), key: " ", icon: "play", act: toggleCine, isOn: ({ grid }) => isPlaying(grid.active) },
+  { id: "stop", label: t("Stop"), key: "k", icon: "stop", act: ({ grid }) => grid.inSight.forEach(stop) },
+  { id: "reset", label: t("Reset the display"), key: "0", icon: "reset", act: ({ grid }) => reset(grid.active) },
+  { id: "layout", label: t("Grid"), key: "b", icon: "grid", act: chooseLayout },
+  { id: "mpr", label: t("Axial, coronal, sagittal (MPR)"), key: "m", icon: "mpr", act: (viewer) => void viewer.toggleMpr(), isOn: (viewer) => viewer.isReconstructing },
+  { id: "linked", label: t("Scroll series together"), key: "y", icon: "link", act: (viewer) => viewer.toggleLinked(), isOn: (viewer) => viewer.isLinked },
+  { id: "lines", label: t("Reference lines"), key: "n", icon: "lines", act: (viewer) => viewer.toggleLines(), isOn: (viewer) => viewer.hasLines },
+  { id: "text", label: t("Text on the images"), key: "d", icon: "text", act: toggleText, isOn: () => !document.body.classList.contains("bare") },
+  { id: "quality", label: t("Lossy pictures"), key: "u", icon: "quality", act: toggleMode, isOn: () => config.mode === "lossy", isHere: () => !config.lossyOnly },
+  { id: "key-image", label: t("Key image"), key: "*", icon: "star", act: (viewer) => void toggleKeyImage(viewer), isOn: isKeyImage, isHere: () => config.maySave },
+  { id: "list", label: t("Measurements"), key: "c", icon: "list", act: toggleList, isOn: () => !byId("viewer-side").hidden },
+  { id: "full", label: t("Full screen"), key: "f", icon: "full", act: toggleFull, isOn: () => document.fullscreenElement !== null },
+  { id: "help", label: t("Keys"), key: "?", icon: "help", act: showKeys },
 ];
 
 /** Keys of actions whose name on the keyboard is not the character. */
-const KEY_NAMES: Record<string, string> = { " ": "Space" };
+const KEY_NAMES: Record<string, string> = { " ": t("Space") };
 
 /** How a key is written. */
 export function nameOfKey(key: string): string {
-  return KEY_NAMES[key] ? t(KEY_NAMES[key]) : key.toUpperCase();
+  return KEY_NAMES[key] ?? key.toUpperCase();
 }
 
 /** Fills the row, and keeps its buttons in step with the viewer. */
@@ -74,9 +74,8 @@ export function fillToolbar(viewer: Viewer): void {
 }
 
 function button(id: string, label: string, key: string, picture: string): HTMLButtonElement {
-  const name = t(label);
-  const title = `${name} (${nameOfKey(key)})`;
-  return make("button", { type: "button", id: `tool-${id}`, class: "tool", title, "aria-label": name, "aria-keyshortcuts": nameOfKey(key) }, icon(picture));
+  const title = `${label} (${nameOfKey(key)})`;
+  return make("button", { type: "button", id: `tool-${id}`, class: "tool", title, "aria-label": label, "aria-keyshortcuts": nameOfKey(key) }, icon(picture));
 }
 
 function toolButton(tool: Tool): HTMLButtonElement {

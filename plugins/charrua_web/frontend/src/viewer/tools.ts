@@ -1,5 +1,6 @@
 /** The tools of the mouse, of fingers and of the wheel, as Cornerstone knows them. */
 import * as tools from "@cornerstonejs/tools";
+import { t } from "../pages/words";
 import { config } from "./config";
 import { linesOf } from "./annotations";
 
@@ -20,22 +21,22 @@ export interface Tool {
 
 /** The tools of which one is in the hand at a time, in the order of the row. */
 export const TOOLS: readonly Tool[] = [
-  { name: tools.WindowLevelTool.toolName, label: "Window width and center", key: "w", icon: "window", measures: false },
-  { name: tools.ZoomTool.toolName, label: "Zoom", key: "z", icon: "zoom", measures: false },
-  { name: tools.PanTool.toolName, label: "Pan", key: "p", icon: "pan", measures: false },
-  { name: tools.StackScrollTool.toolName, label: "Scroll through the stack", key: "s", icon: "scroll", measures: false },
-  { name: tools.MagnifyTool.toolName, label: "Magnifying glass", key: "g", icon: "magnify", measures: false },
-  { name: tools.LengthTool.toolName, label: "Length", key: "l", icon: "length", measures: true },
-  { name: tools.AngleTool.toolName, label: "Angle", key: "a", icon: "angle", measures: true },
-  { name: tools.EllipticalROITool.toolName, label: "Elliptical region", key: "e", icon: "ellipse", measures: true },
-  { name: tools.RectangleROITool.toolName, label: "Rectangular region", key: "r", icon: "rectangle", measures: true },
-  { name: tools.ArrowAnnotateTool.toolName, label: "Arrow with text", key: "t", icon: "arrow", measures: true },
-  { name: tools.ProbeTool.toolName, label: "Value at a point", key: "v", icon: "probe", measures: true },
+  { name: tools.WindowLevelTool.toolName, label: t("Window width and center"), key: "w", icon: "window", measures: false },
+  { name: tools.ZoomTool.toolName, label: t("Zoom"), key: "z", icon: "zoom", measures: false },
+  { name: tools.PanTool.toolName, label: t("Pan"), key: "p", icon: "pan", measures: false },
+  { name: tools.StackScrollTool.toolName, label: t("Scroll through the stack"), key: "s", icon: "scroll", measures: false },
+  { name: tools.MagnifyTool.toolName, label: t("Magnifying glass"), key: "g", icon: "magnify", measures: false },
+  { name: tools.LengthTool.toolName, label: t("Length"), key: "l", icon: "length", measures: true },
+  { name: tools.AngleTool.toolName, label: t("Angle"), key: "a", icon: "angle", measures: true },
+  { name: tools.EllipticalROITool.toolName, label: t("Elliptical region"), key: "e", icon: "ellipse", measures: true },
+  { name: tools.RectangleROITool.toolName, label: t("Rectangular region"), key: "r", icon: "rectangle", measures: true },
+  { name: tools.ArrowAnnotateTool.toolName, label: t("Arrow with text"), key: "t", icon: "arrow", measures: true },
+  { name: tools.ProbeTool.toolName, label: t("Value at a point"), key: "v", icon: "probe", measures: true },
 ];
 
 export const CROSSHAIRS: Tool = {
   name: tools.CrosshairsTool.toolName,
-  label: "Crosshair",
+  label: t("Crosshair"),
   key: "x",
   icon: "crosshair",
   measures: false,
@@ -68,7 +69,7 @@ export function addTools(): void {
 
 function group(id: string): tools.Types.IToolGroup {
   const made = tools.ToolGroupManager.createToolGroup(id) as tools.Types.IToolGroup;
-  for (const { name, measures } of TOOLS) made.addTool(name, measures ? { getTextLines: linesOf(name), ...TEXTS } : {});
+  for (const { name, measures } of TOOLS) made.addTool(name, measures ? { ...TEXTS, ...(id === STACK_GROUP && { getTextLines: linesOf(name) }) } : {});
   for (const { name, measures } of TOOLS) if (measures) made.setToolPassive(name);
   return made;
 }

@@ -16,7 +16,7 @@ import { Mpr, whyNot } from "./mpr";
 import { narrow, stackAt, type Opening } from "./opening";
 import { count, Prefetcher } from "./prefetch";
 import { stacksOf, type Stack } from "./stacks";
-import { Strip } from "./strip";
+import { isOther, Strip } from "./strip";
 import { asks, CROSSHAIRS, held, hold, mayHold, showReferenceLines, TOOLS } from "./tools";
 
 export class Viewer {
@@ -44,6 +44,7 @@ export class Viewer {
     });
     this.prefetcher = new Prefetcher(() => this.inOrder(), (stack) => this.progress(stack));
     this.strip.fill(this.studies);
+    if (this.studies.some((study) => isOther(study, this.studies))) tell(t("The studies are of different patients."));
   }
 
   /** Calls the listener whenever what is shown, or how, has changed. */

@@ -57,8 +57,8 @@ def _spooled(folder: Path) -> tuple[int, int]:
     number = size = 0
     try:
         for path in folder.rglob("*"):
-            if path.is_file():
-                number, size = number + 1, size + path.stat().st_size
+            if path.is_file() and (length := path.stat().st_size):  # locks are empty
+                number, size = number + 1, size + length
             if number >= MOST_SPOOLED:
                 break
     except OSError:  # they come and go while we look

@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from charrua_core.archive.search import Found, Query, about, count, search
 from charrua_core.audit import Event
@@ -16,11 +17,16 @@ from charrua_core.web import Request, Response, json_response
 from charrua_web.studies.asked import is_open, read_asked
 from charrua_web.studies.rows import BY_NAME, TOLD, row_of
 
+if TYPE_CHECKING:
+    from charrua_core.app import App
+
 COUNTED = 10_000
 """How far matches are counted."""
 NOTED_AGAIN_S = 60.0
 """The same question of the same person, as a list that looks for what is new asks it, is noted once in this time."""
+COUNTED_AGAIN_S = 30.0
 _noted: dict[tuple[str, str], float] = {}
+_in_alls: WeakKeyDictionary[App, dict[str, tuple[float, tuple[int, bool]]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +47,24 @@ async def rows(request: Request) -> Response:
 async def number(request: Request) -> Response:
     """Answer with how many studies match, and how many the caller may see in all."""
     query = read_asked(request.query, date.today())
-    studies, exact = await about(request.app, request.identity)
+    studies, exact = await _in_all(request)
     told: dict[str, Any] = {"studies": studies, "exact": exact, "matches": None, "more": False}
     if not is_open(query):
         matches = await count(request.app, query, request.identity, COUNTED + 1)
         told |= {"matches": None if matches is None else min(matches, COUNTED), "more": (matches or 0) > COUNTED}
     return replace(json_response(told), headers=[("Cache-Control", "no-store")])
+
+
+async def _in_all(request: Request) -> tuple[int, bool]:
+    """Give how many studies the caller may see; with a filter, which may be a walk through all, as it was just now."""
+    app, filters = request.app, request.identity.row_filters
+    if not filters:
+        return await about(app, request.identity)
+    known = _in_alls.setdefault(app, {})
+    key, now = repr(filters), time.monotonic()
+    if key not in known or now - known[key][0] > COUNTED_AGAIN_S:
+        known[key] = now, await about(app, request.identity)
+    return known[key][1]
 
 
 async def rows_for(request: Request, query: Query) -> Shown:
