@@ -12,6 +12,8 @@ from charrua_web.catalogue import make_table
 
 PASSWORD = "an unlikely password"
 VISITORS_ROUTES = {
+    "GET /studies/{study}/key-objects",
+    "GET /studies/{study}/measurements",
     "GET /studies/{study}/series",
     "GET /studies/{study}/instances",
     "GET /studies/{study}/series/{series}/instances",
