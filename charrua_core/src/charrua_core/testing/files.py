@@ -1,11 +1,8 @@
-"""Files such as people attach: small, valid, and made here."""
+"""Files such as people attach: small and valid."""
 
 from __future__ import annotations
 
-import io
-from typing import Any
-
-from PIL import Image
+from base64 import b64decode
 
 PDF = (
     b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
@@ -13,20 +10,15 @@ PDF = (
     b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]>>endobj\n"
     b"trailer<</Root 1 0 R>>\n%%EOF\n"
 )
-
-
-def a_picture(form: str = "JPEG", *, mode: str = "RGB", size: tuple[int, int] = (65, 48), **options: Any) -> bytes:
-    """A picture with its left half dark and its right half light, of an odd width."""
-    light = {"RGB": (200, 120, 40), "L": 200, "RGBA": (200, 120, 40, 255), "I;16": 50_000}[mode]
-    picture = Image.new(mode, size)
-    picture.paste(light, (size[0] // 2, 0, *size))  # type: ignore[arg-type]
-    content = io.BytesIO()
-    picture.save(content, form, **options)
-    return content.getvalue()
-
-
-def turned(orientation: int) -> Image.Exif:
-    """EXIF that says how the camera was held."""
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    return exif
+JPEG = b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABQODxIPDRQSEBIXFRQYHjIhHhwcHj0sLiQySUBMS0dARkVQWnNiUFVtVkVGZIhlbXd7gYKBTmCNl4"
+    "x9lnN+gXz/2wBDARUXFx4aHjshITt8U0ZTfHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHz/wAARCAAw"
+    "AEEDASIAAhEBAxEB/8QAFQABAQAAAAAAAAAAAAAAAAAAAAb/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/8QAFQEBAQAAAAAAAAAAAAAAAAAAAAX/xA"
+    "AUEQEAAAAAAAAAAAAAAAAAAAAA/9oADAMBAAIRAxEAPwCMAAABbAJakAAAAiQFRNAAWwCWpAAAAIkBUTQAFsAlqQAAAD//2Q=="
+)
+"""Baseline, 65 × 48, its left half black and its right half orange."""
+PNG = b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAEEAAAAwCAIAAADB64B2AAAASUlEQVR42u3PQREAMAjAMIYaJCJxslDBY7fUQC8nlrtd24uM92NgYGBgYGBgYG"
+    "BgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGD40TAw9gHIjt8p5gAAAABJRU5ErkJggg=="
+)
+"""The same picture."""

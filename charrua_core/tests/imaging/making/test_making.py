@@ -6,9 +6,11 @@ import asyncio
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
+from PIL import Image
 from pydicom.encaps import generate_frames
 
 from charrua_core.archive.datasets.part10 import file_meta, new_arrival_id
@@ -19,7 +21,7 @@ from charrua_core.imaging.making import About, OfficeMissing, kind_of, make, nee
 from charrua_core.imaging.making.about import elements
 from charrua_core.imaging.making.mp4 import Video
 from charrua_core.imaging.making.objects import _video_syntax
-from charrua_core.testing.files import PDF, a_picture, turned
+from charrua_core.testing.files import PDF
 from charrua_core.testing.outside import dcmtk
 from charrua_core.types import Arrival, Origin
 
@@ -35,6 +37,23 @@ STUDY = from_keywords(
         "StudyDescription": "Thorax",
     }
 ) | elements(StudyInstanceUID="1.2.3.4")
+
+
+def a_picture(form: str = "JPEG", *, mode: str = "RGB", size: tuple[int, int] = (65, 48), **options: Any) -> bytes:
+    """A picture with its left half dark and its right half light, of an odd width."""
+    light = {"RGB": (200, 120, 40), "L": 200, "RGBA": (200, 120, 40, 255), "I;16": 50_000}[mode]
+    picture = Image.new(mode, size)
+    picture.paste(light, (size[0] // 2, 0, *size))  # type: ignore[arg-type]
+    content = io.BytesIO()
+    picture.save(content, form, **options)
+    return content.getvalue()
+
+
+def turned(orientation: int) -> Image.Exif:
+    """EXIF that says how the camera was held."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
 
 
 def a_video(frames: int = 5) -> bytes:

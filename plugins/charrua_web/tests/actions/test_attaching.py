@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from charrua_core.archive.index.levels import text_of
-from charrua_core.testing.files import PDF, a_picture
+from charrua_core.testing.files import JPEG, PDF, PNG
 from charrua_core.testing.objects import a_study
 
 
@@ -29,7 +29,7 @@ async def attach(client, uid: str, content: bytes, **query: str):
 
 async def test_files_become_series_of_the_study_and_are_shown(desk, uid) -> None:
     client = await desk.caller("Radiologist")
-    for content, kind, modality in ((PDF, "pdf", "DOC"), (a_picture(), "jpeg", "OT"), (a_picture("PNG"), "png", "OT")):
+    for content, kind, modality in ((PDF, "pdf", "DOC"), (JPEG, "jpeg", "OT"), (PNG, "png", "OT")):
         answer = await attach(client, uid, content, title=f"Überweisung {kind}")
         assert answer.status_code == 201 and answer.json()["kind"] == kind, answer.text
         told = answer.json()
@@ -53,8 +53,8 @@ async def test_what_cannot_be_attached_is_told_and_leaves_nothing(desk, uid) -> 
         (b"", 400, "empty"),
         (b"MZ\x90\0\x03\0", 415, "PDF, JPEG"),
         (PDF[:-20], 422, "cut off"),
-        (a_picture()[:-40], 422, "cut off"),
-        (a_picture("PNG")[:60], 422, "decoded"),
+        (JPEG[:-40], 422, "cut off"),
+        (PNG[:60], 422, "decoded"),
     ):
         answer = await attach(client, uid, content)
         assert answer.status_code == status and word in answer.json()["detail"], answer.text

@@ -48,7 +48,7 @@ export class Overlay {
     const data = frameData(picture.instance, picture.frame);
     if (this.fixed !== shown.stack.key) this.fill(shown.stack, data);
     const { position, view } = this.corners;
-    setText(position.firstChild as HTMLElement, positionOf(shown, data));
+    setText(position.firstChild as HTMLElement, placeOf(shown, data));
     setText(view, viewOf(shown.viewport, isPicture(picture.id)));
     setText(this.lossy, lossyLabel(data));
     this.lossy.hidden = !this.lossy.textContent;
@@ -90,7 +90,7 @@ function timeOf(value: string): string {
 }
 
 /** Which image of how many, and where it lies. */
-function positionOf({ stack, index }: Shown, data: Dataset): string {
+function placeOf({ stack, index }: Shown, data: Dataset): string {
   const picture = stack.pictures[index];
   const parts = [`${index + 1} / ${stack.pictures.length}`];
   if (picture && picture.instance.frames > 1) parts.push(`${t("frame")} ${picture.frame}`);

@@ -60,6 +60,7 @@ _OF_PLUGINS: Mapping[str, Said] = {
     "routing": N_("Routing"),
     "ups": N_("Workitems (UPS)"),
     "web": N_("Web server"),
+    "ohif": N_("OHIF viewer"),
 }
 
 
