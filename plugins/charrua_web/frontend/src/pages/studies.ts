@@ -242,7 +242,7 @@ class List {
 
   // -- hands -------------------------------------------------------------------------------------------------------------
   private listen(): void {
-    for (const hidden of all(".tools, .add-field, .filters", this.page)) hidden.hidden = false;
+    for (const hidden of all(".list-tools, .add-field, .filters", this.page)) hidden.hidden = false;
     this.exports();
     one(".clear", this.page).hidden = this.search.isOpen();
     const on = (selector: string, act: (event: Event) => void) => one(selector, this.page).addEventListener("click", act);
