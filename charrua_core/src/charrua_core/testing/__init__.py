@@ -208,8 +208,10 @@ async def browser_at() -> AsyncIterator[Callable[..., Any]]:
     """
     from contextlib import AsyncExitStack
 
-    from charrua_core.testing.browser import chromium, logged_in
+    from charrua_core.testing.browser import chromium, executable, logged_in
 
+    if not executable():
+        pytest.skip("Chromium is not installed")
     pages: list[Any] = []
     async with AsyncExitStack() as stack:
         browsers: dict[tuple[str, ...], Any] = {}

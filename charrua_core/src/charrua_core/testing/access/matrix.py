@@ -102,7 +102,8 @@ class Matrix:
             async def ask(cell: Cell) -> tuple[Cell, Answer]:
                 # An address from which credentials often fail has to wait: those that fail come from many.
                 fails = cell.caller.headers and not cell.caller.known
-                address = f"127.0.1.{next(failing) // _FAILURES + 1}" if fails else "127.0.0.1"
+                place = divmod(next(failing) // _FAILURES, 250) if fails else (0, 0)
+                address = f"127.0.{place[0] + 1}.{place[1] + 1}" if fails else "127.0.0.1"
                 if address not in clients:
                     clients[address] = await opened.enter_async_context(_client(url, address))
                 headers = {**cell.caller.headers, **cell.ask.headers}
