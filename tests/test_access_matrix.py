@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import httpx
+import pytest
 from pydicom.dataset import Dataset
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -525,6 +526,7 @@ def test_what_is_answered_beside_the_routes_is_for_anybody() -> None:
     assert {rule.rule for rule in pages.quart.url_map.iter_rules()} == PUBLIC_PAGES
 
 
+@pytest.mark.settings(media_most_pictures=0)  # pictures on media take most of the time, and are those of /rendered
 async def test_nobody_sees_or_does_more_than_role_and_filter_say(archive, modality) -> None:
     matrix = Matrix(await make_callers(archive), await shelve(modality), RECIPES)
     routes = requests_of(routes_of())
