@@ -42,8 +42,10 @@ CHANGING = {
     *("/health", "/metrics", "/openapi.json", "/createlink", "/shares", "/studies/list.pdf"),
     *("/setup", "/setup/storage", "/storage", "/setup/plugins", "/plugins"),
     *("/setup/troubles", "/troubles", "/troubles/count"),
+    *("/download", "/studies/{study}/download", "/disc", "/studies/{study}/disc"),
 }
-"""What is about the server or about links, not about objects, or tells the time: it may say other things a moment later."""
+"""What is about the server or about links, not about objects, or tells the time, or has a new UID each time (a DICOMDIR): it
+may say other things a moment later."""
 OF_SESSIONS = {"/login", "/logout", "/password", "/share", "/portal"}
 """What begins or ends sessions: the one that is tested would end with them."""
 PUBLIC_PAGES = {"/static/<path:filename>"}

@@ -20,6 +20,7 @@ METHODS = [
     ("**/frontend/src/**.ts", "javascript"),
     ("**/src/**/static/*.js", "javascript"),
 ]
+OPTIONS = {"**/templates/**.html": {"trimmed": "true"}, "**/frontend/src/**.ts": {"parse_template_string": True}}
 KEYWORDS = {
     "_": None, "N_": None, "gettext": None, "ngettext": (1, 2), "t": None, "Page": (5,), "Navigation": (2,), "StudyAction": (1,)
 }  # fmt: skip
@@ -34,7 +35,7 @@ def said(plugin: str) -> set[Message]:
     found = extract_from_dir(
         ROOT / "plugins" / plugin,
         METHODS,
-        {"**/templates/**.html": {"trimmed": "true"}},
+        OPTIONS,
         KEYWORDS,
         directory_filter=lambda path: Path(path).name not in NOT_OURS,
     )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
+from html import unescape
+
 import httpx
 import pytest
 
 from charrua_core.testing.devices import Modality
 from charrua_core.testing.objects import a_study
+from charrua_routing.kinds import kinds
 from charrua_routing.pages import words
 
 HTML = {"Accept": "text/html"}
@@ -28,6 +33,24 @@ async def admin(browse, archive) -> httpx.AsyncClient:
     return client
 
 
+OWN = {
+    *words.OURS,
+    *words.DAYS.values(),
+    *words.MENDING.values(),
+    *(word for word, _ in words.STATES.values()),
+    "body part",
+}
+"""What these pages say of their own."""
+SAME = {name for name in words.SYNTAX_NAMES.values() if "VR" in name}
+"""Names of DICOM that are written in English everywhere."""
+
+
+def english(page: str) -> list[str]:
+    """What stands in a page in English, as the whole text of an element."""
+    texts = {unescape(text).strip() for text in re.findall(r">([^<>]+)<", page)}
+    return sorted((OWN - SAME) & texts)
+
+
 async def shown(client: httpx.AsyncClient, path: str, **query: str) -> str:
     page = await client.get(path, params=query, headers=HTML)
     assert page.status_code == 200, page.text
@@ -41,6 +64,29 @@ async def test_rules_are_told_in_words_with_what_is_wrong(admin) -> None:
     assert "&lt;b&gt;*HEAD*, &#34;Thorax, p.a.&#34;" in page
     assert "JPEG 2000 Lossless" in page
     assert "There is no destination GONE" in page
+
+
+@pytest.mark.parametrize("language", ["es", "pt"])
+async def test_rules_and_destinations_have_no_english_word_for_who_reads_another_language(admin, language) -> None:
+    rule = {**RULE, "delay_s": 60, "priors": {"count": 1}, "when": {"from": ["CT1"], "weekdays": ["mon", "sun"]}}
+    await admin.post("/routing/rules", json=rule | {"name": "Days"})
+    assert {"Mon", "JPEG Lossless", "single objects"} <= {*english(await shown(admin, "/setup/routing/rule"))}
+    admin.headers["Accept-Language"] = language
+    pages = [await shown(admin, path) for path in PAGES]
+    pages.append(await shown(admin, "/setup/routing/rule", number="2"))
+    assert [english(page) for page in pages] == [[]] * len(pages)
+    assert {"es": "Lun, Dom", "pt": "Seg, Dom"}[language] in pages[0]
+    summaries = [kind.help for kind in kinds()]
+    assert not [one for one in summaries if one in pages[3]]
+
+
+async def test_scripts_of_the_try_out_are_given_the_words_of_an_explanation(admin) -> None:
+    admin.headers["Accept-Language"] = "es"
+    page = await shown(admin, "/setup/routing/try")
+    given = json.loads(unescape(re.search(r'data-words="([^"]*)"', page)[1]))
+    assert given["modality"] == "Modalidad"
+    assert given["it came from there"] == "vino de ahí"
+    assert given.keys() == {*words.CONDITIONS, *words.KEPT_BY}
 
 
 async def test_a_rule_is_shown_with_its_versions_and_what_was_removed_as_well(admin) -> None:
@@ -87,6 +133,11 @@ async def test_the_queue_says_what_failed_why_and_what_to_do(admin, browse, moda
     assert "Is it on, are address and port right" in page
     assert (await admin.get("/routing/queue/failed")).json() == {"count": 0}  # it is tried again by itself
     assert "Nothing was sent yet" in await shown(admin, "/queue", view="done")
+    admin.headers["Accept-Language"] = "es"
+    page = await shown(admin, "/queue", view="failed")
+    assert "Se reintenta" in page
+    assert "¿Está encendido, son correctos la dirección y el puerto" in page
+    assert english(page) == []
 
     other = await browse("Manager", {"Modality": ["MR"]})
     assert "DOE, JANE" not in await shown(other, "/queue")  # what others have sent

@@ -18,6 +18,7 @@ from charrua_core.types import Origin, StoredObject
 from charrua_routing.deciding import Verdict, taking, verdicts
 from charrua_routing.errors import RuleInvalid
 from charrua_routing.facts import Facts
+from charrua_routing.marking import N_
 from charrua_routing.rule import Rule
 from charrua_routing.values import attribute_named
 
@@ -67,12 +68,12 @@ async def _destinations(app: App, facts: Facts, taken: Sequence[Rule]) -> list[d
 
 async def _kept_by(app: App, facts: Facts, destination: str) -> str:
     if destination == facts.stored.origin.calling_aet:
-        return "it came from there"
+        return N_("it came from there")
     found = await had(app.db, destination, [facts.stored.sop_instance_uid])
     if facts.stored.sop_instance_uid not in found:
         return ""
     circles = found[facts.stored.sop_instance_uid]
-    return "it comes round again and again" if circles else "it was sent there before"
+    return N_("it comes round again and again") if circles else N_("it was sent there before")
 
 
 def facts_of_file(app: App, path: Path, *, calling: str, called: str, at: datetime) -> Facts:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from charrua_core.web import PUBLIC, Page, Request, Response, Shown
 from charrua_web.callers import CALLER
+from charrua_web.rendering.words import N_
 
 HOME = "/studies"
 WHY = {
-    "idle": "You were logged out because nothing was done for a while.",
-    "left": "You were logged out in another window.",
-    "changed": "Your password was changed. Log in with the new one.",
+    "idle": N_("You were logged out because nothing was done for a while."),
+    "left": N_("You were logged out in another window."),
+    "changed": N_("Your password was changed. Log in with the new one."),
 }
 """What the log-in page says before anything else, by the word in its address."""
 

@@ -14,6 +14,7 @@ from charrua_core.settings import Setting
 from charrua_routing.kinds.each import each
 from charrua_routing.kinds.names import check_pattern, path_of
 from charrua_routing.kinds.places import FOLDER, check_folder, folder_of, probe_folder, write
+from charrua_routing.marking import N_
 
 PATTERN = Setting(
     "path",
@@ -46,7 +47,7 @@ def _check(options: Mapping[str, Any]) -> Mapping[str, Any]:
 
 KIND = DestinationKind(
     "folder",
-    "Files in a folder of this machine, or one that is mounted on it.",
+    N_("Files in a folder of this machine, or one that is mounted on it."),
     send,
     probe_folder,
     (FOLDER, PATTERN),

@@ -21,6 +21,7 @@ from charrua_core.types import Destination
 from charrua_routing.kinds.each import each
 from charrua_routing.kinds.folder import PATTERN
 from charrua_routing.kinds.names import check_pattern, path_of
+from charrua_routing.marking import N_
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -118,7 +119,7 @@ def _check(options: Mapping[str, Any]) -> Mapping[str, Any]:
 
 KIND = DestinationKind(
     "object-store",
-    "An object store: S3 and compatible ones, Azure, Google Cloud, or a local folder.",
+    N_("An object store: S3 and compatible ones, Azure, Google Cloud, or a local folder."),
     send,
     probe,
     OPTIONS,

@@ -18,6 +18,7 @@ from charrua_core.sending import ON_THE_WAY, DestinationKind, Outcome, SendFaile
 from charrua_core.types import Destination
 from charrua_routing.kinds import http
 from charrua_routing.kinds.each import DAMAGED
+from charrua_routing.marking import N_
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -155,7 +156,7 @@ async def probe(app: App, destination: Destination) -> str:
 
 KIND = DestinationKind(
     "stow",
-    "A DICOMweb server, by STOW-RS.",
+    N_("A DICOMweb server, by STOW-RS."),
     send,
     probe,
     http.OPTIONS,

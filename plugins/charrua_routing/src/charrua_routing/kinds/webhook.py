@@ -19,6 +19,7 @@ from charrua_core.settings import Setting
 from charrua_core.types import Destination
 from charrua_routing.kinds import http
 from charrua_routing.kinds.each import each
+from charrua_routing.marking import N_
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -84,7 +85,7 @@ def _check(options: Mapping[str, Any]) -> Mapping[str, Any]:
 
 KIND = DestinationKind(
     "webhook",
-    "A server that is told of objects by signed JSON.",
+    N_("A server that is told of objects by signed JSON."),
     send,
     probe,
     OPTIONS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from charrua_core.errors import DestinationUnknown
 from charrua_core.sending.destinations import DICOM
 from charrua_core.web import HttpError, Navigation, Page, Request, Shown
+from charrua_routing.marking import N_
 from charrua_routing.pages import words
 
 
@@ -39,6 +40,6 @@ PAGES = (
     ),
     Page(
         *("/setup/destinations/destination", "charrua_routing/destination.html", show_destination, "configure"),
-        title="Destination",
+        title=N_("Destination"),
     ),
 )

@@ -6,61 +6,77 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from charrua_routing.marking import N_
+
 Said = list[tuple[str, str]]
 
 SYNTAX_NAMES: Mapping[int, str] = {
-    0: "as stored",
-    1: "Explicit VR Little Endian",
-    2: "Implicit VR Little Endian",
-    3: "JPEG Lossless",
-    4: "JPEG Lossy",
-    5: "JPEG 2000 Lossless",
-    6: "JPEG 2000 Lossy",
+    0: N_("as stored"),
+    1: N_("Explicit VR Little Endian"),
+    2: N_("Implicit VR Little Endian"),
+    3: N_("JPEG Lossless"),
+    4: N_("JPEG Lossy"),
+    5: N_("JPEG 2000 Lossless"),
+    6: N_("JPEG 2000 Lossy"),
 }
 """The manual's numbers of transfer syntaxes (appendix 5.2)."""
 CONDITIONS: Mapping[str, str] = {
-    "from": "From",
-    "to": "To this AE title",
-    "modality": "Modality",
-    "transfer_syntax": "Transfer syntax",
-    "referring_physician": "Referring physician",
-    "institution": "Institution",
-    "study_description": "Study description",
-    "between": "Comes between",
-    "weekdays": "On",
-    "between, weekdays": "Comes between",
+    "from": N_("From"),
+    "to": N_("To this AE title"),
+    "modality": N_("Modality"),
+    "transfer_syntax": N_("Transfer syntax"),
+    "referring_physician": N_("Referring physician"),
+    "institution": N_("Institution"),
+    "study_description": N_("Study description"),
+    "between": N_("Comes between"),
+    "weekdays": N_("On these days"),
+    "between, weekdays": N_("Comes between"),
 }
 """What a rule may ask for, with its label."""
+DAYS: Mapping[str, str] = {
+    "mon": N_("Mon"),
+    "tue": N_("Tue"),
+    "wed": N_("Wed"),
+    "thu": N_("Thu"),
+    "fri": N_("Fri"),
+    "sat": N_("Sat"),
+    "sun": N_("Sun"),
+}
+"""What the days of WEEKDAYS are called."""
+KEPT_BY = (N_("it came from there"), N_("it was sent there before"), N_("it comes round again and again"))
+"""What may keep an object from being sent, as an explanation says it."""
 LEVELS: Mapping[str, str] = {
-    "object": "single objects",
-    "series": "whole series",
-    "study": "whole studies",
+    "object": N_("single objects"),
+    "series": N_("whole series"),
+    "study": N_("whole studies"),
 }
 MENDING: Mapping[str, str] = {
-    "PeerUnreachable": "It cannot be reached. Is it on, are address and port right, does a firewall stop this archive?",
-    "AssociationRejected": "It rejects this archive. Does it know this archive's AE title and address?",
-    "AssociationAborted": "It broke the connection off. Its log says why.",
-    "DimseTimeout": "It does not answer in time. Is it overloaded, is its timeout long enough?",
-    "ContextNotAccepted": "It takes none of the transfer syntaxes in which this can be sent.",
-    "PeerUnknown": "It is not known here. Add it as a remote server.",
-    "DestinationUnknown": "There is no such destination. Add it, or change the rule that names it.",
-    "StudyNotFound": "The study is no longer here.",
-    "NotDeidentifiable": "This cannot be de-identified, so it is not sent.",
+    "PeerUnreachable": N_(
+        "It cannot be reached. Is it on, are address and port right, does a firewall stop this archive?"
+    ),
+    "AssociationRejected": N_("It rejects this archive. Does it know this archive's AE title and address?"),
+    "AssociationAborted": N_("It broke the connection off. Its log says why."),
+    "DimseTimeout": N_("It does not answer in time. Is it overloaded, is its timeout long enough?"),
+    "ContextNotAccepted": N_("It takes none of the transfer syntaxes in which this can be sent."),
+    "PeerUnknown": N_("It is not known here. Add it as a remote server."),
+    "DestinationUnknown": N_("There is no such destination. Add it, or change the rule that names it."),
+    "StudyNotFound": N_("The study is no longer here."),
+    "NotDeidentifiable": N_("This cannot be de-identified, so it is not sent."),
 }
 """What to do where a sending failed, by the name of the error that its job tells first."""
 _SAID_BY_MENDING = frozenset({"PeerUnknown", "DestinationUnknown", "StudyNotFound"})
 _NUMBERED = re.compile(r"\[Errno -?\d+\] ")
 STATES: Mapping[str, tuple[str, str]] = {
-    "waiting": ("Waiting", "info"),
-    "trying": ("Tries again", "warn"),
-    "running": ("Sending", "busy"),
-    "done": ("Sent", "good"),
-    "dead": ("Given up", "bad"),
+    "waiting": (N_("Waiting"), "info"),
+    "trying": (N_("Tries again"), "warn"),
+    "running": (N_("Sending"), "busy"),
+    "done": (N_("Sent"), "good"),
+    "dead": (N_("Given up"), "bad"),
 }
 """The states of a sending on the page: what each is called, and of which kind that is."""
 
 
-_DONE = ("Sends", "As", "At", "After", "With earlier studies")
+_DONE = (N_("Sends"), N_("As"), N_("At"), N_("After"), N_("With earlier studies"))
 OURS = frozenset({*CONDITIONS.values(), *LEVELS.values(), *SYNTAX_NAMES.values(), *_DONE})
 """The labels and values that are this plugin's own words: pages translate no others, which people have written."""
 

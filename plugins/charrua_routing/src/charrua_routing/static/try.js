@@ -47,14 +47,19 @@ async function post(path, body) {
 }
 
 function showExplained(told, said) {
-  const places = told.destinations.map((one) => (one.kept_by ? fill(said.kept, { name: one.destination, why: one.kept_by }) : fill(said.to, { name: one.destination, rule: one.rule })));
+  const places = told.destinations.map((one) => (one.kept_by ? fill(said.kept, { name: one.destination, why: ours(one.kept_by, said) }) : fill(said.to, { name: one.destination, rule: one.rule })));
   return [element("ul", "verdicts", ...told.rules.map((rule) => ruleOf(rule, said))), element("p", "", places.join(" ") || said.nowhere)];
 }
 
 function ruleOf(rule, said) {
   const [kind, word] = STATES[rule.state];
-  const checks = rule.conditions.map((check) => element("li", check.holds ? "holds" : "fails", element("b", "", check.holds ? "✓ " : "✗ "), `${check.what}: `, fill(said.wants, { wanted: check.wanted, found: check.found || said.nothing })));
+  const checks = rule.conditions.map((check) => element("li", check.holds ? "holds" : "fails", element("b", "", check.holds ? "✓ " : "✗ "), `${ours(check.what, said)}: `, fill(said.wants, { wanted: check.wanted, found: check.found || said.nothing })));
   return element("li", "", element("span", `pill ${kind}`, said[word]), " ", element("b", "", rule.rule), element("ul", "", ...checks));
+}
+
+/** A word of the server's in the page's language; what people have written stays as it is. */
+function ours(text, said) {
+  return JSON.parse(said.words)[text] ?? text;
 }
 
 function showReplayed(told, said) {

@@ -16,6 +16,7 @@ from charrua_core.settings import Setting
 from charrua_routing.kinds.each import each
 from charrua_routing.kinds.names import path_of
 from charrua_routing.kinds.places import FOLDER, check_folder, folder_of, probe_folder, write
+from charrua_routing.marking import N_
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -99,7 +100,7 @@ def frames_of(image: StoredImage, which: str) -> Sequence[int]:
 
 KIND = DestinationKind(
     "jpeg",
-    "JPEG files of images, under Modality/PatientName PatientID in a folder.",
+    N_("JPEG files of images, under Modality/PatientName PatientID in a folder."),
     send,
     probe_folder,
     OPTIONS,

@@ -21,6 +21,7 @@ from charrua_routing.kinds import http
 from charrua_routing.kinds.each import each
 from charrua_routing.kinds.names import path_of
 from charrua_routing.kinds.places import FOLDER, check_folder, folder_of, probe_folder, write
+from charrua_routing.marking import N_
 from charrua_routing.virtual.reports import is_written_report, withheld
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _check(options: Mapping[str, Any]) -> Mapping[str, Any]:
 
 KIND = DestinationKind(
     "json",
-    "Structured reports as JSON, posted to a URL and written to files.",
+    N_("Structured reports as JSON, posted to a URL and written to files."),
     send,
     probe,
     (*http.OPTIONS, FOLDER),

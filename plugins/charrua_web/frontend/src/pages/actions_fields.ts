@@ -20,7 +20,8 @@ const SEXES: [string, string][] = [["", t("not known")], ["F", t("Female")], ["M
 const WORDS: Record<string, string> = {
   PatientName: t("Name"), PatientBirthDate: t("Birth date"), PatientSex: t("Sex"), PatientComments: t("Comments on the patient"),
   AdditionalPatientHistory: t("Clinical data"), ReferringPhysicianName: t("Referring physician"), InstitutionName: t("Institution"),
-  StudyDescription: t("Description"), Status: t("Status"),
+  StudyDescription: t("Description"), Status: t("Status"), StudyDate: t("Study date"), StudyTime: t("Study time"), StudyID: t("Study ID"),
+  AccessionNumber: t("Accession"), IssuerOfPatientID: t("Issuer of ID"), SeriesDescription: t("Series description"), BodyPartExamined: t("Body part"),
 };
 
 export function wordOf(field: { keyword: string; name: string }): string {

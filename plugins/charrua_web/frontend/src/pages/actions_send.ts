@@ -85,7 +85,10 @@ function labelled(label: string, control: HTMLElement, ...more: HTMLElement[]): 
 }
 
 function syntaxWord(word: string, number: number): string {
-  return number === 0 ? t("As stored") : word;
+  const words: Record<string, string> = {
+    "JPEG lossless": t("JPEG lossless"), "JPEG lossy": t("JPEG lossy"), "JPEG 2000 lossless": t("JPEG 2000 lossless"), "JPEG 2000 lossy": t("JPEG 2000 lossy"),
+  };
+  return number === 0 ? t("As stored") : (words[word] ?? word);
 }
 
 /** Say what was queued, and later what came of it. */

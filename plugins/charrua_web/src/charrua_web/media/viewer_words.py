@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from charrua_core.web import Headers
-from charrua_web.rendering.words import language_of, words_of
-
-
-def N_(english: str) -> str:  # noqa: N802 -- the mark by which Babel finds what is to be translated
-    """Give the text as it is."""
-    return english
-
+from charrua_web.rendering.words import N_, language_of, words_of
 
 WORDS = (
     N_("Play"),

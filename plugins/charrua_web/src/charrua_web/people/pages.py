@@ -13,17 +13,30 @@ from charrua_core.errors import UserNotFound
 from charrua_core.web import HttpError, Navigation, Page, Request, Shown
 from charrua_web.people import found
 from charrua_web.people.key_calls import about_me, sessions_of, tokens_of
+from charrua_web.rendering.words import N_, gettext
 
 SHOWN = 500
 """Users that the list shows: a search finds the others."""
 WHAT_ROLES_MAY: Mapping[str, str] = {
-    "Admin": "Everything: settings, users, studies.",
-    "Manager": "Edits, assigns and deletes studies, sends and prints; no settings, no users.",
-    "Radiologist": "Writes and signs reports, sends, shares and prints.",
-    "Referring": "Looks at studies and final reports.",
-    "General": "Looks at studies and final reports.",
+    "Admin": N_("Everything: settings, users, studies."),
+    "Manager": N_("Edits, assigns and deletes studies, sends and prints; no settings, no users."),
+    "Radiologist": N_("Writes and signs reports, sends, shares and prints."),
+    "Referring": N_("Looks at studies and final reports."),
+    "General": N_("Looks at studies and final reports."),
 }
 """The rights of each role (manual 7.2), in a sentence."""
+_OF_CORE = (
+    *(N_("as stored"), N_("Explicit VR Little Endian"), N_("Implicit VR Little Endian")),
+    *(N_("JPEG Lossless"), N_("JPEG Lossy"), N_("JPEG 2000 Lossless"), N_("JPEG 2000 Lossy")),
+)
+_ATTRIBUTES = (
+    *(N_("Accession Number"), N_("Body Part Examined"), N_("Institution Name"), N_("Issuer of Patient ID")),
+    *(N_("Modality"), N_("Patient ID"), N_("Patient's Name"), N_("Patient's Sex"), N_("Referring Physician's Name")),
+    *(N_("Series Description"), N_("Series Instance UID")),
+    *(N_("Study Description"), N_("Study ID"), N_("Study Instance UID")),
+)
+TRANSLATED = frozenset({*_OF_CORE, *_ATTRIBUTES})
+"""What VIEWING_SYNTAXES of the core and PS3.6 call things: marked here, where the catalogue is that translates them."""
 
 
 async def show_people(request: Request) -> Shown:
@@ -93,9 +106,9 @@ def quoted(values: Sequence[str]) -> str:
 
 
 def keyword_in_words(keyword: str) -> str:
-    """Give an attribute's name (PS3.6 6)."""
+    """Give an attribute's name (PS3.6 6), in the reader's language where it is one of TRANSLATED."""
     tag = tag_for_keyword(keyword)
-    return keyword if tag is None else dictionary_description(tag)
+    return keyword if tag is None else gettext(dictionary_description(tag))
 
 
 def browser_in_words(agent: str) -> str:
@@ -116,8 +129,8 @@ def browser_in_words(agent: str) -> str:
 def state_of(account: Account) -> tuple[str, str]:
     """Give what is to be said of an account's state, and of which kind that is."""
     if account.disabled:
-        return "Disabled", "bad"
-    return ("Must change password", "warn") if account.must_change_password else ("Active", "good")
+        return N_("Disabled"), "bad"
+    return (N_("Must change password"), "warn") if account.must_change_password else (N_("Active"), "good")
 
 
 PAGES = (

@@ -50,7 +50,8 @@ class Pages:
     async def rendered(self, page: Page, request: Request) -> Response:
         """Show a page: what went wrong in making it is shown as a page too."""
         try:
-            shown = await page.show(request)
+            with words.spoken(self._words(request.headers)):
+                shown = await page.show(request)
         except CharruaError as error:
             return await self.refused(error, request.headers, request.identity)
         except Exception:
@@ -90,7 +91,7 @@ class Pages:
     def _about(self, headers: Headers, identity: Identity, path: str) -> dict[str, Any]:
         """What every template knows."""
         return {
-            "words": words.words_of(words.language_of(headers), self._packages),
+            "words": self._words(headers),
             "languages": words.LANGUAGES,
             "theme": theme_of(headers),
             "identity": identity,
@@ -104,6 +105,9 @@ class Pages:
             "settings": self._app.settings,
         }
 
+    def _words(self, headers: Headers) -> words.Words:
+        return words.words_of(words.language_of(headers), self._packages)
+
     def _navigation(self, section: str, identity: Identity) -> list[Page]:
         placed = [
             page
@@ -113,12 +117,9 @@ class Pages:
         return sorted(placed, key=lambda page: (page.navigation.order if page.navigation else 0, page.title))
 
     async def _render(self, template: str, shown: Mapping[str, Any]) -> bytes:
-        token = words.current.set(shown["words"])
-        try:
+        with words.spoken(shown["words"]):
             async with self.quart.app_context():
                 return (await render_template(template, **shown)).encode()
-        finally:
-            words.current.reset(token)
 
 
 def is_page(route: Any) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from importlib.resources import files
@@ -90,6 +91,21 @@ def language_of(headers: Headers) -> str:
         (one[:2].lower() for one in known if one[:2].lower() in LANGUAGES), "en"
     )
     return str(found)
+
+
+@contextmanager
+def spoken(words: Words) -> Iterator[None]:
+    """Let what is made within be in the language of these words."""
+    token = current.set(words)
+    try:
+        yield
+    finally:
+        current.reset(token)
+
+
+def N_(english: str) -> str:  # noqa: N802 -- the mark by which Babel finds what is to be translated
+    """Give the text as it is: it is translated where it is shown, by `_(…)` of a template or `gettext` here."""
+    return english
 
 
 def gettext(english: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from charrua_core.web import Navigation, Page, Request, Shown
+from charrua_web.rendering.words import N_
 from charrua_web.setup import overview
 from charrua_web.setup.audit_search import asked_of, page_of, shown
 from charrua_web.setup.audit_words import EVENTS
@@ -89,9 +90,16 @@ def _at(label: str, icon: str, order: int, badge: str = "") -> Navigation:
     return Navigation("setup", label, icon, order, badge)
 
 
+_OVERVIEW = N_("Overview")
+
 PAGES = (
     Page(
-        "/setup", "charrua_web/setup_overview.html", overview.show, "configure", "Set-up", _at("Overview", "health", 0)
+        "/setup",
+        "charrua_web/setup_overview.html",
+        overview.show,
+        "configure",
+        "Set-up",
+        _at(_OVERVIEW, "health", 0),
     ),
     Page(
         "/setup/troubles",

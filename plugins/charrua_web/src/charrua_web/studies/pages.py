@@ -11,6 +11,7 @@ from charrua_core.archive.search import Query, about
 from charrua_core.errors import QueryInvalid, TooManyResults
 from charrua_core.types import Level
 from charrua_core.web import Navigation, Page, Request, Shown
+from charrua_web.rendering.words import N_
 from charrua_web.rendering.words import gettext as _
 from charrua_web.studies.asked import CONTROLS, STATUSES, is_open, read_asked
 from charrua_web.studies.details import details_for
@@ -20,11 +21,11 @@ from charrua_web.studies.rows import BY_NAME, COLUMNS
 COLUMNS_KEPT, SEARCHES_KEPT = "studies.columns", "studies.searches"
 """The names of what a person's list looks like, and of the searches that were saved."""
 FIELDS = (
-    ("PatientName", "Patient"),
-    ("PatientID", "ID"),
-    ("AccessionNumber", "Accession"),
-    ("StudyDescription", "Description"),
-    ("ReferringPhysicianName", "Referring"),
+    ("PatientName", N_("Patient")),
+    ("PatientID", N_("ID")),
+    ("AccessionNumber", N_("Accession")),
+    ("StudyDescription", N_("Description")),
+    ("ReferringPhysicianName", N_("Referring")),
 )
 """What is always asked for in words, by keyword."""
 MODALITIES = (
@@ -32,23 +33,23 @@ MODALITIES = (
     *("RTDOSE", "RTIMAGE", "RTPLAN", "RTSTRUCT", "SC", "SM", "SR", "US", "XA", "XC"),
 )
 MORE_FIELDS = (
-    ("StudyID", "Study ID"),
-    ("PatientBirthDate", "Born"),
-    ("PatientSex", "Sex"),
-    ("IssuerOfPatientID", "Issuer of ID"),
-    ("InstitutionName", "Institution"),
-    ("SeriesDescription", "Series description"),
-    ("BodyPartExamined", "Body part"),
-    ("ProtocolName", "Protocol"),
-    ("StationName", "Station"),
-    ("Manufacturer", "Manufacturer"),
-    ("PerformingPhysicianName", "Performing physician"),
-    ("OperatorsName", "Operator"),
-    ("NameOfPhysiciansReadingStudy", "Reading physician"),
-    ("AdmittingDiagnosesDescription", "Diagnosis"),
-    ("PatientComments", "Comments on the patient"),
-    ("StudyInstanceUID", "Study Instance UID"),
-    ("SeriesInstanceUID", "Series Instance UID"),
+    ("StudyID", N_("Study ID")),
+    ("PatientBirthDate", N_("Born")),
+    ("PatientSex", N_("Sex")),
+    ("IssuerOfPatientID", N_("Issuer of ID")),
+    ("InstitutionName", N_("Institution")),
+    ("SeriesDescription", N_("Series description")),
+    ("BodyPartExamined", N_("Body part")),
+    ("ProtocolName", N_("Protocol")),
+    ("StationName", N_("Station")),
+    ("Manufacturer", N_("Manufacturer")),
+    ("PerformingPhysicianName", N_("Performing physician")),
+    ("OperatorsName", N_("Operator")),
+    ("NameOfPhysiciansReadingStudy", N_("Reading physician")),
+    ("AdmittingDiagnosesDescription", N_("Diagnosis")),
+    ("PatientComments", N_("Comments on the patient")),
+    ("StudyInstanceUID", N_("Study Instance UID")),
+    ("SeriesInstanceUID", N_("Series Instance UID")),
 )
 """What may be asked for as well; any other keyword of patient, study and series may be typed."""
 

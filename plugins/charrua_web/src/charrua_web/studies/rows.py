@@ -9,6 +9,7 @@ from typing import Any
 
 from charrua_core.archive.search import Found
 from charrua_core.types import DicomJson
+from charrua_web.rendering.words import N_
 
 UID = "0020000D"
 
@@ -19,7 +20,7 @@ class Column:
 
     name: str
     label: str
-    """English."""
+    """English: `_(…)` translates it where it is shown."""
     tags: tuple[str, ...] = ()
     """The attributes that it tells."""
     order: str = ""
@@ -30,22 +31,22 @@ class Column:
 
 
 COLUMNS = (
-    Column("patient", "Patient", ("00100010", "00100040", "00100030", "00101010"), "patient"),
-    Column("status", "Status", (), "status"),
-    Column("date", "Date", ("00080020", "00080030"), "date"),
-    Column("modalities", "Mod.", ("00080061",), "modality"),
-    Column("description", "Description", ("00081030",), "description"),
-    Column("images", "Images", ("00201208",), "images", number=True),
-    Column("patient_id", "ID", ("00100020", "00100021"), "patient_id"),
-    Column("accession", "Accession", ("00080050",), "accession"),
-    Column("referring", "Referring", ("00080090",), "referring"),
-    Column("birth_date", "Born", ("00100030",), "birth_date", shown=False),
-    Column("series", "Series", ("00201206",), "series", shown=False, number=True),
-    Column("received", "Received", (), "received", shown=False),
-    Column("size", "Size", (), "size", shown=False, number=True),
-    Column("study_id", "Study ID", ("00200010",), shown=False),
-    Column("institution", "Institution", ("00080080",), shown=False),
-    Column("issuer", "Issuer of ID", ("00100021",), shown=False),
+    Column("patient", N_("Patient"), ("00100010", "00100040", "00100030", "00101010"), "patient"),
+    Column("status", N_("Status"), (), "status"),
+    Column("date", N_("Date"), ("00080020", "00080030"), "date"),
+    Column("modalities", N_("Mod."), ("00080061",), "modality"),
+    Column("description", N_("Description"), ("00081030",), "description"),
+    Column("images", N_("Images"), ("00201208",), "images", number=True),
+    Column("patient_id", N_("ID"), ("00100020", "00100021"), "patient_id"),
+    Column("accession", N_("Accession"), ("00080050",), "accession"),
+    Column("referring", N_("Referring"), ("00080090",), "referring"),
+    Column("birth_date", N_("Born"), ("00100030",), "birth_date", shown=False),
+    Column("series", N_("Series"), ("00201206",), "series", shown=False, number=True),
+    Column("received", N_("Received"), (), "received", shown=False),
+    Column("size", N_("Size"), (), "size", shown=False, number=True),
+    Column("study_id", N_("Study ID"), ("00200010",), shown=False),
+    Column("institution", N_("Institution"), ("00080080",), shown=False),
+    Column("issuer", N_("Issuer of ID"), ("00100021",), shown=False),
 )
 BY_NAME = {column.name: column for column in COLUMNS}
 TOLD = frozenset({UID, *(tag for column in COLUMNS for tag in column.tags)})
