@@ -6,6 +6,7 @@ import "../style/forms.css";
 import { follow } from "./badges";
 import { all } from "./dom";
 import { watch } from "./session";
+import { reachable } from "./scrolling";
 import { showLater, toast } from "./toast";
 import { t } from "./words";
 
@@ -49,4 +50,5 @@ document.addEventListener("click", (event) => {
 
 watch();
 follow();
+reachable();
 showLater();

@@ -22,6 +22,7 @@ const PATHS: Record<string, string> = {
   presets: "M5 4v16M12 4v16M19 4v16M3 9h4M10 15h4M17 7h4",
   rotate: "M20 12a8 8 0 1 1-2.5-5.8M20 4v4.5h-4.5",
   flip: "M12 3v18M9 7L3 17h6zM15 7l6 10h-6z",
+  "flip-over": "M3 12h18M7 9l10-6v6zM7 15l10 6v-6z",
   mpr: "M4 8l8-4 8 4v8l-8 4-8-4zM4 8l8 4 8-4M12 12v8",
   link: "M10 14a4 4 0 0 0 6 0l3-3a4 4 0 0 0-6-6l-1 1M14 10a4 4 0 0 0-6 0l-3 3a4 4 0 0 0 6 6l1-1",
   lines: "M3 7h18M3 12h18M3 17h18M8 3v18",

@@ -40,7 +40,7 @@ export class Strip {
       for (const series of study.series) {
         const place = make("li", { class: "series" });
         this.lists.set(series, place);
-        place.append(this.item(series.uid, series, undefined));
+        place.append(make("ul", { class: "stacks" }, this.item(series.uid, series, undefined)));
         list.append(place);
       }
       this.element.append(list);
@@ -131,7 +131,7 @@ function studyName(study: Study): string {
 }
 
 function factsOf(series: Series, stack: Stack | undefined, loaded: number | undefined): string {
-  if (!mayHaveImages(series)) return series.modality;
+  if (stack ? stack.document : !mayHaveImages(series)) return series.modality;
   const all = stack ? stack.pictures.length : series.count;
   const some = loaded !== undefined && loaded < all ? `${loaded}/${all}` : String(all);
   return `${series.modality} · ${some}`;

@@ -31,7 +31,7 @@ export const ACTIONS: readonly Action[] = [
   { id: "presets", label: t("Windows by name"), key: "q", icon: "presets", act: choosePreset },
   { id: "rotate", label: t("Turn by 90°"), key: "o", icon: "rotate", act: ({ grid }) => rotate(grid.active) },
   { id: "flip", label: t("Flip left and right"), key: "h", icon: "flip", act: ({ grid }) => flipAcross(grid.active) },
-  { id: "flip-over", label: t("Flip top and bottom"), key: "j", icon: "flip", act: ({ grid }) => flipOver(grid.active) },
+  { id: "flip-over", label: t("Flip top and bottom"), key: "j", icon: "flip-over", act: ({ grid }) => flipOver(grid.active) },
   { id: "cine", label: t("Cine"), key: " ", icon: "play", act: toggleCine, isOn: ({ grid }) => isPlaying(grid.active) },
   { id: "stop", label: t("Stop"), key: "k", icon: "stop", act: ({ grid }) => grid.inSight.forEach(stop) },
   { id: "reset", label: t("Reset the display"), key: "0", icon: "reset", act: ({ grid }) => reset(grid.active) },
