@@ -71,7 +71,7 @@ document.addEventListener("securitypolicyviolation", (event) => {
   if (event.effectiveDirective.startsWith("script-src")) window.stopped.push(event.blockedURI + " " + event.sample);
 });
 """
-STUDIES_ON_A_PAGE = 30
+STUDIES_ON_A_PAGE = 12
 """How many of the 200 studies are opened one by one: each field of a study has another payload in each of them."""
 
 
