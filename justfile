@@ -23,7 +23,7 @@ lint: types
 
 # The type checker
 types:
-    {{ uv }} run mypy charrua_core/src plugins/charrua_storescp/src plugins/charrua_qr/src plugins/charrua_ups/src plugins/charrua_web/src plugins/charrua_routing/src plugins/charrua_ohif/src examples/charrua_route_modality/src
+    {{ uv }} run mypy charrua_core/src plugins/charrua_storescp/src plugins/charrua_qr/src plugins/charrua_ups/src plugins/charrua_web/src plugins/charrua_routing/src plugins/charrua_ohif/src plugins/charrua_hl7/src examples/charrua_route_modality/src
 
 # Write the formatter's and the documents' changes
 write:
@@ -39,7 +39,7 @@ serve:
 words:
     #!/usr/bin/env bash
     set -euo pipefail
-    for plugin in charrua_web charrua_routing; do
+    for plugin in charrua_web charrua_routing charrua_hl7; do
         cd plugins/$plugin
         {{ uv }} run pybabel -q extract -F ../../babel.cfg -k t -k Page:5 -k Navigation:2 -k StudyAction:1 --no-wrap \
             --add-location=file --sort-output -o words.pot .

@@ -12,7 +12,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 ROOT = Path(__file__).parents[1]
-PLUGINS = ("charrua_web", "charrua_routing")
+PLUGINS = ("charrua_web", "charrua_routing", "charrua_hl7")
 LANGUAGES = ("es", "pt")
 METHODS = [
     ("**/src/**.py", "python"),

@@ -37,7 +37,7 @@ class Navigation:
 class Page:
     """One page: GET on `path` shows `template` with what `show` gives.
 
-    `template` names the plugin's package and a Jinja2 file in its folder `templates`: `charrua_routing/rules.html`. It
+    `template` names the plugin's package and a Jinja2 file in its folder `templates`: `charrua_night/studies.html`. It
     extends `charrua_web/layout.html` and is given, beside what `show` gave: `page`, `identity`, `may(permission)`, `_()`.
     `show` may give a `Response` instead, such as a redirection; what it raises is shown as a page of its own. A page that
     tells of a failure in its own words gives `answer_status`, its HTTP status.

@@ -1,0 +1,88 @@
+"""HL7 and the worklist: orders come in over MLLP, modalities ask for their worklist and tell what they perform."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from charrua_core.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from charrua_core.app import App
+    from charrua_core.dicom import ServiceClass
+    from charrua_core.jobs import JobType
+    from charrua_core.services import Service
+    from charrua_core.settings import Setting
+    from charrua_core.types import StoredObject
+    from charrua_core.web import Page, WebRoute
+
+
+@hookimpl
+def settings() -> Sequence[Setting]:
+    """Declare what an administrator may choose of HL7 and the worklist."""
+    from charrua_hl7.choices import SETTINGS
+
+    return SETTINGS
+
+
+@hookimpl
+def migrations() -> Sequence[str]:
+    """Name the lineage of schema charrua_hl7."""
+    return ["charrua_hl7.lineage"]
+
+
+@hookimpl
+def services(app: App) -> Sequence[Service]:
+    """Give the MLLP listener, and what discontinues entries whose time has passed."""
+    from charrua_hl7.intake import intake_services
+    from charrua_hl7.worklist.upkeep import worklist_services
+
+    return [*intake_services(app), *worklist_services(app)]
+
+
+@hookimpl
+def dimse_services(app: App) -> Sequence[ServiceClass]:
+    """Offer Modality Worklist and Modality Performed Procedure Step."""
+    from charrua_hl7.performed import performed_services
+    from charrua_hl7.worklist.find import worklist_find
+
+    return [*worklist_find(app), *performed_services(app)]
+
+
+@hookimpl
+def job_types(app: App) -> Sequence[JobType]:
+    """Give the jobs that correct studies, forward performed steps and send messages."""
+    from charrua_hl7.outgoing import outgoing_jobs
+    from charrua_hl7.patients import patient_jobs
+    from charrua_hl7.performed import performed_jobs
+    from charrua_hl7.worklist.upkeep import worklist_jobs
+
+    return [*patient_jobs(app), *worklist_jobs(app), *performed_jobs(app), *outgoing_jobs(app)]
+
+
+@hookimpl
+async def on_object_stored(app: App, stored: StoredObject) -> None:
+    """Let the entry whose study arrives know of it."""
+    from charrua_hl7.worklist.arrivals import study_arrived
+
+    await study_arrived(app, stored)
+
+
+@hookimpl
+def web_routes() -> Sequence[WebRoute]:
+    """Give the calls on the worklist, messages, mappings and receivers."""
+    from charrua_hl7.intake import MESSAGE_ROUTES
+    from charrua_hl7.mapping import MAPPING_ROUTES
+    from charrua_hl7.outgoing import RECEIVER_ROUTES
+    from charrua_hl7.worklist.calls import WORKLIST_ROUTES
+
+    return [*WORKLIST_ROUTES, *MESSAGE_ROUTES, *MAPPING_ROUTES, *RECEIVER_ROUTES]
+
+
+@hookimpl
+def web_pages() -> Sequence[Page]:
+    """Give the worklist and, in Set-up, the messages, mappings and receivers."""
+    from charrua_hl7.pages import PAGES
+
+    return PAGES

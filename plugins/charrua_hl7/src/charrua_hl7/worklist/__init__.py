@@ -1,0 +1,1 @@
+"""The worklist: one entry for each scheduled procedure step, however it came."""
