@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import zipfile
 
 import httpx
@@ -28,10 +29,7 @@ async def test_a_series_that_is_chosen_appears_with_what_became_of_each_file(ope
     row = page.get_by_role("row", name="notes.txt")
     assert "This is no DICOM object." in await row.inner_text()
     study = page.locator("[data-part=studies] tbody tr")
-    await page.wait_for_function(
-        "count => document.querySelector('[data-part=studies] tbody td.num')?.textContent === count",
-        arg=str(len(SERIES)),
-    )
+    await study.locator("td.num", has_text=re.compile(rf"^{len(SERIES)}$")).first.wait_for()
     assert (await study.locator("a").get_attribute("href")).startswith("/studies/1.")
 
 

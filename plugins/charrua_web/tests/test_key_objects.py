@@ -37,12 +37,12 @@ async def test_key_images_are_told_with_their_title_and_author(archive: Any) -> 
     images = a_study(images=3)
     await archive.give(*images)
     async with await archive.client() as ana, await archive.client("Referring") as ben:
-        answer = await select(ana, *images[:2], title="113004", description="Rara avis: ñandú")
+        answer = await select(ana, images[1], images[0], title="113004", description="Rara avis: ñandú")
         assert answer.status_code == 201, answer.text
         (told,) = await selections(ana, images[0])
         (theirs,) = await selections(ben, images[0])
     assert {"title": "For Teaching", "description": "Rara avis: ñandú", "mine": True}.items() <= told.items()
-    assert [one["instance"] for one in told["images"]] == sorted(one.SOPInstanceUID for one in images[:2])
+    assert [one["instance"] for one in told["images"]] == [images[1].SOPInstanceUID, images[0].SOPInstanceUID]
     assert {one["series"] for one in told["images"]} == {images[0].SeriesInstanceUID}
     assert theirs == told | {"mine": False}
 

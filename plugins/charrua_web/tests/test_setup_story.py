@@ -44,9 +44,7 @@ async def changes_a_setting_and_takes_it_back(page) -> None:
     assert await page.locator(".setting:visible").count() >= 1
     await row.locator("[name=value]").fill("many")
     await row.locator("button.primary").click()
-    await page.wait_for_function(
-        "document.querySelector('#setting-query_results .wrong').textContent.includes('whole number')"
-    )
+    await row.locator(".wrong", has_text="whole number").wait_for()
     await row.locator("[name=value]").fill("1234")
     await row.locator("[name=value]").press("Enter")
     await row.get_by_text("Set here by").wait_for()

@@ -33,11 +33,11 @@ class OrderedStep:
     An attribute without Value is one that the message deletes (HL7's null); one that it does not speak of is absent."""
 
 
-async def ordered_steps(app: App, tx: AsyncConnection, message: Message) -> list[OrderedStep]:  # noqa: ARG001
+async def ordered_steps(app: App, tx: AsyncConnection, message: Message) -> list[OrderedStep]:
     """Give the steps of an order or appointment by the mapping in force for its type. Raises MessageRefused."""
     raise NotImplementedError
 
 
-async def patient_of(app: App, tx: AsyncConnection, message: Message) -> DicomJson:  # noqa: ARG001
+async def patient_of(app: App, tx: AsyncConnection, message: Message) -> DicomJson:
     """Give what a message says of its patient (PID), by the mapping in force for its type. Raises MessageRefused."""
     raise NotImplementedError

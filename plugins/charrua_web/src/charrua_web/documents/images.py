@@ -49,15 +49,15 @@ class Image:
 
 
 async def images(request: Request, uids: Iterable[str]) -> dict[str, Image]:
-    """Give the objects of these SOP Instance UIDs in the study of the path.
+    """Give the objects of these SOP Instance UIDs in the study of the path, in their order.
 
     HttpError 404 where one is not there, or not for the caller: the answer is the same.
     """
-    wanted = sorted(set(uids))
+    wanted = list(dict.fromkeys(uids))
     found = await records_of(request, wanted)
     if len(found) < len(wanted):
         raise HttpError(404, "there is no such image in this study; reload the study and try again")
-    return {uid: Image(record, header_of(await stored_object(request.app, record))) for uid, record in found.items()}
+    return {uid: Image(found[uid], header_of(await stored_object(request.app, found[uid]))) for uid in wanted}
 
 
 async def records_of(request: Request, uids: Sequence[str]) -> dict[str, InstanceRecord]:
