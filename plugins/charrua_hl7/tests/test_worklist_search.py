@@ -1,4 +1,4 @@
-"""Searching the worklist: what keys match, who sees what, and pages for people."""
+"""Searching the worklist: what keys match, and who sees what."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pydicom.dataset import Dataset
 from charrua_core.errors import QueryInvalid, TooManyResults
 from charrua_core.types import Identity, RowFilter
 from charrua_hl7.worklist.entries import Status, put
-from charrua_hl7.worklist.listing import Chosen, count_entries, list_entries
 from charrua_hl7.worklist.searching import Search, keys_of, may_see, search
 
 _IN_STEP = [
@@ -229,43 +228,3 @@ async def test_a_search_ends_at_its_limit_and_says_what_is_wrong(open_archive) -
     for keys in ({"ScheduledProcedureStepStartDate": "yesterday"}, {"ScheduledProcedureStepStartTime": "-"}):
         with pytest.raises(QueryInvalid):
             await found(app, Search(keys_of(dataset(**keys).to_json_dict())))
-
-
-CHOSEN: list[tuple[Chosen, str]] = [
-    (Chosen(), "DABC"),
-    (Chosen(words="nun"), "AB"),
-    (Chosen(words="NÚÑEZ thorax"), "A"),
-    (Chosen(words="4711"), "A"),
-    (Chosen(words="do"), "DC"),
-    (Chosen(words="ja?e"), "C"),
-    (Chosen(words="100%"), ""),
-    (Chosen(statuses=frozenset({Status.COMPLETED, Status.DISCONTINUED})), "D"),
-    (Chosen(first_day="20260705", last_day="20260706"), "AB"),
-    (Chosen(last_day="20260705"), "DA"),
-    (Chosen(modality="CT", first_day="20260705"), "AC"),
-    (Chosen(station="CT1"), "DA"),
-]
-
-
-async def test_people_choose_by_words_day_status_modality_and_station(open_archive) -> None:
-    app = await open_archive()
-    await a_worklist(app)
-    person = Identity("ana", "user", permissions=frozenset({"worklist"}))
-    filtered = Identity("ben", "user", row_filters=(RowFilter({"Modality": ("CT",)}),))
-
-    async def names(identity: Identity, chosen: Chosen, **how: Any) -> str:
-        told, after = "", ""
-        while True:
-            page = await list_entries(app, identity, chosen, count=1, after=after, **how)
-            told += "".join(one.order_key for one in page.entries)
-            if not (after := page.next):
-                return told
-
-    assert {chosen: await names(person, chosen) for chosen, _ in CHOSEN} == dict(CHOSEN)
-    assert {chosen: await count_entries(app, person, chosen, 3) for chosen, _ in CHOSEN} == {
-        chosen: min(len(expected), 3) for chosen, expected in CHOSEN
-    }
-    assert await names(person, Chosen(), ascending=False) == "CBAD"
-    assert (await names(filtered, Chosen()), await count_entries(app, filtered, Chosen(), 99)) == ("DAC", 3)
-    with pytest.raises(QueryInvalid):
-        await list_entries(app, person, Chosen(), count=1, after="x")
