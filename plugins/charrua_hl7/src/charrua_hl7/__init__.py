@@ -9,6 +9,8 @@ from charrua_core.hookspecs import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import click
+
     from charrua_core.app import App
     from charrua_core.dicom import ServiceClass
     from charrua_core.jobs import JobType
@@ -67,6 +69,14 @@ async def on_object_stored(app: App, stored: StoredObject) -> None:
     from charrua_hl7.worklist.arrivals import study_arrived
 
     await study_arrived(app, stored)
+
+
+@hookimpl
+def cli_commands() -> Sequence[click.Command]:
+    """Give `charrua worklist`."""
+    from charrua_hl7.worklist.commands import worklist
+
+    return [worklist]
 
 
 @hookimpl

@@ -70,6 +70,9 @@ message = Table(
     Index("message_unfinished", "state", "id", postgresql_where=text("state <> 'done'")),
 )
 
+IS_OPEN = "status NOT IN ('COMPLETED', 'DISCONTINUED')"
+"""What may still be performed, as index entry_open has it."""
+
 entry = Table(
     "entry",
     metadata,
@@ -109,12 +112,15 @@ entry = Table(
     Index("entry_by_order", "order_key", "step_id", unique=True),
     Index("entry_by_status", "status", "start_moment", "id"),
     Index("entry_by_start", "start_moment", "id"),
+    Index("entry_open", "start_moment", "id", postgresql_where=text(IS_OPEN)),
     Index("entry_by_study", "study_uid"),
     Index("entry_by_arrived", "arrived_study_uid"),
     Index("entry_by_accession", "accession_number"),
     Index("entry_by_patient", "patient_id", "issuer"),
     Index("entry_by_name", "patient_name_key"),
-    Index("entry_by_terms", "terms", postgresql_using="gin"),
+    # Modalities ask at once for what was just ordered: nothing waits in a list to be looked through.
+    Index("entry_by_terms", "terms", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
+    Index("entry_by_words", text("core.grams(words)"), postgresql_using="gin"),
 )
 
 # The newest version of a message type's mapping is in force.
