@@ -71,6 +71,8 @@ def environment(database_url: str, tmp_path: Path) -> dict[str, str]:
         "CHARRUA_DICOM_HOST": "127.0.0.1",
         "CHARRUA_DICOM_PORT": "0",
         "CHARRUA_WEB_PORT": "0",
+        "CHARRUA_HL7_HOST": "127.0.0.1",
+        "CHARRUA_HL7_PORT": "0",
         "CHARRUA_STORAGE_RESERVE_BYTES": "0",
     }
 

@@ -112,9 +112,19 @@ entry = Table(
     Index("entry_by_study", "study_uid"),
     Index("entry_by_arrived", "arrived_study_uid"),
     Index("entry_by_accession", "accession_number"),
+    Index("entry_by_filler", "filler_order"),
+    Index("entry_by_placer", "placer_order"),
     Index("entry_by_patient", "patient_id", "issuer"),
     Index("entry_by_name", "patient_name_key"),
     Index("entry_by_terms", "terms", postgresql_using="gin"),
+)
+
+# What sets the Study Instance UIDs that this archive makes for orders apart from those of others: one row.
+uid_root = Table(
+    "uid_root",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("root", C, nullable=False, server_default=text("gen_random_uuid()::text")),
 )
 
 # The newest version of a message type's mapping is in force.
