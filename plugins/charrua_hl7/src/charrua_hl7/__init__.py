@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from charrua_core.jobs import JobType
     from charrua_core.services import Service
     from charrua_core.settings import Setting
-    from charrua_core.types import StoredObject
+    from charrua_core.types import StoredObject, StudyEdited
     from charrua_core.web import Page, WebRoute
 
 
@@ -65,9 +65,11 @@ def job_types(app: App) -> Sequence[JobType]:
 
 @hookimpl
 async def on_object_stored(app: App, stored: StoredObject) -> None:
-    """Let the entry whose study arrives know of it."""
+    """Let the entry whose study arrives know of it, and give a merged patient's study to the one that stays."""
+    from charrua_hl7.patients.arriving import object_stored
     from charrua_hl7.worklist.arrivals import study_arrived
 
+    await object_stored(app, stored)
     await study_arrived(app, stored)
 
 
@@ -77,6 +79,14 @@ def cli_commands() -> Sequence[click.Command]:
     from charrua_hl7.worklist.commands import worklist
 
     return [worklist]
+
+
+@hookimpl
+async def on_study_edited(app: App, edited: StudyEdited) -> None:
+    """Let entries follow where the edits that a message has made of studies are undone."""
+    from charrua_hl7.patients.undoing import study_edited
+
+    await study_edited(app, edited)
 
 
 @hookimpl

@@ -146,26 +146,49 @@ mapping = Table(
     Index("mapping_by_type", "message_type", "id"),
 )
 
-# What a message has changed of a patient, so that it can be taken back.
+# What a message has changed of a patient, so that it can be taken back. A merge in force is also what is remembered of it:
+# what still comes under the former ID is given the patient that it has become.
 patient_change = Table(
     "patient_change",
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("message_id", BigInteger, nullable=True),
-    # update, merge
+    # update, merge, move
     Column("kind", C, nullable=False),
-    # The former patient and the one whose it is now: keyword → value.
+    # Whose deed it is: `HL7 <sending application>`.
+    _text("by"),
+    # Who it is, and of a merge who it was.
+    _text("patient_id"),
+    _text("issuer"),
+    _text("former_id"),
+    _text("former_issuer"),
+    # DICOM JSON: what the patient was called, what the message says of them.
     Column("before", JSONB, nullable=False),
     Column("after", JSONB, nullable=False),
-    # Of each entry that was changed: its ID and what its attributes were.
-    Column("entries", JSONB, nullable=False, server_default="[]"),
+    # Of each entry that was changed, by its ID: {"before": …, "after": …}, DICOM JSON or null by tag.
+    Column("entries", JSONB, nullable=False, server_default="{}"),
+    # The studies that a move names.
+    _texts("studies"),
     # The edits that it made of studies.
     _texts("edits"),
+    # What becomes of the studies: waiting, done, failed.
+    Column("state", C, nullable=False, server_default="done"),
     _text("sentence"),
+    # A later merge the other way round, because of which this one is no longer remembered.
+    Column("ended_by", BigInteger, nullable=True),
     _moment("at"),
     _moment("undone_at", nullable=True),
     _text("undone_by"),
     Index("patient_change_by_message", "message_id"),
+    Index("patient_change_by_patient", "patient_id", "issuer", "id"),
+    Index(
+        "patient_change_by_former",
+        "former_id",
+        postgresql_where=text("kind = 'merge' AND undone_at IS NULL AND ended_by IS NULL"),
+    ),
+    Index("patient_change_waiting", "id", postgresql_where=text("state = 'waiting'")),
+    Index("patient_change_by_edit", "edits", postgresql_using="gin"),
+    Index("patient_change_by_entry", "entries", postgresql_using="gin"),
 )
 
 performed = Table(

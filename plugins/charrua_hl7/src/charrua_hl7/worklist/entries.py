@@ -145,7 +145,12 @@ async def put(
     reason: str = "",
     message_id: int | None = None,
 ) -> Entry:
-    """Write an entry: a new one, or the same step of the same order as it is now."""
+    """Write an entry: a new one, or the same step of the same order as it is now.
+
+    One of a patient who was merged into another is given that one.
+    """
+    from charrua_hl7.patients.merging import of_its_patient  # which needs this module
+
     told = with_status(attributes, status)
     row = {
         **columns_of(told),
@@ -161,7 +166,7 @@ async def put(
         index_elements=["order_key", "step_id"],
         set_={**changed, "version": entry.c.version + 1, "changed_at": func.now()},
     ).returning(entry)
-    written = of_row((await tx.execute(statement)).one())
+    written = await of_its_patient(tx, of_row((await tx.execute(statement)).one()))
     await tell_status(app, tx, [written])
     return written
 
