@@ -320,6 +320,30 @@ def create_link(target: Target) -> Sequence[Ask]:
     return [Ask(query=query, names=frozenset({"study"}))]
 
 
+# -- the worklist: stories of its own tell who sees which entry ---------------------------------------------------------
+def not_the_entrys(_target: Target) -> Sequence[Ask]:
+    return [Ask(values={"entry": "1"}, blind=True, good=frozenset({404}))]
+
+
+def assign_page(target: Target) -> Sequence[Ask]:
+    return [Ask(query=[("study", target.study)], names=frozenset({"study"}))]
+
+
+ENTRY = "/worklist/entries/{entry}"
+ENTRIES: dict[str, Recipe] = {
+    "POST /worklist": numbered(400, body={}),
+    f"GET {ENTRY}": numbered(404, entry="1"),
+    f"PUT {ENTRY}": numbered(404, entry="1", body={"version": 1, "attributes": {}}),
+    f"POST {ENTRY}/status": numbered(404, entry="1", body={"status": "COMPLETED"}),
+    f"GET {ENTRY}/assign": numbered(400, entry="1"),
+    f"POST {ENTRY}/assign": numbered(400, entry="1", body={}),
+    f"DELETE {ENTRY}/assign": numbered(404, entry="1"),
+    f"DELETE {ENTRY}/studies/{{study}}": not_the_entrys,
+    "GET /worklist/patient": lambda target: [Ask(query=[("id", target.patient_id)], general=True)],
+    "GET /worklist/assign": assign_page,
+    "GET /worklist/{entry}": numbered(404, entry="1"),
+}
+
 SERIES = "/studies/{study}/series/{series}"
 FRAMES = f"{SERIES}/instances/{{instance}}/frames/{{frames}}"
 ITEM = "/workitems/{workitem}"
@@ -432,6 +456,7 @@ RECIPES: dict[str, Recipe] = {
     "GET /ohif/{path...}": numbered(404, path="viewer"),
     "POST /portal": said(404, patient_id="nobody", accession_number="none"),
     **ACTIONS,
+    **ENTRIES,
 }
 
 

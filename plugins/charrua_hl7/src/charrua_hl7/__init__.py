@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from charrua_core.services import Service
     from charrua_core.settings import Setting
     from charrua_core.types import StoredObject, StudyEdited
-    from charrua_core.web import Page, WebRoute
+    from charrua_core.web import Page, StudyAction, WebRoute
 
 
 @hookimpl
@@ -95,9 +95,10 @@ def web_routes() -> Sequence[WebRoute]:
     from charrua_hl7.intake import MESSAGE_ROUTES
     from charrua_hl7.mapping import MAPPING_ROUTES
     from charrua_hl7.outgoing import RECEIVER_ROUTES
+    from charrua_hl7.pages import SCRIPTS
     from charrua_hl7.worklist.calls import WORKLIST_ROUTES
 
-    return [*WORKLIST_ROUTES, *MESSAGE_ROUTES, *MAPPING_ROUTES, *RECEIVER_ROUTES]
+    return [*WORKLIST_ROUTES, *MESSAGE_ROUTES, *MAPPING_ROUTES, *RECEIVER_ROUTES, *SCRIPTS]
 
 
 @hookimpl
@@ -106,3 +107,11 @@ def web_pages() -> Sequence[Page]:
     from charrua_hl7.pages import PAGES
 
     return PAGES
+
+
+@hookimpl
+def study_actions() -> Sequence[StudyAction]:
+    """Offer to assign a study to an entry."""
+    from charrua_hl7.worklist.choices import ACTIONS
+
+    return ACTIONS

@@ -104,8 +104,10 @@ entry = Table(
     # hl7, page, api, mpps
     _text("source"),
     Column("message_id", BigInteger, nullable=True),
-    # The study that has arrived for it, where that has another UID than was scheduled.
+    # The study that has arrived for it, under the UID that it has here.
     _text("arrived_study_uid"),
+    # When somebody had it begin again: it times out anew from then.
+    _moment("reopened_at", nullable=True),
     Column("version", Integer, nullable=False, server_default="1"),
     _moment("created_at"),
     _moment("changed_at"),
@@ -131,6 +133,27 @@ uid_root = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("root", C, nullable=False, server_default=text("gen_random_uuid()::text")),
+)
+
+# Studies that came for an entry, or were assigned to it. A row is never made twice: what was undone stays undone.
+entry_study = Table(
+    "entry_study",
+    metadata,
+    Column("entry_id", ForeignKey(entry.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("study_uid", C, primary_key=True),
+    # How it was found: uid, accession, assigned
+    Column("found_by", C, nullable=False),
+    # waiting (to be corrected), corrected, alike, left (as it is), mismatch (another patient's),
+    # other (somebody said that it is not the entry's), undone
+    Column("state", C, nullable=False),
+    # The edits that gave it the order's identity, in their order.
+    _texts("edits"),
+    # What the entry was before.
+    _text("former_status"),
+    _text("former_reason"),
+    _text("by"),
+    _moment("at"),
+    Index("entry_study_by_study", "study_uid"),
 )
 
 # The newest version of a message type's mapping is in force.

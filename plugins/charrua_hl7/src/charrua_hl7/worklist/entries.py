@@ -55,7 +55,11 @@ _TOP = {
     "patient_id": tag_of("PatientID"),
     "issuer": tag_of("IssuerOfPatientID"),
 }
-_WORDS = ("PatientName", "PatientID", "AccessionNumber", "RequestedProcedureDescription", "ReferringPhysicianName")
+_WORDS = (
+    *("PatientName", "PatientID", "AccessionNumber", "RequestedProcedureDescription", "ReferringPhysicianName"),
+    *("CurrentPatientLocation", "RequestedProcedureID", "ReasonForTheRequestedProcedure"),
+)
+_WORDS_OF_STEP = ("Modality", "ScheduledProcedureStepDescription", "ScheduledPerformingPhysicianName")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,11 @@ class Entry:
     arrived_study_uid: str
     version: int
     changed_at: Any
+
+    @property
+    def modality(self) -> str:
+        """Modality of the step."""
+        return value(self.step, tag_of("Modality"))
 
     @property
     def step(self) -> DicomJson:
@@ -121,6 +130,7 @@ def columns_of(attributes: DicomJson) -> dict[str, Any]:
     step = step_of(attributes)
     stations = [str(one) for one in step.get(tag_of("ScheduledStationAETitle"), {}).get("Value", ()) if one]
     said = [value(attributes, tag_of(keyword)) for keyword in _WORDS]
+    said += [*stations, *(value(step, tag_of(keyword)) for keyword in _WORDS_OF_STEP)]
     return {
         **{name: value(attributes, tag) for name, tag in _TOP.items()},
         "step_id": value(step, tag_of("ScheduledProcedureStepID")),
