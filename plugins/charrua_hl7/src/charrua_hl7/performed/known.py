@@ -112,7 +112,8 @@ async def _received(app: App, identity: Identity, rows: Iterable[Any]) -> set[st
     series = sorted({uid for row in rows for uid in row.series_uids})
     if not series:
         return set()
-    found = await listing(app, Query(Level.IMAGE, keys={SERIES_UID: OneOf("UI", tuple(series))}), identity)
+    query = Query(Level.IMAGE, keys={SERIES_UID: OneOf("UI", tuple(series))}, relational=True)
+    found = await listing(app, query, identity)
     return set(await sop_instance_uids(app, found.ids))
 
 
