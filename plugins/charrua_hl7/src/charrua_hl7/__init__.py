@@ -36,11 +36,12 @@ def migrations() -> Sequence[str]:
 
 @hookimpl
 def services(app: App) -> Sequence[Service]:
-    """Give the MLLP listener, and what discontinues entries whose time has passed."""
+    """Give the MLLP listener, and what looks after the entries and the performed steps."""
     from charrua_hl7.intake import intake_services
+    from charrua_hl7.performed import performed_upkeep_services
     from charrua_hl7.worklist.upkeep import worklist_services
 
-    return [*intake_services(app), *worklist_services(app)]
+    return [*intake_services(app), *worklist_services(app), *performed_upkeep_services(app)]
 
 
 @hookimpl
@@ -91,14 +92,16 @@ async def on_study_edited(app: App, edited: StudyEdited) -> None:
 
 @hookimpl
 def web_routes() -> Sequence[WebRoute]:
-    """Give the calls on the worklist, messages, mappings and receivers."""
+    """Give the calls on the worklist, what was performed, messages, mappings and receivers."""
     from charrua_hl7.intake import MESSAGE_ROUTES
     from charrua_hl7.mapping import MAPPING_ROUTES
     from charrua_hl7.outgoing import RECEIVER_ROUTES
     from charrua_hl7.pages import SCRIPTS
+    from charrua_hl7.performed import PERFORMED_ROUTES
     from charrua_hl7.worklist.calls import WORKLIST_ROUTES
 
-    return [*WORKLIST_ROUTES, *MESSAGE_ROUTES, *MAPPING_ROUTES, *RECEIVER_ROUTES, *SCRIPTS]
+    own = [*WORKLIST_ROUTES, *PERFORMED_ROUTES, *MESSAGE_ROUTES, *MAPPING_ROUTES, *RECEIVER_ROUTES]
+    return [*own, *SCRIPTS]
 
 
 @hookimpl

@@ -223,10 +223,17 @@ performed = Table(
     Column("status", C, nullable=False),
     _text("aet"),
     _texts("study_uids"),
+    _texts("accession_numbers"),
+    _texts("series_uids"),
     Column("attributes", JSONB, nullable=False),
+    # What its modality left out or said otherwise than the order (`charrua_hl7.performed.notes`).
+    Column("notes", JSONB, nullable=False, server_default="[]"),
     _moment("created_at"),
     _moment("changed_at"),
     Index("performed_by_study", "study_uids", postgresql_using="gin"),
+    Index("performed_by_accession", "accession_numbers", postgresql_using="gin"),
+    Index("performed_by_series", "series_uids", postgresql_using="gin"),
+    Index("performed_by_age", "changed_at"),
 )
 
 performed_entry = Table(
@@ -235,6 +242,21 @@ performed_entry = Table(
     Column("performed_id", ForeignKey(performed.c.id, ondelete="CASCADE"), primary_key=True),
     Column("entry_id", ForeignKey(entry.c.id, ondelete="CASCADE"), primary_key=True),
     Index("performed_entry_by_entry", "entry_id"),
+)
+
+# What is still to be passed on, in the order of a peer's rows.
+performed_forward = Table(
+    "performed_forward",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("aet", C, nullable=False),
+    Column("performed_id", ForeignKey(performed.c.id, ondelete="CASCADE"), nullable=False),
+    # N-CREATE, N-SET
+    Column("operation", C, nullable=False),
+    Column("attributes", JSONB, nullable=False),
+    _moment("created_at"),
+    Index("performed_forward_by_peer", "aet", "id"),
+    Index("performed_forward_by_step", "performed_id"),
 )
 
 receiver = Table(
