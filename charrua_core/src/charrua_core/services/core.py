@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from charrua_core import sending
+from charrua_core import reports, sending
 from charrua_core.changes import Change, Follower
 from charrua_core.imaging import archiving
 from charrua_core.implementation import Implementation
@@ -37,7 +37,8 @@ def _given_up(app: App, kind: str, error: Exception) -> None:
 def followers(app: App) -> list[Service]:
     """One follower for each plugin that implements `on_object_stored`: a slow one delays only itself; one for all routes.
 
-    And one for the archive's own transfer syntax, where it has one: that begins with what is stored from then on.
+    And one for the archive's own transfer syntax, where it has one: that begins with what is stored from then on. And for
+    each plugin that implements `on_report_final`, one of the reports.
     """
     delivers = {one.plugin: _tell(app, one) for one in app.hooks.implementations("on_object_stored")}
     names = follower_names(app)
@@ -45,12 +46,14 @@ def followers(app: App) -> list[Service]:
         delivers[sending.FOLLOWER] = _plan(app, sending.route)
     if archiving.FOLLOWER in names:
         delivers[archiving.FOLLOWER] = _plan(app, archiving.plan)
-    return [
-        Background(
-            f"follower {name}", "followers", Follower(app.db, name, deliver, from_now=name == archiving.FOLLOWER).run
-        )
-        for name, deliver in delivers.items()
+    following = [
+        Follower(app.db, name, deliver, from_now=name == archiving.FOLLOWER) for name, deliver in delivers.items()
     ]
+    following += [
+        Follower(app.db, _of_reports(one), _tell_report(app, one), kinds=(reports.KIND,))
+        for one in app.hooks.implementations("on_report_final")
+    ]
+    return [Background(f"follower {one.name}", "followers", one.run) for one in following]
 
 
 def follower_names(app: App) -> list[str]:
@@ -58,12 +61,24 @@ def follower_names(app: App) -> list[str]:
     routes = [sending.FOLLOWER] if app.hooks.implementations("route_destination") else []
     own_syntax = app.settings["archive_transfer_syntax"] != archiving.AS_RECEIVED
     transcoding = [archiving.FOLLOWER] if own_syntax else []
-    return [one.plugin for one in app.hooks.implementations("on_object_stored")] + routes + transcoding
+    objects = [one.plugin for one in app.hooks.implementations("on_object_stored")]
+    return objects + routes + transcoding + [_of_reports(one) for one in app.hooks.implementations("on_report_final")]
+
+
+def _of_reports(one: Implementation) -> str:
+    return f"{one.plugin} reports"
 
 
 def _tell(app: App, one: Implementation) -> Deliver:
     async def deliver(change: Change) -> None:
         await one.call_async({"app": app, "stored": stored_object(change.payload)})
+
+    return deliver
+
+
+def _tell_report(app: App, one: Implementation) -> Deliver:
+    async def deliver(change: Change) -> None:
+        await one.call_async({"app": app, "report": reports.report_of(change.payload)})
 
     return deliver
 
