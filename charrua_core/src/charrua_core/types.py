@@ -208,6 +208,20 @@ class FinalReport:
 
 
 @dataclass(frozen=True, slots=True)
+class StudyEdited:
+    """One edit that was made, as `on_study_edited` tells it."""
+
+    edit: str
+    """Its number, as the studies' history has it."""
+    kind: str
+    """`edit`, `assign_study`, `assign_series`, `merge`, `status`, `delete`, `purge`, `undo`."""
+    study_uids: tuple[str, ...]
+    at: datetime
+    undoes: str = ""
+    """The number of the edit that it takes back, where it is an `undo`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """Where an object goes next: the AE title of a known peer, or the name of another destination."""
 
