@@ -53,7 +53,8 @@ CLOSE_LATE_S = 0.5  # each part, when that time is over
 class App:
     """The parts of the archive, for services, hooks and commands. Get one with `App.opened`.
 
-    `roles` are those of this process, empty for a command; `sockets` are listening sockets that it has inherited.
+    `roles` are those of this process, empty for a command; `sockets` are those that its services listen at, inherited
+    or bound by this process.
     """
 
     def __init__(self, start: Start, roles: Collection[Role], sockets: Sockets) -> None:
@@ -152,10 +153,11 @@ class App:
         logs.set_level(self.settings["log_level"])
 
     # -- what hooks give -------------------------------------------------------------------------------------------------
-    def services(self) -> list[Service]:
-        """Give the services of this process's roles, core's before those of plugins."""
+    def services(self, roles: Collection[Role] | None = None) -> list[Service]:
+        """Give the services of these roles, or of this process's, core's before those of plugins."""
+        wanted = self.roles if roles is None else roles
         found = self.hooks.gather_of(Service, "services", app=self)  # type: ignore[type-abstract]
-        return [service for service in reversed(found) if service.role in self.roles]
+        return [service for service in reversed(found) if service.role in wanted]
 
     async def log_in(self, credentials: Mapping[str, Any]) -> Identity:
         """Give who it is, by the chain of authentication providers; NotPermitted says why not, with its HTTP status."""

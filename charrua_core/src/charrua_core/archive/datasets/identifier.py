@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -32,16 +33,17 @@ _IDENTIFIERS = frozenset(
 ID, Placer and Filler Order Number."""
 
 
-def decode_identifier(identifier: bytes, transfer_syntax_uid: str) -> DicomJson:
+def decode_identifier(identifier: bytes, transfer_syntax_uid: str, *, elements: int = _BUDGETS.elements) -> DicomJson:
     """Give the keys of an identifier in the DICOM JSON Model; those of zero length are there without a value.
 
-    Raises HeaderDamaged when the bytes do not hold together or ask for more than a query is worth.
+    Raises HeaderDamaged when the bytes do not hold together or ask for more than a query is worth: `elements` at most.
     """
     clock = Clock(_BUDGETS.seconds)
+    budgets = replace(_BUDGETS, elements=elements)
     source: Source = BufferSource(identifier)
     if transfer_syntax_uid in DEFLATED:
-        source = InflatedSource(source, _BUDGETS.header_bytes, clock)
-    walk = Walk(source, layout_of(transfer_syntax_uid), 0, _BUDGETS, clock, _MEMO)
+        source = InflatedSource(source, budgets.header_bytes, clock)
+    walk = Walk(source, layout_of(transfer_syntax_uid), 0, budgets, clock, _MEMO)
     walk.run()
     if walk.unparsed:
         raise HeaderDamaged("the identifier is too large")
