@@ -70,8 +70,14 @@ def fitted(text: str, vr: str) -> str:
     if vr in PROSE:
         kept = "".join(one for one in text if one.isprintable() or one in "\n\t").strip()
         return kept[: LENGTHS[vr]]
-    kept = " ".join("".join(one if one.isprintable() else " " for one in text).replace("\\", "/").split())
-    return kept[: LENGTHS.get(vr, 64)].rstrip()
+    return _one_line(text)[: LENGTHS.get(vr, 64)].rstrip()
+
+
+def _one_line(text: str) -> str:
+    """Without what is not printed, and without backslashes, which part values."""
+    if not text.isprintable():
+        text = " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    return text.replace("\\", "/").strip()
 
 
 def identifier(text: str, vr: str) -> str | None:
@@ -87,7 +93,7 @@ def identifier(text: str, vr: str) -> str | None:
 
 def clean_id(text: str) -> str:
     """Give an identifier without what no text of DICOM may have."""
-    return "".join(one for one in text if one.isprintable()).replace("\\", "/").strip()
+    return _one_line(text)
 
 
 def _text(part: Part, target: Target) -> str | None:
