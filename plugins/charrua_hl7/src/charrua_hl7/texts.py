@@ -105,10 +105,14 @@ def decoded(content: bytes) -> tuple[str, str]:
     """
     for start, codec in _STARTS:
         if content.startswith(start):
-            return content.decode(codec, "replace"), codec
+            return content.decode(codec, "replace"), (
+                _declared(content)[1] or "utf-8"
+            ) if codec == "utf-8-sig" else codec
     if content.isascii() and b"\x1b" not in content:
         return content.decode("ascii"), _declared(content)[1] or "utf-8"
     names, codec = _declared(content)
+    if names and names[0] in _UNSUPPORTED:
+        raise ValueInvalid("its character set CNS 11643 is not known here: UNICODE UTF-8 is", "MSH^1^18")
     if len(names) > 1 and b"\x1b" in content:
         return _extended(content, names), codec or "utf-8"
     if codec in _LATIN or codec == "utf-8" or not codec:
@@ -130,8 +134,6 @@ def _declared(content: bytes) -> tuple[list[str], str]:
     named = fields[17].split(repetition or b"~") if len(fields) > 17 else []
     names = [re.sub(r"[\s_-]", "", name.decode("ascii", "replace")).upper() for name in named]
     first = next(filter(None, names), "")
-    if first in _UNSUPPORTED and not content.isascii():
-        raise ValueInvalid("its character set CNS 11643 is not known here: UNICODE UTF-8 is", "MSH^1^18")
     return [name for name in names if name], CHARACTER_SETS.get(first, "")
 
 

@@ -83,6 +83,11 @@ def _from_default(line: Line, scope: Scope, days: dict[tuple[str, ...], str]) ->
     return Given(line, DEFAULT, values) if values else None
 
 
+def default_values(line: Line, scope: Scope) -> list[Any] | None:
+    """Give what a line's default text or place gives, None where that is no value of its kind."""
+    return _values(line, _default_parts(line, scope), {})
+
+
 def _default_parts(line: Line, scope: Scope) -> Sequence[Part]:
     return line.default_place.parts(scope) if line.default_place else [Part(((line.default,),), _NOWHERE)]
 
