@@ -53,9 +53,15 @@ def _how(found: Evaluated, lines: Lines) -> dict[str, Any]:
             "values": [_plain(one.line.target.vr, value) for value in one.values],
         }
         for one in found.given
+        if _is_told(found, one.line.tags)
     ]
     passed = [{"line": numbers[id(line)], "to": line.to, "from": source} for line, source in found.passed]
     return {"given": sorted(given, key=lambda one: one["line"]), "passed": passed}
+
+
+def _is_told(found: Evaluated, tags: Sequence[str]) -> bool:
+    """Whether what a line gave is in the result: Other Patient IDs may be none but the Patient ID."""
+    return tags[0] in found.attributes or tags[0] in found.defaults
 
 
 def by_keyword(attributes: DicomJson) -> dict[str, Any]:
