@@ -76,10 +76,11 @@ async def on_object_stored(app: App, stored: StoredObject) -> None:
 
 @hookimpl
 def cli_commands() -> Sequence[click.Command]:
-    """Give `charrua worklist`."""
+    """Give `charrua worklist` and `charrua hl7`."""
+    from charrua_hl7.mapping.commands import hl7
     from charrua_hl7.worklist.commands import worklist
 
-    return [worklist]
+    return [worklist, hl7]
 
 
 @hookimpl
