@@ -105,6 +105,9 @@ async def test_before_version_2_5_the_reason_stands_where_those_versions_have_it
 
 ENHANCED = (
     ("AL", "NE", "NW", ["CA"]),
+    ("AL", "", "NW", ["CA"]),
+    ("NE", "", "NW", ["AA"]),
+    ("", "NE", "NW", ["AA"]),
     ("NE", "AL", "NW", ["AA"]),
     ("AL", "AL", "NW", ["CA", "AA"]),
     ("ER", "ER", "NW", []),
