@@ -18,6 +18,7 @@ NULL = '""'
 MOST_SEGMENTS, MOST_REPETITIONS = 1000, 200
 _PATH = re.compile(r"(?:([A-Z][A-Z0-9]{2})-)?(\d{1,3})(?:\[(\d{1,3})\])?(?:\.(\d{1,3}))?(?:\.(\d{1,3}))?")
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
+_MAY_BE_BROKEN = frozenset({"OBX", "NTE"})
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -85,7 +86,7 @@ class Message:
         """Read a message. Raises MessageUnreadable and MessageTooLarge."""
         text = decoded(content).lstrip("\ufeff\r\n\t ")
         separators = _separators(text)
-        lines = [line for line in _LINE_END.split(text) if line.strip()]
+        lines = _lines(text, separators)
         if len(lines) > MOST_SEGMENTS:
             raise MessageTooLarge(f"it has more than {MOST_SEGMENTS} segments")
         return cls([_segment(line, separators) for line in lines], separators)
@@ -157,6 +158,21 @@ def _separators(text: str) -> Separators:
     if len(marks) < 2 or field.isalnum() or len({field, *marks}) <= len(marks):
         raise MessageUnreadable("MSH-1 and MSH-2 do not name the delimiters", "MSH^1^2")
     return Separators(field, *marks[:4])
+
+
+def _lines(text: str, separators: Separators) -> list[str]:
+    """Give the lines that are segments. What OBX and NTE say may be broken over several, which no standard allows."""
+    lines: list[str] = []
+    for line in filter(str.strip, _LINE_END.split(text)):
+        if lines and lines[-1][:3] in _MAY_BE_BROKEN and not _begins_segment(line, separators):
+            lines[-1] += f"\n{line}"
+        else:
+            lines.append(line)
+    return lines
+
+
+def _begins_segment(line: str, separators: Separators) -> bool:
+    return _SEGMENT.fullmatch(line.split(separators.field, 1)[0].strip()) is not None
 
 
 def _segment(line: str, separators: Separators) -> Segment:
