@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 
 __all__ = ["App", "Start"]
 
+CORE_MIGRATIONS = "charrua_core.migrations"
 CLOSE_WITHIN_S = 6.0  # all parts together
 CLOSE_LATE_S = 0.5  # each part, when that time is over
 
@@ -199,7 +200,7 @@ class App:
 
 
 def migrations_of(hooks: Hooks) -> list[str]:
-    """Name the packages that hold migrations; PluginFailed, naming the plugin, where one cannot be imported."""
+    """Name the packages that hold migrations, core's first; PluginFailed, naming the plugin, where one cannot be imported."""
     packages = []
     for plugin, package in hooks.gather_by_plugin("migrations"):
         try:
@@ -207,7 +208,7 @@ def migrations_of(hooks: Hooks) -> list[str]:
         except Exception as error:
             raise PluginFailed(f"plugin {plugin}, migrations {package}: {type(error).__name__}: {error}") from error
         packages.append(package)
-    return packages
+    return sorted(packages, key=lambda package: package != CORE_MIGRATIONS)
 
 
 def codecs_of(hooks: Hooks) -> Codecs:

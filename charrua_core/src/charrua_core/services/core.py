@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from charrua_core import sending
+from charrua_core import reports, sending
 from charrua_core.changes import Change, Follower
 from charrua_core.imaging import archiving
 from charrua_core.implementation import Implementation
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Deliver = Callable[[Change], Awaitable[None]]
 _OBJECT = "object"
 _EDITS = ("edited", "deleted", "purged", "restored")
-_HOOKS = {_OBJECT: "on_object_stored", **dict.fromkeys(_EDITS, "on_study_edited")}
+_HOOKS = {_OBJECT: "on_object_stored", **dict.fromkeys(_EDITS, "on_study_edited"), reports.KIND: "on_report_final"}
 """Kinds of changes, and the hook that is told of them."""
 
 
@@ -39,7 +39,7 @@ def _given_up(app: App, kind: str, error: Exception) -> None:
 
 
 def followers(app: App) -> list[Service]:
-    """One follower for each plugin that is told of objects or edits: a slow one delays only itself; one for all routes.
+    """One follower for each plugin that is told of changes: a slow one delays only itself; one for all routes.
 
     And one for the archive's own transfer syntax, where it has one: that begins with what is stored from then on.
     """
@@ -82,6 +82,8 @@ def _tell(app: App, hooks: Mapping[str, Implementation]) -> Deliver:
         one = hooks[_HOOKS[change.kind]]
         if change.kind == _OBJECT:
             await one.call_async({"app": app, "stored": stored_object(change.payload)})
+        elif change.kind == reports.KIND:
+            await one.call_async({"app": app, "report": reports.report_of(change.payload)})
         else:
             await one.call_async({"app": app, "edited": study_edited(change)})
 
@@ -104,7 +106,7 @@ def stored_object(payload: Mapping[str, Any]) -> StoredObject:
 
 
 def study_edited(change: Change) -> StudyEdited:
-    """Give the edit that a change of one of the other kinds tells of."""
+    """Give the edit that a change of one of its kinds tells of."""
     told = change.payload
     uids = tuple(told["study_uids"])
     return StudyEdited(told["edit"], told["kind"], uids, change.at, told.get("undoes", ""))

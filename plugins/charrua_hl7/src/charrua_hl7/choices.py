@@ -194,4 +194,14 @@ SETTINGS = [
         since="0.1",
         effect="now",
     ),
+    Setting(
+        "mpps_retention",
+        timedelta,
+        timedelta(0),
+        minimum=0,
+        help="How long performed procedure steps (MPPS) are kept after their modality has last set them, where no entry of "
+        "the worklist keeps them. 0 keeps them for ever.",
+        since="0.1",
+        effect="now",
+    ),
 ]

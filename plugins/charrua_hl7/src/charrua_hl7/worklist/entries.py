@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -16,7 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core.archive.index.levels import NAME_LENGTH, tag_of
 from charrua_core.archive.index.names import name_key, text_key
+from charrua_core.archive.search import dates
 from charrua_core.archive.search.matching import written_name
+from charrua_core.archive.search.terms import terms_of
 from charrua_core.types import DicomJson
 from charrua_hl7.outgoing import tell_status
 from charrua_hl7.tables import entry
@@ -37,11 +39,12 @@ class Status(StrEnum):
 
 
 OPEN = frozenset({Status.SCHEDULED, Status.ARRIVED, Status.READY, Status.STARTED})
-"""What may still be performed; modalities are told those that have not begun, unless they ask by status."""
+"""What may still be performed: modalities are told these, unless they ask by status."""
 
 STEP = tag_of("ScheduledProcedureStepSequence")
 STATUS = tag_of("ScheduledProcedureStepStatus")
-_EXACT_VRS = frozenset({"AE", "CS", "LO", "SH", "UI"})
+START_DATE, START_TIME = tag_of("ScheduledProcedureStepStartDate"), tag_of("ScheduledProcedureStepStartTime")
+_MIDNIGHT = "0" * 12
 
 _TOP = {
     "accession_number": tag_of("AccessionNumber"),
@@ -52,7 +55,11 @@ _TOP = {
     "patient_id": tag_of("PatientID"),
     "issuer": tag_of("IssuerOfPatientID"),
 }
-_WORDS = ("PatientName", "PatientID", "AccessionNumber", "RequestedProcedureDescription", "ReferringPhysicianName")
+_WORDS = (
+    *("PatientName", "PatientID", "AccessionNumber", "RequestedProcedureDescription", "ReferringPhysicianName"),
+    *("CurrentPatientLocation", "RequestedProcedureID", "ReasonForTheRequestedProcedure"),
+)
+_WORDS_OF_STEP = ("Modality", "ScheduledProcedureStepDescription", "ScheduledPerformingPhysicianName")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +78,18 @@ class Entry:
     changed_at: Any
 
     @property
+    def modality(self) -> str:
+        """Modality of the step."""
+        return value(self.step, tag_of("Modality"))
+
+    @property
     def step(self) -> DicomJson:
         """The item of Scheduled Procedure Step Sequence."""
         return step_of(self.attributes)
+
+
+COLUMNS = tuple(entry.c[name] for name in Entry.__dataclass_fields__)
+"""What `of_row` reads."""
 
 
 def of_row(row: Row[Any]) -> Entry:
@@ -88,7 +104,7 @@ def value(attributes: Mapping[str, Any], tag: str) -> str:
     """Give the first value of an attribute as text, "" where it has none; a name with its groups between `=`."""
     values = attributes.get(tag, {}).get("Value") or [""]
     first = values[0]
-    return written_name(first) if isinstance(first, Mapping) else str(first or "")
+    return written_name(first or "").strip()
 
 
 def step_of(attributes: Mapping[str, Any]) -> DicomJson:
@@ -103,33 +119,29 @@ def with_status(attributes: DicomJson, status: Status) -> DicomJson:
     return attributes | {STEP: {"vr": "SQ", "Value": [item]}}
 
 
+def start_of(step: Mapping[str, Any]) -> str:
+    """Give Scheduled Procedure Step Start Date and Time as 20 digits, midnight where it has no time, "" without a date."""
+    date = dates.begin("DA", value(step, START_DATE))
+    return f"{date}{dates.begin('TM', value(step, START_TIME)) or _MIDNIGHT}" if date else ""
+
+
 def columns_of(attributes: DicomJson) -> dict[str, Any]:
     """Give the columns that the attributes decide."""
     step = step_of(attributes)
     stations = [str(one) for one in step.get(tag_of("ScheduledStationAETitle"), {}).get("Value", ()) if one]
-    date = value(step, tag_of("ScheduledProcedureStepStartDate"))
-    time = value(step, tag_of("ScheduledProcedureStepStartTime")).replace(":", "")[:6]
     said = [value(attributes, tag_of(keyword)) for keyword in _WORDS]
+    said += [*stations, *(value(step, tag_of(keyword)) for keyword in _WORDS_OF_STEP)]
     return {
         **{name: value(attributes, tag) for name, tag in _TOP.items()},
         "step_id": value(step, tag_of("ScheduledProcedureStepID")),
         "patient_name_key": name_key(value(attributes, tag_of("PatientName")))[:NAME_LENGTH],
         "modality": value(step, tag_of("Modality")),
         "stations": stations,
-        "start_moment": f"{date}{time:0<6}" if date else "",
+        "start_moment": start_of(step)[:14],
         "attributes": attributes,
-        "terms": sorted(set(_terms(attributes))),
+        "terms": terms_of(attributes),
         "words": " ".join(filter(None, map(text_key, said)))[:1000],
     }
-
-
-def _terms(attributes: Mapping[str, Mapping[str, Any]], path: str = "") -> Iterator[str]:
-    for tag, element in attributes.items():
-        if element["vr"] in _EXACT_VRS:
-            yield from (f"{path}{tag}={str(one).strip()[:64]}" for one in element.get("Value", ()) if one is not None)
-        elif element["vr"] == "SQ":
-            for item in element.get("Value", ()):
-                yield from _terms(item, f"{path}{tag}.")
 
 
 async def put(
