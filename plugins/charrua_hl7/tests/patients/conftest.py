@@ -6,13 +6,14 @@ import asyncio
 from typing import Any
 
 import pytest
+from pydicom import dcmread
 from sqlalchemy import select
 
 from charrua_core.archive.index.levels import tag_of
 from charrua_core.jobs import settled
 from charrua_core.services.core import follower_names, followers
 from charrua_core.services.service import run_services
-from charrua_core.tables import study
+from charrua_core.tables import instance, series, study
 from charrua_core.testing.devices import received_of
 from charrua_core.testing.objects import an_object
 from charrua_core.types import Identity, Origin
@@ -72,6 +73,15 @@ class Hospital:
                 assert await settled(self.app.db, follower_names(self.app), 20)
         finally:
             jobs.cancel()
+
+    async def objects(self, uid: str) -> list[Any]:
+        """Give the documents in a study, as they are read from their files."""
+        statement = select(instance.c.path).join(series, series.c.id == instance.c.series_id)
+        statement = statement.join(study, study.c.id == series.c.study_id).where(study.c.study_uid == uid)
+        async with self.app.db.reading() as connection:
+            paths = list(await connection.scalars(statement.order_by(instance.c.id)))
+        read = [dcmread(self.app.volumes.current.root / path, force=True) for path in paths]
+        return [one for one in read if "EncapsulatedDocument" in one]
 
     async def entry(self, number: int) -> tuple[str, str, str]:
         """Give ID, issuer and name of an entry."""

@@ -74,16 +74,24 @@ def former_of(one: Said, segment: Segment) -> list[Who]:
     Lists of IDs have in common what has not changed; that is left out. Raises FieldMissing and ValueInvalid.
     """
     field = segment.field(1) or segment.field(4)
-    named = [who for who in (_id(field, place) for place in range(1, len(field) + 1)) if who.patient_id]
+    named = _ids(field)
     if not named:
         raise FieldMissing("MRG-1 does not say who the patient was", "MRG^1^1")
-    pid = one.message.first("PID")
-    listed = pid.field(3) if pid else ()
-    now = {_id(listed, place) for place in range(1, len(listed) + 1)}
+    now = ids_in(one.message)
     former = [who for who in dict.fromkeys(named) if not who.is_like(one.who)]
     if not former:
         raise ValueInvalid("a patient cannot be merged into itself", "MRG^1^1")
     return [who for who in former if who not in now] or former
+
+
+def ids_in(message: Message) -> list[Who]:
+    """Give all IDs of PID-3."""
+    pid = message.first("PID")
+    return _ids(pid.field(3)) if pid else []
+
+
+def _ids(field: Field) -> list[Who]:
+    return [who for who in (_id(field, place) for place in range(1, len(field) + 1)) if who.patient_id]
 
 
 def _id(field: Field, repetition: int) -> Who:
