@@ -10,7 +10,7 @@ from pydicom import dcmread
 from sqlalchemy import select
 
 from charrua_core.archive.index.levels import tag_of
-from charrua_core.jobs import settled
+from charrua_core.jobs import JobType, settled
 from charrua_core.services.core import follower_names, followers
 from charrua_core.services.service import run_services
 from charrua_core.tables import instance, series, study
@@ -19,7 +19,6 @@ from charrua_core.testing.objects import an_object
 from charrua_core.types import Identity, Origin
 from charrua_hl7.intake.arrival import Arrival
 from charrua_hl7.intake.keeping import keep
-from charrua_hl7.patients import patient_jobs
 from charrua_hl7.patients.undoing import undo_change
 from charrua_hl7.tables import entry
 from charrua_hl7.worklist.entries import STEP, put, value
@@ -67,7 +66,7 @@ class Hospital:
 
     async def works(self) -> None:
         """Let the followers and the jobs do all that there is to do."""
-        jobs = asyncio.create_task(self.app.jobs.run(patient_jobs(self.app)))
+        jobs = asyncio.create_task(self.app.jobs.run(self.app.hooks.gather_of(JobType, "job_types", app=self.app)))
         try:
             async with run_services(followers(self.app)):
                 assert await settled(self.app.db, follower_names(self.app), 20)

@@ -51,8 +51,9 @@ async def test_a_document_of_a_sample_message_is_an_object_of_its_study_once(hos
 
 
 async def test_a_final_result_ends_its_entry_and_later_ones_take_no_status_back(hospital) -> None:
-    number = await hospital.order("4711", AccessionNumber="A1")
     uid = await hospital.image("4711", AccessionNumber="A1")
+    await hospital.works()  # so that the study's arrival does not end it
+    number = await hospital.order("4711", AccessionNumber="A1")
     seen = []
     for status in ("P", "F", "P"):
         await hospital.hears(*a_result(status), event="ORU^R01")
