@@ -85,10 +85,12 @@ def cli_commands() -> Sequence[click.Command]:
 
 @hookimpl
 async def on_study_edited(app: App, edited: StudyEdited) -> None:
-    """Let entries follow where the edits that a message has made of studies are undone."""
+    """Let entries follow where the edits that a message or an order has made of studies are undone."""
     from charrua_hl7.patients.undoing import study_edited
+    from charrua_hl7.worklist.assigning import study_edited as assigned_edited
 
     await study_edited(app, edited)
+    await assigned_edited(app, edited)
 
 
 @hookimpl
