@@ -13,7 +13,7 @@ from charrua_core.archive.index.levels import tag_of
 from charrua_core.dicom import Acceptor, Dispatcher, Limits
 from charrua_core.testing.performed import Performer
 from charrua_core.types import Peer
-from charrua_hl7.performed import link_entry, performed_services
+from charrua_hl7.performed import link_entries, performed_services
 from charrua_hl7.worklist.entries import STEP, Entry, locked, put
 
 
@@ -30,7 +30,7 @@ class Served:
             written = await put(
                 self.app, tx, an_order(study_uid, step_id, **attributes), order_key=study_uid or "A1", source="hl7"
             )
-            await link_entry(self.app, tx, written)
+            await link_entries(self.app, tx, [written])
         return written
 
     async def status(self, one: Entry) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, Text, cast, func, or_, select, update
+from sqlalchemy import ARRAY, BigInteger, Text, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from charrua_core.archive.index.names import name_key
@@ -55,44 +55,42 @@ _CANDIDATE = (
 # What entries call
 
 
-async def link_entry(app: App, tx: AsyncConnection, one: Entry) -> None:
-    """Link an entry that was written in this transaction to the steps that have come before it, and give it its status."""
-    studies, accessions = _named(one)
-    if await _try_lock(tx, studies, accessions):
-        await _link_to_steps(app, tx, one.id, studies, accessions)
+async def link_entries(app: App, tx: AsyncConnection, entries: Sequence[Entry]) -> None:
+    """Link entries that were written in this transaction to the steps that have come before them."""
+    about = {name: sorted(found) for name, found in _named(entries).items()}
+    if not any(about.values()):
+        return
+    if await _try_lock(tx, **about):
+        await _link_to_steps(app, tx, **about)
     else:
-        about = {"entry": one.id, "studies": studies, "accessions": accessions}
-        await app.jobs.enqueue(KIND, about, lane=f"{KIND} {one.id}", tx=tx)
+        await app.jobs.enqueue(KIND, about, tx=tx)
 
 
-def _named(one: Entry) -> tuple[list[str], list[str]]:
-    study, accession = text(one.attributes, STUDY_UID), text(one.attributes, ACCESSION_NUMBER)
-    return [uid for uid in (study, one.arrived_study_uid) if uid], [accession] if accession else []
+def _named(entries: Iterable[Entry]) -> dict[str, set[str]]:
+    studies = {uid for one in entries for uid in (text(one.attributes, STUDY_UID), one.arrived_study_uid)}
+    accessions = {text(one.attributes, ACCESSION_NUMBER) for one in entries}
+    return {"studies": studies - {""}, "accessions": accessions - {""}}
 
 
 def link_job(app: App) -> JobType:
     """The kind of jobs that links what came at the same moment."""
 
     async def run(payload: dict[str, Any]) -> None:
-        about = payload["studies"], payload["accessions"]
         async with app.db.transaction() as tx:
-            await lock(tx, *about)
-            await _link_to_steps(app, tx, payload["entry"], *about)
+            await lock(tx, **payload)
+            await _link_to_steps(app, tx, **payload)
 
     return JobType(KIND, run, retry_after=(1.0, 10.0, 60.0, 600.0))
 
 
-async def _link_to_steps(
-    app: App, tx: AsyncConnection, entry_id: int, studies: Sequence[str], accessions: Sequence[str]
-) -> None:
+async def _link_to_steps(app: App, tx: AsyncConnection, studies: Sequence[str], accessions: Sequence[str]) -> None:
     about = or_(
         performed.c.study_uids.op("&&")(cast(studies, ARRAY(Text))),
         performed.c.accession_numbers.op("&&")(cast(accessions, ARRAY(Text))),
     )
-    steps = (await tx.execute(select(performed.c.id, performed.c.attributes).where(about))).all()
-    for step in steps:
+    steps = await tx.execute(select(performed.c.id, performed.c.attributes).where(about).order_by(performed.c.id))
+    for step in steps.all():
         await link_step(app, tx, step.id, step.attributes)
-    await _bring(app, tx, [entry_id])
 
 
 # What steps call
@@ -200,13 +198,12 @@ async def lock(tx: AsyncConnection, studies: Iterable[str], accessions: Iterable
 
 
 async def _try_lock(tx: AsyncConnection, studies: Iterable[str], accessions: Iterable[str]) -> bool:
-    for key in _keys(studies, accessions):
-        if not await tx.scalar(select(func.pg_try_advisory_xact_lock(key))):
-            return False
-    return True
+    """Whether all of the locks could be had; those that could are held."""
+    keys = func.unnest(cast(_keys(studies, accessions), ARRAY(BigInteger))).column_valued()
+    return bool(await tx.scalar(select(func.bool_and(func.pg_try_advisory_xact_lock(keys)))))
 
 
 def _keys(studies: Iterable[str], accessions: Iterable[str]) -> list[int]:
-    """All who take several locks take them in this order."""
+    """All who wait for several locks take them in this order."""
     names = [f"charrua hl7 study {one}" for one in studies] + [f"charrua hl7 accession {one}" for one in accessions]
     return sorted(map(lock_key, names))
