@@ -21,6 +21,7 @@ ROOMS = [
     {"metrics"},
     {"budgets", "implementation", "hooks", "postgresql", "db", "migrations", "storage", "logs"},
     {"changes", "jobs", "accounts", "audit", "peers", "preferences", "trouble"},
+    {"reports"},
     {"archive", "imaging"},
     {"dicom"},
     {"sending", "shares"},

@@ -218,6 +218,28 @@ async def test_a_stuck_lane_holds_up_no_other(jobs: Jobs, work: Work) -> None:
     await until(lambda: done.numbers == [2])
 
 
+async def test_in_a_lane_in_order_a_job_that_is_tried_again_holds_up_those_behind_it(
+    jobs: Jobs, work: Work, db: Database, clock: FakeClock
+) -> None:
+    done, failing = Done(), Failing(clock, times=1)
+
+    async def run(payload: dict[str, Any]) -> None:
+        if payload["n"] == 1:
+            await failing(payload)
+        await done(payload)
+
+    for n in (1, 2, 3):
+        await jobs.enqueue("test.do", {"n": n}, lane="HIS")
+    await jobs.enqueue("test.do", {"n": 4}, lane="RIS")
+    work(run, retry_after=(60.0,), in_order=True)
+    await until(lambda: done.numbers == [4] and failing.at)
+    await asyncio.sleep(0.1)
+    assert done.numbers == [4]
+    clock.move_on(seconds=61)
+    assert await settled(db, [], 5, jobs)
+    assert done.numbers == [4, 1, 2, 3]
+
+
 async def test_higher_priorities_go_first(jobs: Jobs, work: Work, db: Database) -> None:
     done = Done()
     for number, priority in enumerate([0, 5, -1, 5]):

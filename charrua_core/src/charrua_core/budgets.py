@@ -46,6 +46,8 @@ BUDGETS = {
     "metrics": Budget(1.0, 3.0),
     "route_destination": Budget(1.0, 60.0),
     "on_object_stored": Budget(30.0, 300.0),  # it may send the object somewhere itself
+    "on_report_final": Budget(30.0, 300.0),
+    "on_study_edited": Budget(30.0, 300.0),
 }
 START = Budget(5.0, 60.0)
 """Hooks that are called once, when a process starts."""

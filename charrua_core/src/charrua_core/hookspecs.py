@@ -26,7 +26,17 @@ if TYPE_CHECKING:
     from charrua_core.sending import DestinationKind
     from charrua_core.services import Service
     from charrua_core.settings import Setting
-    from charrua_core.types import Candidate, Coercion, Finding, Identity, Refuse, Route, StoredObject
+    from charrua_core.types import (
+        Candidate,
+        Coercion,
+        FinalReport,
+        Finding,
+        Identity,
+        Refuse,
+        Route,
+        StoredObject,
+        StudyEdited,
+    )
     from charrua_core.web import Page, StudyAction, WebRoute, WebSocketRoute
 
 hookspec = pluggy.HookspecMarker("charrua")
@@ -49,8 +59,8 @@ def settings() -> Sequence[Setting]:  # type: ignore[empty-body]
 def migrations() -> Sequence[str]:  # type: ignore[empty-body]
     """Name the packages that hold the plugin's alembic versions, each with its own schema and version table.
 
-    gather, in line, when the database is opened by `charrua serve` or `charrua database upgrade`. The schema's name is the
-    last part of the package that holds `migrations`. A failure stops the start.
+    gather, in line, when the database is opened by `charrua serve` or `charrua database upgrade`; schema core is there
+    before. The schema's name is the last part of the package that holds `migrations`. A failure stops the start.
 
         @hookimpl
         def migrations():
@@ -154,6 +164,35 @@ def on_object_stored(app: App, stored: StoredObject) -> None:
         async def on_object_stored(app, stored):
             if stored.modality == "CT":
                 await app.jobs.enqueue("vendor.analyse", {"study": stored.study_uid}, lane="analyse")
+    """
+
+
+@hookspec
+def on_study_edited(app: App, edited: StudyEdited) -> None:
+    """Learn that studies were corrected, assigned, merged, given a status, deleted, or that such an edit was undone.
+
+    tell, from the change feed like `on_object_stored`, and in one order with it: at least once for every edit, after its
+    commit. `edited.undoes` names the edit that was taken back. What `coerce_object` gives is no edit. A failure is tried
+    again with back-off, then set aside. It must not mind to be told twice.
+
+        @hookimpl
+        async def on_study_edited(app, edited):
+            for uid in edited.study_uids:
+                await app.jobs.enqueue("vendor.tell_again", {"study": uid, "why": edited.kind}, lane="vendor")
+    """
+
+
+@hookspec
+def on_report_final(app: App, report: FinalReport) -> None:
+    """Learn that a report was signed, or one that takes the place of a signed one.
+
+    tell, from the change feed like `on_object_stored`, and in one order with it: at least once for every report; a failure is
+    tried again with back-off, then set aside. It must not mind to be told twice: study, status and `signed_at` are the same
+    then.
+
+        @hookimpl
+        async def on_report_final(app, report):
+            await app.jobs.enqueue("vendor.tell", {"accession": report.accession_number}, lane="vendor")
     """
 
 

@@ -195,6 +195,45 @@ class StoredObject:
 
 
 @dataclass(frozen=True, slots=True)
+class FinalReport:
+    """A report that was signed, or an addendum to one, as `on_report_final` tells it."""
+
+    study_uid: str
+    patient_id: str
+    issuer: str
+    patient_name: str
+    """As DICOM writes it: `PÉREZ^ANA`."""
+    accession_number: str
+    title: str
+    text: str
+    """Plain, its lines parted by `\\n`."""
+    author: str
+    """Who has signed it, as DICOM writes names."""
+    signed_at: datetime
+    status: Literal["F", "C"] = "F"
+    """F: it is final; C: it takes the place of one that was final (HL7 table 0123)."""
+    sop_instance_uid: str = ""
+    """Of the object that holds it, where there is one."""
+    birth_date: str = ""
+    """Of the patient, as `YYYYMMDD`."""
+    sex: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StudyEdited:
+    """One edit that was made, as `on_study_edited` tells it."""
+
+    edit: str
+    """Its number, as the studies' history has it."""
+    kind: str
+    """`edit`, `assign_study`, `assign_series`, `merge`, `status`, `delete`, `purge`, `undo`."""
+    study_uids: tuple[str, ...]
+    at: datetime
+    undoes: str = ""
+    """The number of the edit that it takes back, where it is an `undo`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """Where an object goes next: the AE title of a known peer, or the name of another destination."""
 

@@ -66,6 +66,8 @@ class JobType:
     """The same seconds are added up from the first try, so that the time that the tries take moves none of them."""
     lane_concurrency: int = 1
     """How many jobs of one lane run beside one another, over all processes."""
+    in_order: bool = False
+    """Whether a lane's jobs go in the order in which they were added: one that is tried again holds up those behind it."""
     lanes: Callable[[], Mapping[str, int]] = dict
     """How many for lanes of which another number runs."""
     most: Callable[[], int | None] = lambda: None

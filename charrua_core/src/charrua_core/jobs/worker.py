@@ -114,11 +114,12 @@ class Worker:
         concurrency, most = [kind.lane_concurrency for kind in kinds], [kind.most() for kind in kinds]
         lanes = {lane: number for kind in kinds for lane, number in kind.lanes().items()}
         rooms = (concurrency, most, list(lanes), list(lanes.values()))
+        in_order = [name for name, kind in self._kinds.items() if kind.in_order]
         async with self._db.driver() as connection, connection.transaction():
             # One at a time: two who count a lane's running jobs at the same moment would both find room.
             await connection.execute("SELECT pg_advisory_xact_lock($1)", lock_key("charrua jobs"))
             rows = await connection.fetch(
-                _TAKE, self._clock.now(), list(self._kinds), *rooms, free, self._name, LEASE_S
+                _TAKE, self._clock.now(), list(self._kinds), *rooms, free, self._name, LEASE_S, in_order
             )
         for row in rows:
             self._begin(_Taken(**{**row, "payload": orjson.loads(row["payload"])}))
@@ -259,6 +260,9 @@ WITH RECURSIVE lane(name) AS (
         FROM (
             SELECT id, kind, priority, run_at FROM core.job
             WHERE state = 'due' AND job.lane = lane.name AND run_at <= $1 AND kind = ANY ($2)
+                AND (kind <> ALL ($10) OR id = (
+                    SELECT min(first.id) FROM core.job AS first WHERE first.state = 'due' AND first.lane = lane.name
+                ))
             ORDER BY priority DESC, run_at, id LIMIT $7
         ) AS job
     ) AS job

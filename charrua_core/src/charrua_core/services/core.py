@@ -7,19 +7,23 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from charrua_core import sending
+from charrua_core import reports, sending
 from charrua_core.changes import Change, Follower
 from charrua_core.imaging import archiving
 from charrua_core.implementation import Implementation
 from charrua_core.jobs import JobType, Worker
 from charrua_core.services.listener import DicomListener
 from charrua_core.services.service import Background, Service
-from charrua_core.types import Origin, StoredObject
+from charrua_core.types import Origin, StoredObject, StudyEdited
 
 if TYPE_CHECKING:
     from charrua_core.app import App
 
 Deliver = Callable[[Change], Awaitable[None]]
+_OBJECT = "object"
+_EDITS = ("edited", "deleted", "purged", "restored")
+_HOOKS = {_OBJECT: "on_object_stored", **dict.fromkeys(_EDITS, "on_study_edited"), reports.KIND: "on_report_final"}
+"""Kinds of changes, and the hook that is told of them."""
 
 
 def core_services(app: App) -> Sequence[Service]:
@@ -35,21 +39,24 @@ def _given_up(app: App, kind: str, error: Exception) -> None:
 
 
 def followers(app: App) -> list[Service]:
-    """One follower for each plugin that implements `on_object_stored`: a slow one delays only itself; one for all routes.
+    """One follower for each plugin that is told of changes: a slow one delays only itself; one for all routes.
 
     And one for the archive's own transfer syntax, where it has one: that begins with what is stored from then on.
     """
-    delivers = {one.plugin: _tell(app, one) for one in app.hooks.implementations("on_object_stored")}
+    told = _told(app)
+    delivers = {name: _tell(app, hooks) for name, hooks in told.items()}
     names = follower_names(app)
     if sending.FOLLOWER in names:
         delivers[sending.FOLLOWER] = _plan(app, sending.route)
     if archiving.FOLLOWER in names:
         delivers[archiving.FOLLOWER] = _plan(app, archiving.plan)
+
+    def follower(name: str, deliver: Deliver) -> Follower:
+        kinds = [kind for kind, hook in _HOOKS.items() if hook in told.get(name, {"on_object_stored"})]
+        return Follower(app.db, name, deliver, kinds=kinds, from_now=name == archiving.FOLLOWER)
+
     return [
-        Background(
-            f"follower {name}", "followers", Follower(app.db, name, deliver, from_now=name == archiving.FOLLOWER).run
-        )
-        for name, deliver in delivers.items()
+        Background(f"follower {name}", "followers", follower(name, deliver).run) for name, deliver in delivers.items()
     ]
 
 
@@ -58,12 +65,27 @@ def follower_names(app: App) -> list[str]:
     routes = [sending.FOLLOWER] if app.hooks.implementations("route_destination") else []
     own_syntax = app.settings["archive_transfer_syntax"] != archiving.AS_RECEIVED
     transcoding = [archiving.FOLLOWER] if own_syntax else []
-    return [one.plugin for one in app.hooks.implementations("on_object_stored")] + routes + transcoding
+    return [*_told(app), *routes, *transcoding]
 
 
-def _tell(app: App, one: Implementation) -> Deliver:
+def _told(app: App) -> dict[str, dict[str, Implementation]]:
+    """By plugin, the hooks by which it is told of changes."""
+    told: dict[str, dict[str, Implementation]] = {}
+    for hook in dict.fromkeys(_HOOKS.values()):
+        for one in app.hooks.implementations(hook):
+            told.setdefault(one.plugin, {})[hook] = one
+    return told
+
+
+def _tell(app: App, hooks: Mapping[str, Implementation]) -> Deliver:
     async def deliver(change: Change) -> None:
-        await one.call_async({"app": app, "stored": stored_object(change.payload)})
+        one = hooks[_HOOKS[change.kind]]
+        if change.kind == _OBJECT:
+            await one.call_async({"app": app, "stored": stored_object(change.payload)})
+        elif change.kind == reports.KIND:
+            await one.call_async({"app": app, "report": reports.report_of(change.payload)})
+        else:
+            await one.call_async({"app": app, "edited": study_edited(change)})
 
     return deliver
 
@@ -81,3 +103,10 @@ def stored_object(payload: Mapping[str, Any]) -> StoredObject:
     """Give the stored object that a change of kind `object` tells of."""
     read = {"received_at": datetime.fromisoformat(payload["received_at"]), "origin": Origin(**payload["origin"])}
     return StoredObject(**{**payload, **read})
+
+
+def study_edited(change: Change) -> StudyEdited:
+    """Give the edit that a change of one of its kinds tells of."""
+    told = change.payload
+    uids = tuple(told["study_uids"])
+    return StudyEdited(told["edit"], told["kind"], uids, change.at, told.get("undoes", ""))

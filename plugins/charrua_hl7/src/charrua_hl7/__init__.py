@@ -9,13 +9,15 @@ from charrua_core.hookspecs import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import click
+
     from charrua_core.app import App
     from charrua_core.dicom import ServiceClass
     from charrua_core.jobs import JobType
     from charrua_core.services import Service
     from charrua_core.settings import Setting
-    from charrua_core.types import StoredObject
-    from charrua_core.web import Page, WebRoute
+    from charrua_core.types import StoredObject, StudyEdited
+    from charrua_core.web import Page, StudyAction, WebRoute
 
 
 @hookimpl
@@ -64,10 +66,28 @@ def job_types(app: App) -> Sequence[JobType]:
 
 @hookimpl
 async def on_object_stored(app: App, stored: StoredObject) -> None:
-    """Let the entry whose study arrives know of it."""
+    """Let the entry whose study arrives know of it, and give a merged patient's study to the one that stays."""
+    from charrua_hl7.patients.arriving import object_stored
     from charrua_hl7.worklist.arrivals import study_arrived
 
+    await object_stored(app, stored)
     await study_arrived(app, stored)
+
+
+@hookimpl
+def cli_commands() -> Sequence[click.Command]:
+    """Give `charrua worklist`."""
+    from charrua_hl7.worklist.commands import worklist
+
+    return [worklist]
+
+
+@hookimpl
+async def on_study_edited(app: App, edited: StudyEdited) -> None:
+    """Let entries follow where the edits that a message has made of studies are undone."""
+    from charrua_hl7.patients.undoing import study_edited
+
+    await study_edited(app, edited)
 
 
 @hookimpl
@@ -76,10 +96,12 @@ def web_routes() -> Sequence[WebRoute]:
     from charrua_hl7.intake import MESSAGE_ROUTES
     from charrua_hl7.mapping import MAPPING_ROUTES
     from charrua_hl7.outgoing import RECEIVER_ROUTES
+    from charrua_hl7.pages import SCRIPTS
     from charrua_hl7.performed import PERFORMED_ROUTES
     from charrua_hl7.worklist.calls import WORKLIST_ROUTES
 
-    return [*WORKLIST_ROUTES, *PERFORMED_ROUTES, *MESSAGE_ROUTES, *MAPPING_ROUTES, *RECEIVER_ROUTES]
+    own = [*WORKLIST_ROUTES, *PERFORMED_ROUTES, *MESSAGE_ROUTES, *MAPPING_ROUTES, *RECEIVER_ROUTES]
+    return [*own, *SCRIPTS]
 
 
 @hookimpl
@@ -88,3 +110,11 @@ def web_pages() -> Sequence[Page]:
     from charrua_hl7.pages import PAGES
 
     return PAGES
+
+
+@hookimpl
+def study_actions() -> Sequence[StudyAction]:
+    """Offer to assign a study to an entry."""
+    from charrua_hl7.worklist.choices import ACTIONS
+
+    return ACTIONS

@@ -20,7 +20,7 @@ _UNTERMED = frozenset({OBJECTS})
 """Sequences too long to be looked up by: a workitem's input may be thousands of objects."""
 _COLUMNS: Mapping[str, Condition] = {
     STATE: text_is(workitem.c.state),
-    START: moment_is(workitem.c.start_moment, "DT", 20),
+    START: moment_is(workitem.c.start_moment, "DT"),
     PATIENT_NAME: name_is(workitem.c.patient_name_key),
 }
 

@@ -1,6 +1,7 @@
 """Edits: attributes corrected, studies and series assigned, studies and patients merged. The bytes never change.
 
-Each function makes one record in one transaction and gives it back; `edit_undo.undo` takes it back. All raise NotPermitted,
+Each function makes one record in one transaction, in which `then` is done as well, and gives it back; `edit_undo.undo` takes
+it back. All raise NotPermitted,
 also where a study has series that the one who asks may not see, StudyNotFound for what is not there or not to be seen at all,
 and EditInvalid.
 """
@@ -18,7 +19,7 @@ from charrua_core import tables
 from charrua_core.archive.edit import targets as edit_targets
 from charrua_core.archive.edit import values as edit_values
 from charrua_core.archive.edit.effective import original_attributes
-from charrua_core.archive.edit.make import invalid_unless, make
+from charrua_core.archive.edit.make import Then, invalid_unless, make
 from charrua_core.archive.edit.record import Overlay, Record, RecordKind
 from charrua_core.archive.index.levels import TAGS, tag_of
 from charrua_core.archive.search.scope import scope
@@ -70,7 +71,14 @@ async def edit(
 
 
 async def assign_study(
-    app: App, identity: Identity, study_uid: str, patient: Patient, *, reason: str = "", origin: Origin | None = None
+    app: App,
+    identity: Identity,
+    study_uid: str,
+    patient: Patient,
+    *,
+    reason: str = "",
+    origin: Origin | None = None,
+    then: Then | None = None,
 ) -> Record:
     """Make it the study of another patient: all that it says of a patient is replaced."""
     after = patient_attributes(patient)
@@ -78,7 +86,7 @@ async def assign_study(
     async def find(tx: AsyncConnection) -> Found:
         return await _study(tx, identity, study_uid, None)
 
-    return await give(app, identity, "assign_study", after, find, reason, origin)
+    return await give(app, identity, "assign_study", after, find, reason, origin, then)
 
 
 async def assign_series(
@@ -142,6 +150,7 @@ async def merge_patients(
     *,
     reason: str = "",
     origin: Origin | None = None,
+    then: Then | None = None,
 ) -> Record:
     """Make all studies of one patient (ID, issuer) those of another; gives one record for all of them."""
     after = patient_attributes(into)
@@ -150,7 +159,7 @@ async def merge_patients(
         invalid_unless(from_patient != (into.patient_id, into.issuer), "a patient cannot be merged into itself")
         return await _all_of_patient(tx, identity, *from_patient)
 
-    return await give(app, identity, "merge", after, find, reason, origin)
+    return await give(app, identity, "merge", after, find, reason, origin, then)
 
 
 async def edit_patient(
@@ -161,6 +170,7 @@ async def edit_patient(
     *,
     reason: str = "",
     origin: Origin | None = None,
+    then: Then | None = None,
 ) -> Record:
     """Give a patient (ID, issuer) other attributes, in all their studies: one record for all of them."""
     after = edit_values.checked(Level.STUDY, attributes)
@@ -169,7 +179,7 @@ async def edit_patient(
     async def find(tx: AsyncConnection) -> Found:
         return await _all_of_patient(tx, identity, *patient)
 
-    return await give(app, identity, "edit", after, find, reason, origin)
+    return await give(app, identity, "edit", after, find, reason, origin, then)
 
 
 async def _all_of_patient(tx: AsyncConnection, identity: Identity, patient_id: str, issuer: str) -> Found:
@@ -213,8 +223,9 @@ async def give(
     find: Callable[[AsyncConnection], Awaitable[Found]],
     reason: str,
     origin: Origin | None,
+    then: Then | None = None,
 ) -> Record:
-    """Lay attributes, which were checked, over what is found."""
+    """Lay attributes, which were checked, over what is found; `then` is done in the same transaction."""
 
     async def plan(tx: AsyncConnection) -> Record:
         targets, now = await find(tx)
@@ -222,7 +233,7 @@ async def give(
         given = {"attributes": after}
         return Record.new(kind, identity.name, targets, before={"attributes": before}, after=given, reason=reason)
 
-    return await make(app, identity, "edit", origin, plan)
+    return await make(app, identity, "edit", origin, plan, then)
 
 
 async def _move(

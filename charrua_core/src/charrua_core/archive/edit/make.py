@@ -35,6 +35,7 @@ T = TypeVar("T")
 
 _TRIES = 6
 Then = Callable[[AsyncConnection, Record], Awaitable[None]]
+"""What is done in the transaction of the edit, beside it: once, or not at all where the edit is not made."""
 
 
 async def make(
@@ -143,6 +144,7 @@ async def _tell(tx: AsyncConnection, record: Record, subject: Record, identity: 
     """Append the change, and the audit record (PS3.15 A.5.3.4 and A.5.3.9)."""
     kind = _restored(record, subject) or _CHANGES.get(subject.kind, "edited")
     payload = {"edit": record.id, "kind": record.kind, "study_uids": subject.study_uids}
+    payload |= {"undoes": subject.id} if record.kind == "undo" else {}
     await changes.append(tx, kind, payload)
     gone = kind in _CHANGES.values()
     event = audit.Event.STUDY_DELETED if gone else audit.Event.INSTANCES_ACCESSED

@@ -13,7 +13,7 @@ from charrua_core.archive.edit.make import invalid_unless, make
 from charrua_core.archive.edit.moves import is_move, lock_about
 from charrua_core.archive.edit.record import Record
 from charrua_core.archive.edit.status import permission_for_status
-from charrua_core.errors import EditInvalid
+from charrua_core.errors import CharruaError, EditInvalid
 from charrua_core.types import Identity, Origin
 
 if TYPE_CHECKING:
@@ -40,6 +40,18 @@ async def undo(app: App, identity: Identity, edit_id: str, *, reason: str = "", 
         return Record.new("undo", identity.name, targets, before=undone.after, after=undone.before, reason=reason)
 
     return await make(app, identity, await _permission(app, identity, edit_id), origin, plan)
+
+
+async def hindrance(app: App, identity: Identity, edit_id: str) -> str:
+    """Give why `undo` would refuse to take this edit back as things are, "" where it would not."""
+    async with app.db.reading() as connection:
+        try:
+            undone = await _one(connection, edit_id)
+            await edit_targets.require_seen(connection, identity, undone)
+            await _require_undoable(connection, undone)
+        except CharruaError as error:
+            return str(error) or type(error).__name__
+    return ""
 
 
 async def seen(app: App, identity: Identity, edit_id: str) -> Record | None:

@@ -22,6 +22,7 @@ from charrua_core.tables import C
 
 _EXACT_VRS = frozenset({"AE", "CS", "LO", "SH", "UI"})
 _LONGEST = 64
+_AFTER_DIGITS = ":"
 
 Condition = Callable[[Match], Clause | None]
 """Gives what a key asks of a column, None where it cannot tell."""
@@ -97,8 +98,8 @@ def name_is(column: ColumnElement[Any]) -> Condition:
     return condition
 
 
-def moment_is(column: ColumnElement[Any], vr: str, length: int) -> Condition:
-    """The condition of a column that holds the first digits of moments, as `dates` has them."""
+def moment_is(column: ColumnElement[Any], vr: str) -> Condition:
+    """The condition of a column that holds moments as `dates` has them, or the days of one that holds longer moments."""
 
     def condition(match: Match) -> Clause | None:
         if not isinstance(match, OneOf | Between) or match.vr != vr:
@@ -108,6 +109,11 @@ def moment_is(column: ColumnElement[Any], vr: str, length: int) -> Condition:
             if isinstance(match, Between)
             else [dates.interval(vr, value) for value in match.values]
         )
-        return or_(*(and_(column >= first[:length], column <= last[:length]) for first, last in between))
+        return or_(*(within(column, first, last) for first, last in between))
 
     return condition
+
+
+def within(column: ColumnElement[Any], first: str, last: str) -> Clause:
+    """Say that a moment lies between two, or begins with the last."""
+    return and_(column >= first, column < f"{last}{_AFTER_DIGITS}")
