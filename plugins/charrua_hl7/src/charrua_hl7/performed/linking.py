@@ -1,8 +1,8 @@
 """Which entries of the worklist a step performs, and what status they have by it.
 
-Steps and orders come in any order, and at the same moment. Whoever links holds the locks of the studies and accession
-numbers that it is about until its transaction ends: a step takes them before anything else, and waits for them; an entry,
-whose transaction holds its row already, never waits, and leaves the linking to a job where another one is at it.
+Steps and orders come in any order, and at the same moment. A step has the locks of what it is linked by (studies, accession
+numbers) for itself until its transaction ends; it takes them before anything else, and waits for them. Entries share them
+with one another, and never wait, because their transaction holds their rows already: where a step is at it, a job links.
 """
 
 from __future__ import annotations
@@ -60,10 +60,11 @@ async def link_entries(app: App, tx: AsyncConnection, entries: Sequence[Entry]) 
     about = {name: sorted(found) for name, found in _named(entries).items()}
     if not any(about.values()):
         return
-    if await _try_lock(tx, **about):
-        await _link_to_steps(app, tx, **about)
+    numbers = sorted(one.id for one in entries)
+    if await _shared(tx, **about):
+        await _link_to_steps(app, tx, numbers, **about)
     else:
-        await app.jobs.enqueue(KIND, about, tx=tx)
+        await app.jobs.enqueue(KIND, {"entries": numbers, **about}, tx=tx)
 
 
 def _named(entries: Iterable[Entry]) -> dict[str, set[str]]:
@@ -77,28 +78,36 @@ def link_job(app: App) -> JobType:
 
     async def run(payload: dict[str, Any]) -> None:
         async with app.db.transaction() as tx:
-            await lock(tx, **payload)
+            await lock(tx, payload["studies"], payload["accessions"])
             await _link_to_steps(app, tx, **payload)
 
     return JobType(KIND, run, retry_after=(1.0, 10.0, 60.0, 600.0))
 
 
-async def _link_to_steps(app: App, tx: AsyncConnection, studies: Sequence[str], accessions: Sequence[str]) -> None:
+async def _link_to_steps(
+    app: App, tx: AsyncConnection, entries: Sequence[int], studies: Sequence[str], accessions: Sequence[str]
+) -> None:
     about = or_(
         performed.c.study_uids.op("&&")(cast(studies, ARRAY(Text))),
         performed.c.accession_numbers.op("&&")(cast(accessions, ARRAY(Text))),
     )
     steps = await tx.execute(select(performed.c.id, performed.c.attributes).where(about).order_by(performed.c.id))
     for step in steps.all():
-        await link_step(app, tx, step.id, step.attributes)
+        await link_step(app, tx, step.id, step.attributes, only=entries)
 
 
 # What steps call
 
 
-async def link_step(app: App, tx: AsyncConnection, number: int, attributes: DicomJson) -> None:
-    """Link a step to the entries that it performs, as far as it is not yet, and bring those to their status."""
+async def link_step(
+    app: App, tx: AsyncConnection, number: int, attributes: DicomJson, *, only: Collection[int] | None = None
+) -> None:
+    """Link a step to the entries that it performs, as far as it is not yet, and bring those to their status.
+
+    `only`: to no others than these, whose rows the transaction holds.
+    """
     found, notes = await _performed_entries(tx, attributes)
+    found = found if only is None else found.intersection(only)
     new: Collection[int] = ()
     if found:
         pairs = [{"performed_id": number, "entry_id": one} for one in sorted(found)]
@@ -191,19 +200,23 @@ def _other_patient(row: Any, attributes: DicomJson) -> tuple[str, ...]:
 # Locks
 
 
+_BUCKETS = 64
+"""Locks that there are: a transaction that writes a thousand orders takes no more of them."""
+
+
 async def lock(tx: AsyncConnection, studies: Iterable[str], accessions: Iterable[str]) -> None:
     """Be the only one that links what belongs to these, until the transaction ends."""
     for key in _keys(studies, accessions):
         await tx.execute(select(func.pg_advisory_xact_lock(key)))
 
 
-async def _try_lock(tx: AsyncConnection, studies: Iterable[str], accessions: Iterable[str]) -> bool:
-    """Whether all of the locks could be had; those that could are held."""
+async def _shared(tx: AsyncConnection, studies: Iterable[str], accessions: Iterable[str]) -> bool:
+    """Whether no step is at it, nor can be until the transaction ends."""
     keys = func.unnest(cast(_keys(studies, accessions), ARRAY(BigInteger))).column_valued()
-    return bool(await tx.scalar(select(func.bool_and(func.pg_try_advisory_xact_lock(keys)))))
+    return bool(await tx.scalar(select(func.bool_and(func.pg_try_advisory_xact_lock_shared(keys)))))
 
 
 def _keys(studies: Iterable[str], accessions: Iterable[str]) -> list[int]:
     """All who wait for several locks take them in this order."""
-    names = [f"charrua hl7 study {one}" for one in studies] + [f"charrua hl7 accession {one}" for one in accessions]
-    return sorted(map(lock_key, names))
+    names = [f"study {one}" for one in studies] + [f"accession {one}" for one in accessions]
+    return sorted({lock_key(f"charrua hl7 linking {lock_key(name) % _BUCKETS}") for name in names})
