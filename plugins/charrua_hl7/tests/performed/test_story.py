@@ -75,6 +75,8 @@ async def test_a_modality_takes_its_entry_performs_it_and_says_so(start_archive:
         assert await asyncio.to_thread(worklist_of, archive) == []
         [step] = (await calls.get("/worklist/performed", params={"study": study})).json()["steps"]
         assert (step["status"], step["entries"], step["named"], step["received"]) == ("COMPLETED", [entry], 2, 2)
+        ledger = (await calls.get(f"/studies/{study}/ledger")).json()
+        assert ledger["expected"] == [{"sender": "CT1", "objects": 2, "received": 2, "is_final": True}]
     await until(lambda: [operation for operation, _, _ in ris.heard] == ["N-CREATE", "N-SET"], timeout_s=40)
     ris.stop()
 

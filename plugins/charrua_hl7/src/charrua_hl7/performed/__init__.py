@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from charrua_hl7.performed.known import PERFORMED_ROUTES, in_progress, performed_of, performed_of_entry
+from charrua_hl7.performed.known import PERFORMED_ROUTES, expected_of, in_progress, performed_of, performed_of_entry
 from charrua_hl7.performed.linking import link_entries
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PERFORMED_ROUTES",
+    "expected_of",
     "in_progress",
     "link_entries",
     "performed_jobs",
