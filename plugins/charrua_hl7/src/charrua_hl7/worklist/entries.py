@@ -159,7 +159,8 @@ async def put(
 
     One of a patient who was merged into another is given that one.
     """
-    from charrua_hl7.patients.merging import of_their_patients  # which needs this module
+    from charrua_hl7.patients.merging import of_their_patients  # which need this module
+    from charrua_hl7.performed import link_entries
 
     told = with_status(attributes, status)
     row = {
@@ -178,7 +179,8 @@ async def put(
     ).returning(entry)
     [written] = await of_their_patients(tx, [of_row((await tx.execute(statement)).one())])
     await tell_status(app, tx, [written])
-    return written
+    await link_entries(app, tx, [written])
+    return (await locked(tx, [written.id]))[0]
 
 
 async def set_status(
@@ -264,7 +266,8 @@ async def put_all(app: App, tx: AsyncConnection, rows: Sequence[Mapping[str, Any
 
     Those of patients who were merged into others are given these.
     """
-    from charrua_hl7.patients.merging import of_their_patients  # which needs this module
+    from charrua_hl7.patients.merging import of_their_patients  # which need this module
+    from charrua_hl7.performed import link_entries
 
     if not rows:
         return []
@@ -272,6 +275,7 @@ async def put_all(app: App, tx: AsyncConnection, rows: Sequence[Mapping[str, Any
     found = await tx.execute(_put_all(frozenset(ordered[0])), {"rows": orjson.dumps(ordered).decode()})
     written = await of_their_patients(tx, [of_row(row) for row in found])
     await tell_status(app, tx, written)
+    await link_entries(app, tx, written)
     return written
 
 
