@@ -9,12 +9,14 @@ from charrua_core.hookspecs import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import click
+
     from charrua_core.app import App
     from charrua_core.dicom import ServiceClass
     from charrua_core.jobs import JobType
     from charrua_core.services import Service
     from charrua_core.settings import Setting
-    from charrua_core.types import StoredObject
+    from charrua_core.types import FinalReport, StoredObject
     from charrua_core.web import Page, WebRoute
 
 
@@ -63,10 +65,28 @@ def job_types(app: App) -> Sequence[JobType]:
 
 @hookimpl
 async def on_object_stored(app: App, stored: StoredObject) -> None:
-    """Let the entry whose study arrives know of it."""
+    """Let the entry whose study arrives know of it, and the receivers of results of a report."""
+    from charrua_hl7.outgoing import document_stored
     from charrua_hl7.worklist.arrivals import study_arrived
 
     await study_arrived(app, stored)
+    await document_stored(app, stored)
+
+
+@hookimpl
+async def on_report_final(app: App, report: FinalReport) -> None:
+    """Let the receivers of results know of a report."""
+    from charrua_hl7.outgoing import report_final
+
+    await report_final(app, report)
+
+
+@hookimpl
+def cli_commands() -> Sequence[click.Command]:
+    """Give `charrua hl7`."""
+    from charrua_hl7.commands import hl7
+
+    return [hl7]
 
 
 @hookimpl
@@ -74,10 +94,10 @@ def web_routes() -> Sequence[WebRoute]:
     """Give the calls on the worklist, messages, mappings and receivers."""
     from charrua_hl7.intake import MESSAGE_ROUTES
     from charrua_hl7.mapping import MAPPING_ROUTES
-    from charrua_hl7.outgoing import RECEIVER_ROUTES
+    from charrua_hl7.outgoing import receiver_routes
     from charrua_hl7.worklist.calls import WORKLIST_ROUTES
 
-    return [*WORKLIST_ROUTES, *MESSAGE_ROUTES, *MAPPING_ROUTES, *RECEIVER_ROUTES]
+    return [*WORKLIST_ROUTES, *MESSAGE_ROUTES, *MAPPING_ROUTES, *receiver_routes()]
 
 
 @hookimpl

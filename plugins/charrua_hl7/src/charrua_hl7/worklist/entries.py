@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Label, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -140,7 +140,7 @@ async def put(
     reason: str = "",
     message_id: int | None = None,
 ) -> Entry:
-    """Write an entry: a new one, or the same step of the same order as it is now."""
+    """Write an entry: a new one, or the same step of the same order as it is now, by this message where one says so."""
     told = with_status(attributes, status)
     row = {
         **columns_of(told),
@@ -155,27 +155,45 @@ async def put(
     statement = adding.on_conflict_do_update(
         index_elements=["order_key", "step_id"],
         set_={**changed, "version": entry.c.version + 1, "changed_at": func.now()},
-    ).returning(entry)
-    written = of_row((await tx.execute(statement)).one())
-    await tell_status(app, tx, [written])
+    ).returning(entry, _status_before(order_key, row["step_id"]))
+    found = (await tx.execute(statement)).one()
+    written = of_row(found)
+    await tell_status(app, tx, [(written, found.status_before)], message_id)
     return written
 
 
+def _status_before(order_key: str, step_id: str) -> Label[Any]:
+    """The status that an entry had before the statement: a subquery sees what was there when that began."""
+    was = entry.alias("was")
+    of_it = select(was.c.status).where(was.c.order_key == order_key, was.c.step_id == step_id)
+    return of_it.scalar_subquery().label("status_before")
+
+
 async def set_status(
-    app: App, tx: AsyncConnection, ids: Collection[int], status: Status, reason: str, *, of: Collection[Status] = OPEN
+    app: App,
+    tx: AsyncConnection,
+    ids: Collection[int],
+    status: Status,
+    reason: str,
+    *,
+    of: Collection[Status] = OPEN,
+    message_id: int | None = None,
 ) -> list[Entry]:
-    """Bring entries to a status, of those that have one of the statuses `of`; give those that were changed."""
+    """Bring entries to a status, of those that have one of the statuses `of`; give those that were changed.
+
+    `message_id` is the message that says so, where one does: its sender is not told of it.
+    """
     found = await locked(tx, ids)
-    changed = []
+    changed: list[tuple[Entry, str | None]] = []
     for one in found:
         if one.status in of and one.status != status:
             attributes = with_status(one.attributes, status)
             values = {**columns_of(attributes), "status": status, "reason": reason}
             changing = update(entry).where(entry.c.id == one.id)
             changing = changing.values(**values, version=entry.c.version + 1, changed_at=func.now())
-            changed.append(of_row((await tx.execute(changing.returning(entry))).one()))
-    await tell_status(app, tx, changed)
-    return changed
+            changed.append((of_row((await tx.execute(changing.returning(entry))).one()), one.status))
+    await tell_status(app, tx, changed, message_id)
+    return [one for one, _ in changed]
 
 
 async def locked(tx: AsyncConnection, ids: Collection[int]) -> Sequence[Entry]:
