@@ -289,7 +289,7 @@ class Charrua(Contestant):
     def _environment(self) -> dict[str, str]:
         own = {"CHARRUA_DATA_DIR": str(self.folder / "data"), "CHARRUA_DICOM_AET": self.aet}
         own |= {"CHARRUA_DICOM_HOST": "127.0.0.1", "CHARRUA_DICOM_PORT": str(self.port)}
-        own |= {"CHARRUA_WEB_PORT": str(self.web_port)}
+        own |= {"CHARRUA_WEB_PORT": str(self.web_port), "CHARRUA_HL7_PORT": "0"}
         own |= {"CHARRUA_WITHOUT": EXAMPLE}  # README's command installs no examples
         return {**os.environ, **own, **({"CHARRUA_WORKERS": self.workers} if self.workers else {})}
 

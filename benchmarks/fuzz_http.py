@@ -351,6 +351,7 @@ async def _own_archive(seconds: float, number: int) -> int:
 
     with tempfile.TemporaryDirectory() as name, postgresql(Path(name)) as server:
         ports = {"CHARRUA_DICOM_HOST": "127.0.0.1", "CHARRUA_DICOM_PORT": "0", "CHARRUA_WEB_PORT": "0"}
+        ports["CHARRUA_HL7_PORT"] = "0"
         places = {"CHARRUA_DATABASE_URL": server.fresh(), "CHARRUA_DATA_DIR": f"{name}/data"}
         archive = Archive({**ports, **places, "CHARRUA_STORAGE_RESERVE_BYTES": "0"}, Path(name) / "log")
         await archive.start(preloaded=False)

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 
 
 async def test_every_request_is_answered_in_the_server_s_own_words(archive) -> None:
-    asked = ("--seconds", "25", "--seed", "1", "--url", archive.url, "--token", await archive.token("Admin"))
+    asked = ("--seconds", "12", "--seed", "1", "--url", archive.url, "--token", await archive.token("Admin"))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchmarks.fuzz_http", *asked),
         cwd=ROOT,

@@ -78,7 +78,9 @@ async def status_of(page: Any, path: str) -> int:
 async def client_of(page: Any, archive: Any) -> httpx.AsyncClient:
     """A client with the session of a page."""
     cookies = "; ".join(f"{one['name']}={one['value']}" for one in await page.context.cookies())
-    return httpx.AsyncClient(base_url=archive.url, headers={"Cookie": cookies, "Origin": archive.url}, timeout=30)
+    return httpx.AsyncClient(
+        base_url=archive.url, headers={"Cookie": cookies, "Origin": archive.url}, timeout=30, verify=False
+    )
 
 
 async def sees_one_alone(client: httpx.AsyncClient, seen: Any, hidden: Any) -> None:

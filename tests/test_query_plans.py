@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from sqlalchemy import Select
 from sqlalchemy.dialects import postgresql
 
+from charrua_core import db as db_module
 from charrua_core.archive.search import Between, Match, OneOf, Query, Words, orders
 from charrua_core.archive.search import statements as s
 from charrua_core.archive.search.counted import STORED
 from charrua_core.archive.search.plan import Plan, plan_of
+from charrua_core.db import Database
+from charrua_core.settings import Settings
+from charrua_core.settings.core import SETTINGS
 from charrua_core.types import SYSTEM, Level
 
 STUDIES = 20_000
@@ -24,18 +32,41 @@ FILLER = Path(__file__).parent.parent / "benchmarks" / "fill_index.py"
 NAME, PATIENT_ID, DATE, UID = "00100010", "00100020", "00080020", "0020000D"
 
 
-@pytest_asyncio.fixture
-async def filled(db):
-    """A database with studies in it."""
+@pytest.fixture(scope="module")
+def filled_url(postgresql_server) -> Iterator[str]:
+    """The URL of a database with studies in it, filled once."""
+    url = postgresql_server.fresh()
+    with ThreadPoolExecutor(1) as thread:  # in a loop of its own
+        thread.submit(asyncio.run, _fill(url)).result()
+    yield url
+    postgresql_server.drop(url)
+
+
+async def _fill(url: str) -> None:
     spec = importlib.util.spec_from_file_location("fill_index", FILLER)
     assert spec is not None
     assert spec.loader is not None
     filler = importlib.util.module_from_spec(spec)
     sys.modules["fill_index"] = filler
     spec.loader.exec_module(filler)
-    async with db.driver() as connection:
+    async with opened(url) as db, db.driver() as connection:
         await filler.fill(connection, STUDIES)
-    return db
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Database]:
+    db = await Database.open(Settings.load([*SETTINGS, *db_module.SETTINGS], {"CHARRUA_DATABASE_URL": url}, {}))
+    try:
+        yield db
+    finally:
+        await db.close()
+
+
+@pytest_asyncio.fixture
+async def filled(filled_url: str) -> AsyncIterator[Database]:
+    """That database, opened."""
+    async with opened(filled_url) as db:
+        yield db
 
 
 def planned(level: Level = Level.STUDY, **keys: Match) -> Plan:

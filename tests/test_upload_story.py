@@ -79,12 +79,16 @@ async def test_an_upload_survives_the_end_of_the_server_in_its_middle(start_arch
             packed.writestr(f"IM{number}", part10(image))
     whole = content.getvalue()
     half = len(whole) // 2
-    async with httpx.AsyncClient(base_url=archive.url, headers={"Authorization": f"Bearer {token}"}) as client:
+    async with httpx.AsyncClient(
+        base_url=archive.url, headers={"Authorization": f"Bearer {token}"}, verify=False
+    ) as client:
         upload = (await client.post("/uploads", json={"key": "k", "size": len(whole), "name": "a.zip"})).json()
         await client.put(f"/uploads/{upload['id']}", content=whole[:half], headers={"Upload-Offset": "0"})
     await archive.kill()
     await archive.start()
-    async with httpx.AsyncClient(base_url=archive.url, headers={"Authorization": f"Bearer {token}"}) as client:
+    async with httpx.AsyncClient(
+        base_url=archive.url, headers={"Authorization": f"Bearer {token}"}, verify=False
+    ) as client:
         again = (await client.post("/uploads", json={"key": "k", "size": len(whole), "name": "a.zip"})).json()
         assert (again["id"], again["received"]) == (upload["id"], half)
         await client.put(f"/uploads/{upload['id']}", content=whole[half:], headers={"Upload-Offset": str(half)})

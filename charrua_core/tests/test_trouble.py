@@ -104,6 +104,7 @@ async def listening(open_archive: Any, **settings: Any) -> tuple[Any, Any, Peer]
 
     app = await open_archive(settings)
     listener = DicomListener(app)
+    app.sockets.update(listener.bind())
     port = int((await listener.start()).rpartition(":")[2])
     return app, listener, Peer("CHARRUA", "127.0.0.1", port)
 

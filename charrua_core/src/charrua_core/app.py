@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 
 __all__ = ["App", "Start"]
 
+CORE_MIGRATIONS = "charrua_core.migrations"
 CLOSE_WITHIN_S = 6.0  # all parts together
 CLOSE_LATE_S = 0.5  # each part, when that time is over
 
@@ -52,7 +53,8 @@ CLOSE_LATE_S = 0.5  # each part, when that time is over
 class App:
     """The parts of the archive, for services, hooks and commands. Get one with `App.opened`.
 
-    `roles` are those of this process, empty for a command; `sockets` are listening sockets that it has inherited.
+    `roles` are those of this process, empty for a command; `sockets` are those that its services listen at, inherited
+    or bound by this process.
     """
 
     def __init__(self, start: Start, roles: Collection[Role], sockets: Sockets) -> None:
@@ -151,10 +153,11 @@ class App:
         logs.set_level(self.settings["log_level"])
 
     # -- what hooks give -------------------------------------------------------------------------------------------------
-    def services(self) -> list[Service]:
-        """Give the services of this process's roles, core's before those of plugins."""
+    def services(self, roles: Collection[Role] | None = None) -> list[Service]:
+        """Give the services of these roles, or of this process's, core's before those of plugins."""
+        wanted = self.roles if roles is None else roles
         found = self.hooks.gather_of(Service, "services", app=self)  # type: ignore[type-abstract]
-        return [service for service in reversed(found) if service.role in self.roles]
+        return [service for service in reversed(found) if service.role in wanted]
 
     async def log_in(self, credentials: Mapping[str, Any]) -> Identity:
         """Give who it is, by the chain of authentication providers; NotPermitted says why not, with its HTTP status."""
@@ -197,7 +200,7 @@ class App:
 
 
 def migrations_of(hooks: Hooks) -> list[str]:
-    """Name the packages that hold migrations; PluginFailed, naming the plugin, where one cannot be imported."""
+    """Name the packages that hold migrations, core's first; PluginFailed, naming the plugin, where one cannot be imported."""
     packages = []
     for plugin, package in hooks.gather_by_plugin("migrations"):
         try:
@@ -205,7 +208,7 @@ def migrations_of(hooks: Hooks) -> list[str]:
         except Exception as error:
             raise PluginFailed(f"plugin {plugin}, migrations {package}: {type(error).__name__}: {error}") from error
         packages.append(package)
-    return packages
+    return sorted(packages, key=lambda package: package != CORE_MIGRATIONS)
 
 
 def codecs_of(hooks: Hooks) -> Codecs:

@@ -115,6 +115,12 @@ async def record(
     await tx.execute(insert(tables.audit).values(entry.row()))
 
 
+async def record_all(tx: AsyncConnection, records: Sequence[AuditRecord]) -> None:
+    """Write several records in the caller's transaction."""
+    if records:
+        await tx.execute(insert(tables.audit), [one.row() for one in records])
+
+
 async def read(db: Database, *, event: Event | None = None, limit: int = 100) -> list[dict[str, Any]]:
     """Give the newest records, newest first."""
     statement = select(tables.audit).order_by(tables.audit.c.id.desc()).limit(limit)

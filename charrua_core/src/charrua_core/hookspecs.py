@@ -59,8 +59,8 @@ def settings() -> Sequence[Setting]:  # type: ignore[empty-body]
 def migrations() -> Sequence[str]:  # type: ignore[empty-body]
     """Name the packages that hold the plugin's alembic versions, each with its own schema and version table.
 
-    gather, in line, when the database is opened by `charrua serve` or `charrua database upgrade`. The schema's name is the
-    last part of the package that holds `migrations`. A failure stops the start.
+    gather, in line, when the database is opened by `charrua serve` or `charrua database upgrade`; schema core is there
+    before. The schema's name is the last part of the package that holds `migrations`. A failure stops the start.
 
         @hookimpl
         def migrations():

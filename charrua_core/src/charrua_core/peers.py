@@ -17,7 +17,7 @@ from charrua_core.accounts.accounts import is_local
 from charrua_core.accounts.rows import row_filter_of
 from charrua_core.addresses import Addresses
 from charrua_core.errors import EditInvalid, PeerUnknown
-from charrua_core.types import Identity, Origin, Peer, Refuse, RowFilter, is_valid_aet
+from charrua_core.types import Identity, Origin, Peer, Refuse, RowFilter, is_character_set, is_valid_aet
 
 if TYPE_CHECKING:
     from charrua_core.db import Database
@@ -103,6 +103,11 @@ class Peers:
         """Give what limits the peer to a part of the archive; empty for one that sees all, and for one not known."""
         return self._filters.get(aet.strip(), ())
 
+    def character_set(self, aet: str) -> str:
+        """Give the only character set that the peer reads, "" for one that reads what it asks in or Unicode."""
+        peer = self.find(aet)
+        return peer.character_set if peer else ""
+
     def all(self) -> list[Peer]:
         """Give all peers by AE title."""
         return [self._peers[aet] for aet in sorted(self._peers)]
@@ -128,6 +133,7 @@ class Peers:
             "timeout_s": round(peer.timeout_s),
             "permissions": sorted(peer.permissions),
             "certificate": peer.certificate,
+            "character_set": peer.character_set,
         }
         if row_filter is not None:
             row["row_filter"] = dict(row_filter) or None
@@ -248,7 +254,16 @@ class Peers:
 
 def _as_peer(row: Any) -> Peer:
     permissions = frozenset(row.permissions)
-    return Peer(row.aet, row.host, row.port, row.tls_mode, float(row.timeout_s), permissions, row.certificate)
+    return Peer(
+        row.aet,
+        row.host,
+        row.port,
+        row.tls_mode,
+        float(row.timeout_s),
+        permissions,
+        row.certificate,
+        row.character_set,
+    )
 
 
 def check_peer(peer: Peer) -> None:
@@ -263,6 +278,10 @@ def check_peer(peer: Peer) -> None:
     if peer.certificate and not _CERTIFICATE.fullmatch(peer.certificate):
         raise EditInvalid(
             "a peer's certificate is named by its SHA-256 fingerprint, or by its subject as CN=ct1,O=Hospital"
+        )
+    if not is_character_set(peer.character_set):
+        raise EditInvalid(
+            f"{peer.character_set[:80]!r} is no Specific Character Set, as ISO_IR 100 or ISO 2022 IR 6\\ISO 2022 IR 87"
         )
     if strange := peer.permissions - PEER_PERMISSIONS:
         raise EditInvalid(

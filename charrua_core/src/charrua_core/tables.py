@@ -422,6 +422,7 @@ peer = Table(
     Column("permissions", ARRAY(C), nullable=False, server_default="{echo,store,query,retrieve}"),
     Column("row_filter", JSONB(none_as_null=True)),
     Column("certificate", Text, nullable=False, server_default=""),
+    Column("character_set", C, nullable=False, server_default=""),
 )
 
 destination = Table(

@@ -35,6 +35,8 @@ KINDS: Mapping[str, str] = {
     "sending": "objects could not be sent to a destination",
     "job": "a job was given up",
     "log_in": "a log-in was refused",
+    "connection": "a connection to another listener than DICOM's was refused or cut: its sender, their number, its protocol",
+    "message": "a message of another system was refused or failed",
 }
 WRITE_AFTER_S = 1.0
 MOST_WAITING = 500

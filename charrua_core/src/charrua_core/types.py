@@ -32,6 +32,18 @@ def is_valid_aet(text: str) -> bool:
     return 0 < len(text) <= 16 and text.isascii() and text.isprintable() and "\\" not in text
 
 
+_EXTENSION = r"ISO 2022 IR (?:6|13|58|87|100|101|109|110|126|127|138|144|148|149|159|166|203)"
+_CHARACTER_SETS = re.compile(
+    r"(?:ISO_IR (?:6|13|100|101|109|110|126|127|138|144|148|166|192|203)|GB18030|GBK)?"
+    rf"|(?:ISO_IR 6|{_EXTENSION})?(?:\\{_EXTENSION}){{0,15}}"
+)
+
+
+def is_character_set(text: str) -> bool:
+    """Whether the text is a value of Specific Character Set, terms parted by a backslash, or empty (PS3.3 C.12.1.1.2)."""
+    return _CHARACTER_SETS.fullmatch(text) is not None
+
+
 class Level(StrEnum):
     """Query/Retrieve Level (0008,0052), PS3.4 C.3.1 to C.3.4."""
 
@@ -264,3 +276,5 @@ class Peer:
     permissions: frozenset[str] = field(default=frozenset({"echo", "store", "query", "retrieve"}))
     certificate: str = ""
     """What proves in TLS that it is this peer: `sha256:` and the fingerprint, or a subject as `CN=ct1,O=Hospital`."""
+    character_set: str = ""
+    """Specific Character Set of what C-FIND tells it, terms parted by a backslash; "": what it asks in, or Unicode."""

@@ -115,7 +115,7 @@ async def orthanc(archive: Archive, folder: Path) -> AsyncIterator[httpx.AsyncCl
         *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
     )
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{http}", timeout=30) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{http}", timeout=30, verify=False) as client:
             await until(lambda: answers(client), 60)
             await archive.add_peer(Peer("ORTHANC", "127.0.0.1", dicom))
             yield client

@@ -36,7 +36,7 @@ async def archive(serve_web, write_plugin):
 
 
 def client_of(archive, **more) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=archive.url, headers={"Origin": archive.url}, timeout=30, **more)
+    return httpx.AsyncClient(base_url=archive.url, headers={"Origin": archive.url}, timeout=30, **more, verify=False)
 
 
 async def logged_in(archive, role: str = "Manager") -> httpx.AsyncClient:
@@ -175,7 +175,7 @@ async def test_no_other_site_acts_by_the_cookie(archive, fields: dict[str, str |
     [({}, 200), ({"Origin": "https://evil.example"}, 403), ({"Sec-Fetch-Site": "cross-site"}, 403)],
 )
 async def test_no_other_site_acts_by_a_password_that_the_browser_remembers(archive, fields, status: int) -> None:
-    async with httpx.AsyncClient(base_url=archive.url) as client:
+    async with httpx.AsyncClient(base_url=archive.url, verify=False) as client:
         answer = await client.post("/act", auth=(await archive.user("Manager"), PASSWORD), headers=fields)
     assert answer.status_code == status
 
@@ -261,7 +261,7 @@ async def test_a_lost_notification_is_made_good_in_seconds(archive, monkeypatch)
 )
 async def test_callers_without_log_in_where_the_site_allows_them(serve_web, write_plugin, settings, status) -> None:
     archive = await serve_web(settings, [write_plugin("acting", PLUGIN)])
-    async with httpx.AsyncClient(base_url=archive.url) as client:
+    async with httpx.AsyncClient(base_url=archive.url, verify=False) as client:
         assert (await client.get("/act")).status_code == status
         assert (await client.post("/act")).status_code == (403 if status == 200 else 401)
 
@@ -293,14 +293,14 @@ async def test_a_proxy_tells_who_is_behind_it_if_it_is_trusted(
     serve_web, write_plugin, trusted: str, fields: dict[str, str], address: str, root: str
 ) -> None:
     archive = await serve_web({"web_trusted_proxies": trusted}, [write_plugin("acting", PLUGIN)])
-    async with httpx.AsyncClient(base_url=archive.url) as client:
+    async with httpx.AsyncClient(base_url=archive.url, verify=False) as client:
         client.headers = {"Authorization": f"Bearer {await archive.token()}", "Host": "pacs.example", **fields}
         assert (await client.get("/whence")).json() == {"address": address, "base": root}
 
 
 async def test_a_cookie_behind_tls_is_of_this_host_alone(serve_web) -> None:
     archive = await serve_web({"web_trusted_proxies": "127.0.0.1"})
-    async with httpx.AsyncClient(base_url=archive.url, headers={"X-Forwarded-Proto": "https"}) as client:
+    async with httpx.AsyncClient(base_url=archive.url, headers={"X-Forwarded-Proto": "https"}, verify=False) as client:
         answer = await client.post("/login", json={"name": await archive.user(), "password": PASSWORD})
     assert answer.headers["set-cookie"].startswith("__Host-charrua=")
     assert "; Secure" in answer.headers["set-cookie"]
@@ -330,7 +330,7 @@ async def test_pages_of_allowed_origins_read_answers(
         "Access-Control-Request-Headers": "authorization",
     }
     token = {"Authorization": f"Bearer {await archive.token()}"}
-    async with httpx.AsyncClient(base_url=archive.url) as client:
+    async with httpx.AsyncClient(base_url=archive.url, verify=False) as client:
         preflight = await client.options("/act", headers=asking)
         answers = [
             preflight,
@@ -367,7 +367,7 @@ def test_a_network_is_an_address_or_a_network() -> None:
 async def test_metrics_are_for_the_networks_named_and_who_configures(serve_web, settings, role, fields, status) -> None:
     archive = await serve_web(settings)
     token = {"Authorization": f"Bearer {await archive.token(role)}"} if role else {}
-    async with httpx.AsyncClient(base_url=archive.url, headers={**token, **fields}) as client:
+    async with httpx.AsyncClient(base_url=archive.url, headers={**token, **fields}, verify=False) as client:
         answer = await client.get("/metrics")
     assert answer.status_code == status
     assert ("# TYPE charrua_build_info gauge" in answer.text) == (status == 200)
@@ -389,5 +389,7 @@ async def test_a_server_that_would_be_open_or_cannot_be_set_up_does_not_start(se
 
 async def test_the_first_password_does_not_come_through_a_proxy(archive) -> None:
     given = {"name": "admin", "password": "admin"}
-    async with httpx.AsyncClient(base_url=archive.url, headers={"X-Forwarded-For": "127.0.0.1"}) as client:
+    async with httpx.AsyncClient(
+        base_url=archive.url, headers={"X-Forwarded-For": "127.0.0.1"}, verify=False
+    ) as client:
         assert (await client.post("/login", json=given)).status_code == 403

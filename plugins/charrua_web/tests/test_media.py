@@ -26,7 +26,7 @@ from charrua_core.types import SYSTEM, Level
 @asynccontextmanager
 async def browser(served, role: str = "Radiologist", row_filter=None):
     headers = {"Authorization": f"Bearer {await served.token(role, row_filter)}"}
-    async with httpx.AsyncClient(base_url=served.url, headers=headers, timeout=60) as client:
+    async with httpx.AsyncClient(base_url=served.url, headers=headers, timeout=60, verify=False) as client:
         yield client
 
 

@@ -19,7 +19,7 @@ async def admin(serve_web) -> AsyncIterator[Callable[..., Any]]:
     async def admin(**given):
         served = await serve_web(**given)
         headers = {"Authorization": f"Bearer {await served.token('Admin')}"}
-        clients.append(httpx.AsyncClient(base_url=served.url, headers=headers, timeout=20))
+        clients.append(httpx.AsyncClient(base_url=served.url, headers=headers, timeout=20, verify=False))
         return clients[-1], served
 
     yield admin

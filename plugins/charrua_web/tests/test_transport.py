@@ -127,7 +127,7 @@ async def status_of(reader) -> int:
 
 
 async def is_seen(served, **counts: int) -> bool:
-    async with httpx.AsyncClient(base_url=served.url) as client:
+    async with httpx.AsyncClient(base_url=served.url, verify=False) as client:
         found = (await client.get("/seen")).json()
     return all(found[name] == count for name, count in counts.items())
 
@@ -145,7 +145,7 @@ async def test_an_early_answer_arrives_though_the_body_still_comes(
         for at in range(0, len(body), 50_000):
             yield body[at : at + 50_000]
 
-    async with httpx.AsyncClient(base_url=served.url) as client:
+    async with httpx.AsyncClient(base_url=served.url, verify=False) as client:
         answer = await client.post(path, content=parts() if chunked else body)
         assert answer.status_code == status
         assert (await client.get("/say")).status_code == 200
@@ -298,7 +298,7 @@ async def test_a_reader_that_is_slow_but_goes_on_gets_everything(serve, big_file
     served = await serve({"web_stall": "1 s"})
     total = 0
     async with (
-        httpx.AsyncClient(base_url=served.url) as client,
+        httpx.AsyncClient(base_url=served.url, verify=False) as client,
         client.stream("GET", f"/big?file={big_file}") as answer,
     ):
         async for part in answer.aiter_bytes(16 << 20):
@@ -509,7 +509,7 @@ async def test_a_client_that_resets_without_end_is_sent_away(serve, files) -> No
 @pytest.mark.parametrize("path", ["/say", "/nothing", "/closed", "/whoami", "/text"])
 async def test_every_answer_keeps_browsers_safe_and_patients_out_of_caches(serve, path: str) -> None:
     served = await serve()
-    async with httpx.AsyncClient(base_url=served.url) as client:
+    async with httpx.AsyncClient(base_url=served.url, verify=False) as client:
         answer = await client.get(path)
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -531,7 +531,7 @@ async def test_every_answer_keeps_browsers_safe_and_patients_out_of_caches(serve
 )
 async def test_text_of_some_length_goes_compressed_over_the_network(serve, path, accepted, packed) -> None:
     served = await serve({"web_trusted_proxies": "127.0.0.1"})
-    async with httpx.AsyncClient(base_url=served.url) as client:
+    async with httpx.AsyncClient(base_url=served.url, verify=False) as client:
         async with client.stream("GET", path, headers={"Accept-Encoding": accepted}) as answer:
             raw = b"".join([part async for part in answer.aiter_raw()])
         plain = await client.get(path, headers={"Accept-Encoding": "identity"})
@@ -542,7 +542,7 @@ async def test_text_of_some_length_goes_compressed_over_the_network(serve, path,
 async def test_a_tag_of_compressed_bytes_is_weak_and_nothing_is_packed_for_this_machine(serve) -> None:
     behind, here = await serve({"web_trusted_proxies": "127.0.0.1"}), await serve()
     for served, tag in ((behind, 'W/"one"'), (here, '"one"')):
-        async with httpx.AsyncClient(base_url=served.url) as client:
+        async with httpx.AsyncClient(base_url=served.url, verify=False) as client:
             answer = await client.get("/tagged")
         assert (answer.headers["etag"], answer.headers["cache-control"]) == (tag, "private, no-cache")
 

@@ -26,7 +26,7 @@ from charrua_web.uploads import limits, storing, sweeping
 @asynccontextmanager
 async def browser(served, role: str = "Radiologist", row_filter: Mapping[str, list[str]] | None = None):
     headers = {"Authorization": f"Bearer {await served.token(role, row_filter)}"}
-    async with httpx.AsyncClient(base_url=served.url, headers=headers, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=served.url, headers=headers, timeout=30, verify=False) as client:
         yield client
 
 

@@ -142,6 +142,26 @@ class Association(Exchange):
         )
         return (await self.request(context, command, information, timeout_s=timeout_s))[0]
 
+    async def create(
+        self, sop_class_uid: str, sop_instance_uid: str, attributes: bytes, *, timeout_s: float | None = None
+    ) -> Command:
+        """N-CREATE (PS3.7 10.1.5); gives the response, whatever its status. Raises ContextNotAccepted."""
+        command = Command(
+            CommandField.N_CREATE, affected_sop_class_uid=sop_class_uid, affected_sop_instance_uid=sop_instance_uid
+        )
+        context = self.context_for(sop_class_uid)
+        return (await self.request(context, command, attributes, timeout_s=timeout_s))[0]
+
+    async def set(
+        self, sop_class_uid: str, sop_instance_uid: str, changes: bytes, *, timeout_s: float | None = None
+    ) -> Command:
+        """N-SET (PS3.7 10.1.3); gives the response, whatever its status. Raises ContextNotAccepted."""
+        command = Command(
+            CommandField.N_SET, requested_sop_class_uid=sop_class_uid, requested_sop_instance_uid=sop_instance_uid
+        )
+        context = self.context_for(sop_class_uid)
+        return (await self.request(context, command, changes, timeout_s=timeout_s))[0]
+
     async def echo(self, timeout_s: float | None = None) -> Command:
         """C-ECHO (PS3.7 9.1.5); gives the response."""
         command = Command(CommandField.C_ECHO, affected_sop_class_uid=VERIFICATION)

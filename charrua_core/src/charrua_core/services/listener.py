@@ -20,7 +20,7 @@ from charrua_core.dicom.user_identity import user_of
 from charrua_core.errors import NotPermitted
 from charrua_core.peers import Rejection as Refusal
 from charrua_core.services.service import Service
-from charrua_core.services.sockets import Sockets, bind
+from charrua_core.services.sockets import PLAIN, TLS, Sockets, bind
 from charrua_core.types import Identity
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from charrua_core.settings import Settings
 
 log = logging.getLogger(__name__)
-
-PLAIN, TLS = "dicom", "dicom_tls"
 
 
 def bind_dicom(settings: Settings) -> Sockets:
@@ -51,10 +49,14 @@ class DicomListener(Service):
         self._app = app
         self._acceptors: list[Acceptor] = []
 
+    def bind(self) -> Sockets:
+        """Bind the ports."""
+        return bind_dicom(self._app.settings)
+
     async def start(self) -> str:
         """Listen; give the AE title and the addresses."""
         app = self._app
-        app.sockets = sockets = app.sockets or bind_dicom(app.settings)
+        sockets = {name: app.sockets[name] for name in (PLAIN, TLS) if name in app.sockets}
         dispatcher = Dispatcher(app.hooks.gather_of(ServiceClass, "dimse_services", app=app))
         context = await tls_context(app.settings)
         told = []

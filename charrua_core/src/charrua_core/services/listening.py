@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from charrua_core.dicom.configured import EchoRefused, echo_peer
 from charrua_core.errors import AssociationAborted, AssociationRejected, CharruaError
+from charrua_core.services.sockets import PLAIN
 from charrua_core.types import Finding, Peer
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ async def listener_answers(app: App) -> Finding:
 def _address(app: App) -> tuple[str, int]:
     """Where it listens: at the port that it has found, where any was asked for."""
     host, port = app.settings["dicom_host"], app.settings["dicom_port"]
-    if app.sockets:
-        host, port = next(iter(app.sockets.values())).getsockname()[:2]
+    if PLAIN in app.sockets:
+        host, port = app.sockets[PLAIN].getsockname()[:2]
     return _LOOPBACK.get(host, host), port
 
 

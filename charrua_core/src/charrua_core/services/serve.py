@@ -13,7 +13,6 @@ from charrua_core.archive.regenerate import regenerate
 from charrua_core.audit import Event
 from charrua_core.errors import CharruaError, SettingInvalid
 from charrua_core.services import breaches
-from charrua_core.services.listener import bind_dicom
 from charrua_core.services.lock import ServerLock
 from charrua_core.services.loop import Stop
 from charrua_core.services.service import ALL_ROLES, Service, run_services
@@ -44,7 +43,7 @@ async def serve(start: Start) -> str:
         roles = ALL_ROLES - {"dicom"} if several else ALL_ROLES
         app = await parts.enter_async_context(App.opened(start, roles=roles))
         await _mend(app)
-        services = _with_workers(app) if several else app.services()
+        services = _bound(app)
         told = await parts.enter_async_context(run_services(services))
         app.audit.later(Event.APPLICATION_ACTIVITY, "E", "charrua", Origin("cli"), type="start")
         print("ready", *told, flush=True)
@@ -70,6 +69,10 @@ async def _mend(app: App) -> None:
         log.warning("edits that a crash cut off were marked as not made", extra={"edits": marked})
 
 
-def _with_workers(app: App) -> list[Service]:
-    app.sockets = bind_dicom(app.settings)
-    return [*app.services(), Workers(app, app.sockets)]
+def _bound(app: App) -> list[Service]:
+    """Give the services of this process, and the worker processes if there are any; all that listen are bound."""
+    services = app.services(ALL_ROLES)
+    for service in services:
+        app.sockets.update(service.bind())
+    mine = [service for service in services if service.role in app.roles]
+    return mine if app.roles == ALL_ROLES else [*mine, Workers(app, app.sockets)]

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Literal
 
+from charrua_core.services.sockets import Sockets
+
 log = logging.getLogger(__name__)
 
 Role = Literal["dicom", "web", "jobs", "followers"]
@@ -23,6 +25,14 @@ class Service(ABC):
 
     name: str
     role: Role
+
+    def bind(self) -> Sockets:
+        """Give the sockets that it listens at, each by a name of its own; AddressTaken where one cannot be had.
+
+        Called once in the whole archive, before any service starts. Its process, or every worker process that runs it,
+        finds the same ones in `app.sockets`.
+        """
+        return {}
 
     @abstractmethod
     async def start(self) -> str:

@@ -9,6 +9,9 @@ from charrua_core.errors import CharruaError
 
 Sockets = dict[str, socket.socket]
 
+PLAIN, TLS = "dicom", "dicom_tls"
+"""Names of the DICOM listener's."""
+
 
 class AddressTaken(CharruaError):
     """The address cannot be listened at."""

@@ -21,6 +21,7 @@ from charrua_core.types import Peer
 READY_WITHIN = 60.0
 STOP_WITHIN = 30.0
 _LISTENER = re.compile(r"\bdicom(?P<tls>\+tls)? (?P<aet>\S+) (?P<host>\S+):(?P<port>\d+)")
+_HL7 = re.compile(r"\bhl7(?:\+tls)? (?P<host>\S+):(?P<port>\d+)")
 _PAGES = re.compile(r"\bhttps?://\S+")
 
 
@@ -62,6 +63,8 @@ class Archive:
         self.environment["CHARRUA_DICOM_PORT"] = str(self.port)
         if self.url:
             self.environment["CHARRUA_WEB_PORT"] = self.url.rpartition(":")[2]
+        if found := _HL7.search(self.ready):
+            self.environment["CHARRUA_HL7_PORT"] = found["port"]
         return time.monotonic() - began
 
     async def stop(self, number: int = signal.SIGTERM) -> int:
@@ -102,6 +105,14 @@ class Archive:
     def port(self) -> int:
         """The port of its DICOM listener."""
         return self.peer.port
+
+    @property
+    def hl7(self) -> tuple[str, int]:
+        """Host and port of its HL7 listener."""
+        found = _HL7.search(self.ready)
+        if found is None:
+            raise AssertionError(f"no HL7 listener in: {self.ready}")
+        return found["host"], int(found["port"])
 
     @property
     def url(self) -> str:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from charrua_core.jobs import JobType
     from charrua_core.services import Service
     from charrua_core.settings import Setting
-    from charrua_core.types import FinalReport, StoredObject
-    from charrua_core.web import Page, WebRoute
+    from charrua_core.types import FinalReport, StoredObject, StudyEdited
+    from charrua_core.web import Page, StudyAction, WebRoute
 
 
 @hookimpl
@@ -36,11 +36,12 @@ def migrations() -> Sequence[str]:
 
 @hookimpl
 def services(app: App) -> Sequence[Service]:
-    """Give the MLLP listener, and what discontinues entries whose time has passed."""
+    """Give the MLLP listener, and what looks after the entries and the performed steps."""
     from charrua_hl7.intake import intake_services
+    from charrua_hl7.performed import performed_upkeep_services
     from charrua_hl7.worklist.upkeep import worklist_services
 
-    return [*intake_services(app), *worklist_services(app)]
+    return [*intake_services(app), *worklist_services(app), *performed_upkeep_services(app)]
 
 
 @hookimpl
@@ -65,10 +66,15 @@ def job_types(app: App) -> Sequence[JobType]:
 
 @hookimpl
 async def on_object_stored(app: App, stored: StoredObject) -> None:
-    """Let the entry whose study arrives know of it, and the receivers of results of a report."""
+    """Let the entry whose study arrives know of it, and give a merged patient's study to the one that stays.
+
+    And let the receivers of results know of a report.
+    """
     from charrua_hl7.outgoing import document_stored
+    from charrua_hl7.patients.arriving import object_stored
     from charrua_hl7.worklist.arrivals import study_arrived
 
+    await object_stored(app, stored)
     await study_arrived(app, stored)
     await document_stored(app, stored)
 
@@ -83,21 +89,33 @@ async def on_report_final(app: App, report: FinalReport) -> None:
 
 @hookimpl
 def cli_commands() -> Sequence[click.Command]:
-    """Give `charrua hl7`."""
+    """Give `charrua hl7` and `charrua worklist`."""
     from charrua_hl7.commands import hl7
+    from charrua_hl7.worklist.commands import worklist
 
-    return [hl7]
+    return [hl7, worklist]
+
+
+@hookimpl
+async def on_study_edited(app: App, edited: StudyEdited) -> None:
+    """Let entries follow where the edits that a message has made of studies are undone."""
+    from charrua_hl7.patients.undoing import study_edited
+
+    await study_edited(app, edited)
 
 
 @hookimpl
 def web_routes() -> Sequence[WebRoute]:
-    """Give the calls on the worklist, messages, mappings and receivers."""
+    """Give the calls on the worklist, what was performed, messages, mappings and receivers."""
     from charrua_hl7.intake import MESSAGE_ROUTES
     from charrua_hl7.mapping import MAPPING_ROUTES
     from charrua_hl7.outgoing import receiver_routes
+    from charrua_hl7.pages import SCRIPTS
+    from charrua_hl7.performed import PERFORMED_ROUTES
     from charrua_hl7.worklist.calls import WORKLIST_ROUTES
 
-    return [*WORKLIST_ROUTES, *MESSAGE_ROUTES, *MAPPING_ROUTES, *receiver_routes()]
+    own = [*WORKLIST_ROUTES, *PERFORMED_ROUTES, *MESSAGE_ROUTES, *MAPPING_ROUTES, *receiver_routes()]
+    return [*own, *SCRIPTS]
 
 
 @hookimpl
@@ -106,3 +124,11 @@ def web_pages() -> Sequence[Page]:
     from charrua_hl7.pages import PAGES
 
     return PAGES
+
+
+@hookimpl
+def study_actions() -> Sequence[StudyAction]:
+    """Offer to assign a study to an entry."""
+    from charrua_hl7.worklist.choices import ACTIONS
+
+    return ACTIONS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 from charrua_core.settings import Setting
 
@@ -23,6 +24,92 @@ SETTINGS = [
         maximum=65535,
         help="Port of the HL7 listener (MLLP); 0 takes a free one.",
         since="0.1",
+    ),
+    Setting(
+        "hl7_tls",
+        str,
+        "off",
+        choices=("off", "encrypt", "request", "require"),
+        help="TLS of the HL7 listener: off; encrypt, without looking at the sender's certificate; request, which checks a "
+        "certificate if the sender has one; require, which takes only senders with a valid one.",
+        since="0.1",
+    ),
+    Setting(
+        "hl7_tls_certificate",
+        Path,
+        None,
+        help="Certificate chain of the HL7 listener (PEM). Empty: the archive's own, as of dicom_tls_certificate.",
+        since="0.1",
+        local=True,
+    ),
+    Setting("hl7_tls_key", Path, None, help="Private key of hl7_tls_certificate (PEM).", since="0.1", local=True),
+    Setting(
+        "hl7_tls_authorities",
+        Path,
+        None,
+        help="Certificates of the authorities whose senders are trusted (PEM), for request and require. Empty: those of "
+        "dicom_tls_authorities.",
+        since="0.1",
+        local=True,
+    ),
+    Setting(
+        "hl7_senders",
+        tuple,
+        (),
+        pattern=r"\((?:'[0-9a-fA-F:.]+(?:/\d{1,3})?'(?:, |,?(?=\))))*\)",
+        unit="addresses, or networks as 10.1.0.0/16",
+        help="Addresses and networks from which HL7 messages are taken. Empty: from anywhere.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "hl7_max_message_bytes",
+        int,
+        1 << 20,
+        minimum=4096,
+        maximum=1 << 26,
+        unit="bytes",
+        help="Largest HL7 message that is taken.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "hl7_max_connections",
+        int,
+        500,
+        minimum=1,
+        maximum=100_000,
+        help="Connections of the HL7 listener at a time, each worker process for itself.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "hl7_max_connections_per_address",
+        int,
+        100,
+        minimum=1,
+        maximum=100_000,
+        help="Of these, how many from one address.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "hl7_idle_timeout",
+        timedelta,
+        timedelta(seconds=60),
+        minimum=1,
+        help="A connection on which no message comes for this long is closed; senders open another one when they need it.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "hl7_frame_timeout",
+        timedelta,
+        timedelta(seconds=30),
+        minimum=1,
+        help="Time for a message that has begun to arrive whole, and for a sender to take its answer.",
+        since="0.1",
+        effect="now",
     ),
     Setting(
         "hl7_application",
@@ -124,6 +211,16 @@ SETTINGS = [
         (),
         unit="AE titles",
         help="Peers that performed procedure steps (MPPS) are forwarded to.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "mpps_retention",
+        timedelta,
+        timedelta(0),
+        minimum=0,
+        help="How long performed procedure steps (MPPS) are kept after their modality has last set them, where no entry of "
+        "the worklist keeps them. 0 keeps them for ever.",
         since="0.1",
         effect="now",
     ),

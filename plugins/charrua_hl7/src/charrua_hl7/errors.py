@@ -70,3 +70,7 @@ class KeyTaken(MessageRefused):
     """What the message would make is here already."""
 
     condition = "205"  # Duplicate key identifier
+
+
+class TooLate(MessageRefused):
+    """What the message would change has been performed, or is being performed."""

@@ -72,6 +72,9 @@ message = Table(
     Index("message_unfinished", "state", "id", postgresql_where=text("state <> 'done'")),
 )
 
+IS_OPEN = "status NOT IN ('COMPLETED', 'DISCONTINUED')"
+"""What may still be performed, as index entry_open has it."""
+
 entry = Table(
     "entry",
     metadata,
@@ -103,20 +106,56 @@ entry = Table(
     # hl7, page, api, mpps
     _text("source"),
     Column("message_id", BigInteger, nullable=True),
-    # The study that has arrived for it, where that has another UID than was scheduled.
+    # The study that has arrived for it, under the UID that it has here.
     _text("arrived_study_uid"),
+    # When somebody had it begin again: it times out anew from then.
+    _moment("reopened_at", nullable=True),
     Column("version", Integer, nullable=False, server_default="1"),
     _moment("created_at"),
     _moment("changed_at"),
     Index("entry_by_order", "order_key", "step_id", unique=True),
     Index("entry_by_status", "status", "start_moment", "id"),
     Index("entry_by_start", "start_moment", "id"),
+    Index("entry_open", "start_moment", "id", postgresql_where=text(IS_OPEN)),
     Index("entry_by_study", "study_uid"),
     Index("entry_by_arrived", "arrived_study_uid"),
     Index("entry_by_accession", "accession_number"),
+    Index("entry_by_filler", "filler_order"),
+    Index("entry_by_placer", "placer_order"),
     Index("entry_by_patient", "patient_id", "issuer"),
     Index("entry_by_name", "patient_name_key"),
-    Index("entry_by_terms", "terms", postgresql_using="gin"),
+    # Modalities ask at once for what was just ordered: nothing waits in a list to be looked through.
+    Index("entry_by_terms", "terms", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
+    Index("entry_by_words", text("core.grams(words)"), postgresql_using="gin"),
+)
+
+# What sets the Study Instance UIDs that this archive makes for orders apart from those of others: one row.
+uid_root = Table(
+    "uid_root",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("root", C, nullable=False, server_default=text("gen_random_uuid()::text")),
+)
+
+# Studies that came for an entry, or were assigned to it. A row is never made twice: what was undone stays undone.
+entry_study = Table(
+    "entry_study",
+    metadata,
+    Column("entry_id", ForeignKey(entry.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("study_uid", C, primary_key=True),
+    # How it was found: uid, accession, assigned
+    Column("found_by", C, nullable=False),
+    # waiting (to be corrected), corrected, alike, left (as it is), mismatch (another patient's),
+    # other (somebody said that it is not the entry's), undone
+    Column("state", C, nullable=False),
+    # The edits that gave it the order's identity, in their order.
+    _texts("edits"),
+    # What the entry was before.
+    _text("former_status"),
+    _text("former_reason"),
+    _text("by"),
+    _moment("at"),
+    Index("entry_study_by_study", "study_uid"),
 )
 
 # The newest version of a message type's mapping is in force.
@@ -132,26 +171,49 @@ mapping = Table(
     Index("mapping_by_type", "message_type", "id"),
 )
 
-# What a message has changed of a patient, so that it can be taken back.
+# What a message has changed of a patient, so that it can be taken back. A merge in force is also what is remembered of it:
+# what still comes under the former ID is given the patient that it has become.
 patient_change = Table(
     "patient_change",
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("message_id", BigInteger, nullable=True),
-    # update, merge
+    # update, merge, move
     Column("kind", C, nullable=False),
-    # The former patient and the one whose it is now: keyword → value.
+    # Whose deed it is: `HL7 <sending application>`.
+    _text("by"),
+    # Who it is, and of a merge who it was.
+    _text("patient_id"),
+    _text("issuer"),
+    _text("former_id"),
+    _text("former_issuer"),
+    # DICOM JSON: what the patient was called, what the message says of them.
     Column("before", JSONB, nullable=False),
     Column("after", JSONB, nullable=False),
-    # Of each entry that was changed: its ID and what its attributes were.
-    Column("entries", JSONB, nullable=False, server_default="[]"),
+    # Of each entry that was changed, by its ID: {"before": …, "after": …}, DICOM JSON or null by tag.
+    Column("entries", JSONB, nullable=False, server_default="{}"),
+    # The studies that a move names.
+    _texts("studies"),
     # The edits that it made of studies.
     _texts("edits"),
+    # What becomes of the studies: waiting, done, failed.
+    Column("state", C, nullable=False, server_default="done"),
     _text("sentence"),
+    # A later merge the other way round, because of which this one is no longer remembered.
+    Column("ended_by", BigInteger, nullable=True),
     _moment("at"),
     _moment("undone_at", nullable=True),
     _text("undone_by"),
     Index("patient_change_by_message", "message_id"),
+    Index("patient_change_by_patient", "patient_id", "issuer", "id"),
+    Index(
+        "patient_change_by_former",
+        "former_id",
+        postgresql_where=text("kind = 'merge' AND undone_at IS NULL AND ended_by IS NULL"),
+    ),
+    Index("patient_change_waiting", "id", postgresql_where=text("state = 'waiting'")),
+    Index("patient_change_by_edit", "edits", postgresql_using="gin"),
+    Index("patient_change_by_entry", "entries", postgresql_using="gin"),
 )
 
 performed = Table(
@@ -163,10 +225,17 @@ performed = Table(
     Column("status", C, nullable=False),
     _text("aet"),
     _texts("study_uids"),
+    _texts("accession_numbers"),
+    _texts("series_uids"),
     Column("attributes", JSONB, nullable=False),
+    # What its modality left out or said otherwise than the order (`charrua_hl7.performed.notes`).
+    Column("notes", JSONB, nullable=False, server_default="[]"),
     _moment("created_at"),
     _moment("changed_at"),
     Index("performed_by_study", "study_uids", postgresql_using="gin"),
+    Index("performed_by_accession", "accession_numbers", postgresql_using="gin"),
+    Index("performed_by_series", "series_uids", postgresql_using="gin"),
+    Index("performed_by_age", "changed_at"),
 )
 
 performed_entry = Table(
@@ -175,6 +244,21 @@ performed_entry = Table(
     Column("performed_id", ForeignKey(performed.c.id, ondelete="CASCADE"), primary_key=True),
     Column("entry_id", ForeignKey(entry.c.id, ondelete="CASCADE"), primary_key=True),
     Index("performed_entry_by_entry", "entry_id"),
+)
+
+# What is still to be passed on, in the order of a peer's rows.
+performed_forward = Table(
+    "performed_forward",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("aet", C, nullable=False),
+    Column("performed_id", ForeignKey(performed.c.id, ondelete="CASCADE"), nullable=False),
+    # N-CREATE, N-SET
+    Column("operation", C, nullable=False),
+    Column("attributes", JSONB, nullable=False),
+    _moment("created_at"),
+    Index("performed_forward_by_peer", "aet", "id"),
+    Index("performed_forward_by_step", "performed_id"),
 )
 
 receiver = Table(

@@ -12,11 +12,13 @@ from sqlalchemy import select
 from charrua_core.testing.certificates import Authority
 from charrua_core.testing.waiting import until
 from charrua_core.types import SYSTEM, Origin
+from charrua_hl7.intake.arrival import Arrival
+from charrua_hl7.intake.keeping import keep
 from charrua_hl7.outgoing import mllp, queue, receivers
 from charrua_hl7.outgoing.errors import NotDelivered
 from charrua_hl7.outgoing.queue import send_again
 from charrua_hl7.outgoing.receiver import described
-from charrua_hl7.tables import message
+from charrua_hl7.tables import entry, message
 from charrua_hl7.worklist.entries import Status, set_status
 
 BEGIN, END = b"\x0b", b"\x1c\r"
@@ -218,18 +220,26 @@ async def test_the_state_of_an_order_is_told_when_it_changes(app, hospital, add_
     assert told == [("A1", "SC"), ("A2", "SC"), ("A1", "IP"), ("A1", "CM"), ("A2", "CA")]
 
 
-async def test_who_has_said_so_is_not_told_it_back(app, hospital, add_receiver, order, sending) -> None:
+ORDER = """MSH|^~\\&|HIS|NORTE|CHARRUA||20260306120000||ORM^O01|{control}|P|2.3
+PID|1||4711^^^NORTE||PEREZ^ANA
+ORC|{control}|P-1|A7
+OBR|1|P-1|A7|CTH^CT of the head|||20260306173000|||||||||||A7
+"""
+
+
+async def test_who_has_said_so_is_not_told_it_back(app, hospital, add_receiver, sending) -> None:
     await add_receiver(hospital, sends=["orders"], application="HIS", facility="NORTE")
     await add_receiver(hospital, "RIS", sends=["orders"], application="RIS")
-    came = {"content": b"", "digest": b"", "sending_application": "HIS", "sending_facility": "NORTE", "state": "done"}
+    came = await Arrival.read(ORDER.format(control="NW").encode(), "127.0.0.1")
+    await keep(app, [came])
     async with app.db.transaction() as tx:
-        number = await tx.scalar(message.insert().values(came).returning(message.c.id))
-    one = await order("A1", message_id=number)
-    async with app.db.transaction() as tx:
-        await set_status(app, tx, [one.id], Status.STARTED, "")  # by a modality
-        await set_status(app, tx, [one.id], Status.DISCONTINUED, "", message_id=number)
+        [number] = await tx.scalars(select(entry.c.id))
+        await set_status(app, tx, [number], Status.STARTED, "")  # by a modality
+    cancelled = await Arrival.read(ORDER.format(control="DC").encode(), "127.0.0.1")
+    await keep(app, [cancelled])
     async with sending():
         await states(app, hospital)
+    assert (came.refused, cancelled.refused) == (None, None)
     told = [(one.text("MSH-5"), one.text("ORC-5")) for one in hospital.taken]
     assert sorted(told) == sorted([("RIS", "SC"), ("RIS", "IP"), ("HIS", "IP"), ("RIS", "DC")])
 

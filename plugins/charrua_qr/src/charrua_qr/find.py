@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from charrua_core.archive.datasets.identifier import decode_identifier, encode_identifier
+from charrua_core.archive.datasets.identifier import decode_identifier, encode_identifier, requested_character_set
 from charrua_core.archive.search import Found, Query, read_query, search, unsupported
 from charrua_core.audit import Event
 from charrua_core.dicom import Association, CommandField, Message, ServiceClass
@@ -38,7 +38,7 @@ BATCH = 50
 """Matches that leave in one write."""
 _ALWAYS = frozenset({"00080054"})
 """Retrieve AE Title is told without being asked for (PS3.4 C.4.1.1.3.2)."""
-_LEVEL, _CHARACTER_SET = "00080052", "00080005"
+_LEVEL = "00080052"
 
 
 def find_service(app: App) -> ServiceClass:
@@ -107,7 +107,15 @@ class _Answer:
             asked, return_keys=asked.return_keys | _ALWAYS, at_most=self._app.settings["query_results"]
         )
         async with aclosing(search(self._app, self._query, identity)) as matches:
-            await self._send_all(matches, _encoder(identifier, self._query, context.transfer_syntax))
+            await self._send_all(matches, self._encoder(identifier, self._query))
+
+    def _encoder(self, identifier: DicomJson, query: Query) -> Callable[[Found], bytes]:
+        """Give a function that writes a match with all keys that were asked for, in a character set that the peer can read."""
+        charsets = requested_character_set(identifier), self._app.peers.character_set(self._association.calling_aet)
+        transfer_syntax_uid, unknown = self._message.context.transfer_syntax, unsupported(query)
+        blank = {tag: {"vr": element["vr"]} for tag, element in identifier.items() if tag not in unknown}
+        blank[_LEVEL] = {"vr": "CS", "Value": [str(query.level)]}
+        return lambda found: encode_identifier(blank | found.attributes, transfer_syntax_uid, *charsets)
 
     async def _send_all(self, matches: AsyncIterator[Found], encode: Callable[[Found], bytes]) -> None:
         batch: list[bytes] = []
@@ -143,16 +151,3 @@ class _Answer:
             matches=self._sent,
             status=f"{status:04X}",
         )
-
-
-def _encoder(identifier: DicomJson, query: Query, transfer_syntax_uid: str) -> Callable[[Found], bytes]:
-    """Give a function that writes a match with all keys that were asked for, in a character set that the peer can read."""
-    charset = "\\".join(str(term or "") for term in identifier.get(_CHARACTER_SET, {}).get("Value", ()))
-    unknown = unsupported(query)
-    blank = {tag: {"vr": element["vr"]} for tag, element in identifier.items() if tag not in unknown}
-    blank[_LEVEL] = {"vr": "CS", "Value": [str(query.level)]}
-
-    def encode(found: Found) -> bytes:
-        return encode_identifier(blank | found.attributes, transfer_syntax_uid, charset)
-
-    return encode

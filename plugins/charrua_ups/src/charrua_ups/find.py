@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from charrua_core.archive.datasets.identifier import SPECIFIC_CHARACTER_SET, decode_identifier, encode_identifier
+from charrua_core.archive.datasets.identifier import decode_identifier, encode_identifier, requested_character_set
+from charrua_core.archive.search.asked import asked_for
 from charrua_core.dicom import Association, Message
 from charrua_core.errors import AssociationAborted, CharruaError
-from charrua_core.types import DicomJson
 from charrua_ups import trail
 from charrua_ups.callers import caller_of
-from charrua_ups.model import TRANSACTION_UID, element
+from charrua_ups.model import TRANSACTION_UID
 from charrua_ups.payloads import checked, clean
 from charrua_ups.searching import Search, keys_of, search
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 SUCCESS, PENDING, CANCELLED = 0x0000, 0xFF00, 0xFE00
 IDENTIFIER_LIMIT = 1 << 20
 _FUZZY = b"\0\0\1"
+_NEVER_TOLD = frozenset({TRANSACTION_UID})
 
 log = logging.getLogger(__name__)
 
@@ -68,31 +68,18 @@ class _Answer:
         fuzzy = self._association.extended.get(context.abstract_syntax, b"")[2:3] == b"\1"
         asked = Search(keys_of(identifier), fuzzy=fuzzy, at_most=self._app.settings["ups_results"])
         self._keys = set(asked.keys)
-        charset = "\\".join(str(term or "") for term in identifier.get(SPECIFIC_CHARACTER_SET, {}).get("Value", ()))
+        charsets = requested_character_set(identifier), self._app.peers.character_set(self._association.calling_aet)
         caller = caller_of(self._app, self._association)
         async with aclosing(search(self._app, asked, caller.identity)) as matches:
             async for attributes in matches:
                 if self._message.cancelled:
                     return CANCELLED
-                told = encode_identifier(asked_for(attributes, identifier), context.transfer_syntax, charset)
-                await self._association.respond(self._message, PENDING, told)
+                told = asked_for(attributes, identifier, _NEVER_TOLD)
+                encoded = encode_identifier(told, context.transfer_syntax, *charsets)
+                await self._association.respond(self._message, PENDING, encoded)
                 self._sent += 1
         return SUCCESS
 
     def audit(self, error: CharruaError | None) -> None:
         """Write the search into the audit trail."""
         trail.searched(self._app, caller_of(self._app, self._association), self._keys, self._sent, error)
-
-
-def asked_for(attributes: Mapping[str, Any], identifier: DicomJson) -> DicomJson:
-    """Give the attributes that an identifier asks for, empty where there are none; of items, those of its item."""
-    told: DicomJson = {}
-    for tag, asked in identifier.items():
-        if tag == TRANSACTION_UID or tag[4:] == "0000":
-            continue
-        found = attributes.get(tag, element(asked["vr"]))
-        items = asked.get("Value", ()) if asked["vr"] == "SQ" else ()
-        if items and items[0]:
-            found = element("SQ", *(asked_for(item, items[0]) for item in found.get("Value", ())))
-        told[tag] = found
-    return told

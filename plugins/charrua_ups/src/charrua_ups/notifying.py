@@ -9,12 +9,13 @@ import orjson
 from sqlalchemy import func, select
 
 from charrua_core.app import App
+from charrua_core.archive.search.sight import Sight
 from charrua_core.types import DicomJson
 from charrua_core.web import WebSocket
 from charrua_ups import trail
 from charrua_ups.events import CHANNEL
 from charrua_ups.model import PUSH, Caller, element
-from charrua_ups.rights import Sight, sight
+from charrua_ups.rights import sight
 from charrua_ups.subscriptions import receiver
 from charrua_ups.tables import event, workitem
 

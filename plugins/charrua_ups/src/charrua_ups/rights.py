@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from charrua_core.archive.index.levels import tag_of
-from charrua_core.archive.index.names import name_key, text_key
-from charrua_core.archive.search.columns import HELD, MODALITIES_IN_STUDY, MODALITY, Kind
-from charrua_core.archive.search.matching import written_name
-from charrua_core.archive.search.patterns import matcher
+from charrua_core.archive.search.columns import MODALITY
+from charrua_core.archive.search.sight import Sight, stated_in
+from charrua_core.archive.search.sight import sight as sight_of
 from charrua_core.errors import NotPermitted
 from charrua_core.types import DicomJson, Identity, RowFilter
 from charrua_ups.model import INPUT, REQUESTS, STATION_CLASS, values
 
-_FOLDS: Mapping[Kind, Callable[[str], str]] = {Kind.EXACT: str.strip, Kind.NAME: name_key, Kind.FOLDED: text_key}
 _SCHEME, _CODE = tag_of("CodingSchemeDesignator"), tag_of("CodeValue")
 
-Sight = Callable[[DicomJson], bool]
 Kept = Mapping[str, Sequence[str]]
 """A filter as a row keeps it: keyword → admitted values."""
 
@@ -39,39 +36,16 @@ def may_work(identity: Identity) -> None:
 
 
 def sight(filters: Sequence[RowFilter]) -> Sight:
-    """Give a function that says whether a workitem is proven to be one that passes all filters.
+    """Give a function that says whether a workitem is proven to be one that passes all filters, as of `search.sight`.
 
-    A workitem passes where it states each attribute that a filter names, at its top or in its Referenced Request and Input
-    Information Sequences, and every value that it states is admitted. Modality is also stated by Scheduled Station Class
-    Code Sequence. What it does not state is not proven. Raises NotPermitted for filters that the archive cannot apply.
+    It states attributes at its top or in its Referenced Request and Input Information Sequences; Modality also by Scheduled
+    Station Class Code Sequence.
     """
-    tests = [_test(keyword, admitted) for one in filters for keyword, admitted in one.admits.items()]
-    return lambda attributes: all(test(attributes) for test in tests)
-
-
-def _test(keyword: str, admitted: Sequence[str]) -> Sight:
-    try:
-        tag = tag_of(keyword)
-    except KeyError:
-        tag = ""
-    tag = MODALITY if tag == MODALITIES_IN_STUDY else tag
-    held = HELD.get(tag)
-    fold = _FOLDS.get(held.kind) if held else None
-    if fold is None:
-        raise NotPermitted(f"the filter of this account or peer names {keyword}, by which workitems cannot be filtered")
-    tests = [matcher(fold(value)) for value in admitted]
-
-    def passes(attributes: DicomJson) -> bool:
-        stated = [fold(value) for value in _stated(attributes, tag)]
-        return bool(stated) and all(any(test(value) for test in tests) for value in stated)
-
-    return passes
+    return sight_of(filters, _stated)
 
 
 def _stated(attributes: DicomJson, tag: str) -> Iterator[str]:
-    for dataset in (attributes, *values(attributes, REQUESTS), *values(attributes, INPUT)):
-        for value in values(dataset, tag):
-            yield written_name(value) if isinstance(value, Mapping) else str(value)
+    yield from stated_in((attributes, *values(attributes, REQUESTS), *values(attributes, INPUT)), tag)
     if tag == MODALITY:
         yield from (code for item in values(attributes, STATION_CLASS) if (code := _dicom_code(item)))
 

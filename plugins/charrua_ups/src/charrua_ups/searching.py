@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Select, select, tuple_
 
 from charrua_core.archive.search import Match, read_keys
+from charrua_core.archive.search.asked import keys_only
 from charrua_core.archive.search.matching import has_all, tests_of
 from charrua_core.errors import TooManyResults
 from charrua_core.types import DicomJson, Identity
-from charrua_ups.model import CHARACTER_SET, TRANSACTION_UID
+from charrua_ups.model import TRANSACTION_UID
 from charrua_ups.refusals import ValueInvalid
 from charrua_ups.rights import may_search, sight
 from charrua_ups.rows import conditions
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from charrua_core.app import App
 
 BATCH = 200
-_NO_KEYS = frozenset({CHARACTER_SET, "00080201"})
-"""Specific Character Set and Timezone Offset From UTC say how to read the keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Row:
 
 def keys_of(identifier: DicomJson) -> dict[str, Match]:
     """Give how the keys of an identifier match. Raises QueryInvalid, and ValueInvalid: nobody may ask by Transaction UID."""
-    keys = {tag: one for tag, one in identifier.items() if tag not in _NO_KEYS and tag[4:] != "0000"}
+    keys = keys_only(identifier)
     if keys.get(TRANSACTION_UID, {}).get("Value"):
         raise ValueInvalid([TRANSACTION_UID])
     return read_keys(keys)
@@ -77,8 +76,8 @@ async def matching(connection: AsyncConnection, asked: Search, identity: Identit
     """Give all rows that match and that the identity may see, whatever it may do."""
     tests = tests_of(asked.keys, ignore_case=False, fuzzy=asked.fuzzy)
     seen = sight(identity.row_filters)
-    keys = {} if asked.fuzzy else asked.keys
-    statement = select(workitem.c.id, workitem.c.start_moment, workitem.c.attributes).where(*conditions(keys))
+    statement = select(workitem.c.id, workitem.c.start_moment, workitem.c.attributes)
+    statement = statement.where(*conditions(asked.keys, fuzzy=asked.fuzzy))
     after: tuple[str, int] | None = None
     while batch := (await connection.execute(_page(statement, after))).all():
         for row in batch:

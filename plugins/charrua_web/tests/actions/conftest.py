@@ -34,7 +34,7 @@ class Desk:
     async def caller(self, role: str = "Manager", row_filter: dict[str, list[str]] | None = None) -> httpx.AsyncClient:
         """A client with a token of a new user."""
         headers = {"Authorization": f"Bearer {await self.served.token(role, row_filter)}"}
-        client = httpx.AsyncClient(base_url=self.served.url, headers=headers, timeout=60)
+        client = httpx.AsyncClient(base_url=self.served.url, headers=headers, timeout=60, verify=False)
         self._clients.append(client)
         return client
 

@@ -21,12 +21,12 @@ async def served(serve_web):
 @pytest.fixture
 async def admin(served):
     headers = {"Authorization": f"Bearer {await served.token('Admin')}", "Origin": served.url}
-    async with httpx.AsyncClient(base_url=served.url, headers=headers, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=served.url, headers=headers, timeout=30, verify=False) as client:
         yield client
 
 
 async def logged_in(served, name: str, password: str = "long enough") -> httpx.AsyncClient:
-    client = httpx.AsyncClient(base_url=served.url, headers={"Origin": served.url}, timeout=30)
+    client = httpx.AsyncClient(base_url=served.url, headers={"Origin": served.url}, timeout=30, verify=False)
     answer = await client.post("/login", json={"name": name, "password": password})
     assert answer.status_code == 200
     return client
@@ -116,7 +116,7 @@ async def test_a_changed_filter_counts_for_the_next_request_of_sessions_and_toke
     await admin.post("/users", json=EVA)
     session = await logged_in(served, "eva")
     made = (await admin.post("/users/eva/tokens", json={"purpose": "dictation"})).json()
-    token = httpx.AsyncClient(base_url=served.url, headers={"Authorization": f"Bearer {made['token']}"})
+    token = httpx.AsyncClient(base_url=served.url, headers={"Authorization": f"Bearer {made['token']}"}, verify=False)
 
     async def seen() -> list[int]:
         return [len((await client.get("/dicom-web/studies")).json()) for client in (session, token)]
@@ -152,7 +152,7 @@ async def test_sessions_and_tokens_of_all_are_listed_and_ended(admin, served) ->
     assert (await admin.delete(f"/sessions/{session['id']}")).status_code == 204
     assert (await eva.get("/whoami")).json()["name"] == ""
     assert (await admin.delete(f"/tokens/{token['id']}")).status_code == 204
-    answer = await httpx.AsyncClient(base_url=served.url).get(
+    answer = await httpx.AsyncClient(base_url=served.url, verify=False).get(
         "/whoami", headers={"Authorization": f"Bearer {made['token']}"}
     )
     assert answer.status_code == 401

@@ -35,7 +35,7 @@ async def shelf(archive):
 
 async def client_of(archive, role: str = "Referring", row_filter=None) -> httpx.AsyncClient:
     headers = {"Authorization": f"Bearer {await archive.token(role, row_filter)}"}
-    return httpx.AsyncClient(base_url=archive.url, headers=headers, timeout=30)
+    return httpx.AsyncClient(base_url=archive.url, headers=headers, timeout=30, verify=False)
 
 
 async def rows(client: httpx.AsyncClient, **query: object) -> list[dict]:

@@ -133,7 +133,7 @@ async def test_images_come_as_the_setting_and_the_account_say(serve_web, setting
     user = await served.user("Radiologist")
     await served.app.accounts.change(user, by="test", transfer_syntax=syntax)
     headers = {**HTML, "Authorization": f"Bearer {await served.app.accounts.create_token(user, by='test')}"}
-    async with httpx.AsyncClient(base_url=served.url, headers=headers) as client:
+    async with httpx.AsyncClient(base_url=served.url, headers=headers, verify=False) as client:
         config = config_of(await client.get(f"/viewer/{image.StudyInstanceUID}"))
     assert (config["mode"], config["transferSyntax"], config["lossyOnly"]) == (mode, asked, False)
     assert config["download"] == ""

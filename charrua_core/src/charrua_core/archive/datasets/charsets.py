@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
@@ -115,6 +116,18 @@ class CharacterSet:
         except UnicodeError:
             return None
 
+    def nearest(self, text: str) -> str:
+        """Give the text as far as this set can say it: letters without their accents, and `?` for the others."""
+        if self.encode(text) is not None:
+            return text
+        return "".join(self._nearest(character) for character in text)
+
+    def _nearest(self, character: str) -> str:
+        for written in (character, _plain(character)):
+            if self.encode(written) is not None:
+                return written
+        return "?"
+
     def _encode_extended(self, text: str) -> bytes | None:
         """Code extensions: each component on its own, as each delimiter falls back to the first set."""
         pieces = [self._encode_piece(piece) for piece in _PIECES.split(text)]
@@ -151,6 +164,27 @@ class CharacterSet:
             romaji = self.codecs[0] == "shift_jis" and encoded.endswith(b"\x1b(B")
             return encoded[:-1] + b"J" if romaji else encoded
         return encoded if index == 0 or not text else b"\x1b" + _ESCAPE_OF[codec] + encoded
+
+
+_PLAIN = {
+    "ß": "ss",
+    "Æ": "AE",
+    "æ": "ae",
+    "Œ": "OE",
+    "œ": "oe",
+    "Ø": "O",
+    "ø": "o",
+    "Ł": "L",
+    "ł": "l",
+    "Đ": "D",
+    "đ": "d",
+}
+
+
+def _plain(character: str) -> str:
+    """A letter without its accents."""
+    parts = unicodedata.normalize("NFKD", _PLAIN.get(character, character))
+    return "".join(part for part in parts if not unicodedata.combining(part))
 
 
 def _codec(term: str) -> str:

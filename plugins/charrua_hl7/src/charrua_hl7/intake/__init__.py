@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,17 @@ if TYPE_CHECKING:
 MESSAGE_ROUTES: Sequence[WebRoute] = ()
 
 
-def intake_services(app: App) -> Sequence[Service]:  # noqa: ARG001
-    """Give the listener."""
-    return []
+def intake_services(app: App) -> Sequence[Service]:
+    """Give the listener, which starts last and stops first, what processes its messages, and what removes old ones."""
+    from charrua_core.services import Background
+    from charrua_hl7.intake.intake import Intake
+    from charrua_hl7.intake.listener import Listener
+    from charrua_hl7.intake.upkeep import finish, forget
+
+    intake = Intake(app)
+    return [
+        Listener(app, intake),
+        Background("HL7 messages", "dicom", intake.run),
+        Background("HL7 messages that wait", "jobs", partial(finish, app)),
+        Background("HL7 messages that are old", "jobs", partial(forget, app)),
+    ]

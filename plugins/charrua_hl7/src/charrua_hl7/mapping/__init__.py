@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core.types import DicomJson
+from charrua_hl7.errors import TypeUnsupported
+from charrua_hl7.mapping.defaults import DEFAULTS
+from charrua_hl7.mapping.steps import OrderedStep, code_of, mapped_patient, mapped_steps
 from charrua_hl7.message import Message
 
 if TYPE_CHECKING:
@@ -15,29 +17,27 @@ if TYPE_CHECKING:
 
     from charrua_core.app import App
     from charrua_core.web import WebRoute
+    from charrua_hl7.mapping.lines import Lines
 
 MAPPING_ROUTES: Sequence[WebRoute] = ()
 
-
-@dataclass(frozen=True, slots=True)
-class OrderedStep:
-    """One scheduled procedure step that a message speaks of."""
-
-    control: str
-    """What is to be done with it: NW, CA, DC, XO, SC … (ORC-1, table 0119); of SIU what its event stands for."""
-    order_status: str
-    """ORC-5 (table 0038), "" where it says none."""
-    attributes: DicomJson
-    """What Modality Worklist shall tell of it: patient, request, and one item in Scheduled Procedure Step Sequence.
-
-    An attribute without Value is one that the message deletes (HL7's null); one that it does not speak of is absent."""
+__all__ = ["MAPPING_ROUTES", "OrderedStep", "ordered_steps", "patient_of"]
 
 
 async def ordered_steps(app: App, tx: AsyncConnection, message: Message) -> list[OrderedStep]:
     """Give the steps of an order or appointment by the mapping in force for its type. Raises MessageRefused."""
-    raise NotImplementedError
+    lines = await _lines(app, tx, message)
+    mapped = mapped_steps(message, lines, app.settings["worklist_default_modality"])
+    return [one.step for one in mapped]
 
 
 async def patient_of(app: App, tx: AsyncConnection, message: Message) -> DicomJson:
-    """Give what a message says of its patient (PID), by the mapping in force for its type. Raises MessageRefused."""
-    raise NotImplementedError
+    """Give what a message says of its patient (PID), of ADT also of its visit (PV1). Raises MessageRefused."""
+    return mapped_patient(message, await _lines(app, tx, message)).attributes
+
+
+async def _lines(_app: App, _tx: AsyncConnection, message: Message) -> Lines:
+    code = code_of(message)
+    if code not in DEFAULTS:
+        raise TypeUnsupported(f"messages of type {message.type[:20]} are not mapped", "MSH^1^9")
+    return DEFAULTS[code]

@@ -30,21 +30,16 @@ def outgoing_jobs(app: App) -> Sequence[JobType]:
     return [send_job(app)]
 
 
-async def tell_status(
-    app: App,
-    tx: AsyncConnection,
-    changed: Sequence[tuple[Entry, str | None]],
-    message_id: int | None = None,
-) -> None:
-    """Let the receivers of order states know of entries and the status that each had before, with the transaction.
+async def tell_status(app: App, tx: AsyncConnection, changed: Sequence[tuple[Entry, str | None, int | None]]) -> None:
+    """Let the receivers of order states know, with the transaction, of entries that were written.
 
-    `message_id` is the message that has changed them: its sender is not told what he has just said
-    (`charrua_hl7.outgoing.order_states`).
+    Each comes with the status that it had before, None where it is new, and the message that has changed it, None where
+    none has: its sender is not told what he has just said (`charrua_hl7.outgoing.order_states`).
     """
     from charrua_hl7.outgoing.order_states import tell
 
     if changed:
-        await tell(app, tx, changed, message_id)
+        await tell(app, tx, changed)
 
 
 async def report_final(app: App, report: FinalReport) -> None:

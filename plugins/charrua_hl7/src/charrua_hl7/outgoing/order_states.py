@@ -12,17 +12,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core.archive.index.levels import tag_of
 from charrua_core.types import DicomJson
+from charrua_hl7.outgoing.causes import sender_of
 from charrua_hl7.outgoing.composing import composed, moment
 from charrua_hl7.outgoing.queue import Outgoing, enqueue, new_control_id
 from charrua_hl7.outgoing.receiver import Receiver
 from charrua_hl7.outgoing.receivers import known_receivers
 from charrua_hl7.outgoing.segments import Order, Patient, obr, orc, pid
-from charrua_hl7.tables import message
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -40,17 +39,13 @@ ORDER_STATES = {
 CANCELLED = "CA"
 
 
-async def tell(
-    app: App, tx: AsyncConnection, changed: Sequence[tuple[Entry, str | None]], message_id: int | None
-) -> None:
-    """Have receivers told, with the transaction, of entries and the status that each had, None where it is new."""
-    told = [(one, state) for one, before in changed if (state := order_state(one.status, before))]
-    receivers = [one for one in await known_receivers(app).sent(tx, "orders") if one.enabled] if told else []
-    if receivers and message_id is not None:
-        said_so = await _sender(tx, message_id)
-        receivers = [one for one in receivers if (one.application, one.facility) != said_so]
-    for receiver in receivers:
-        for written in await asyncio.to_thread(_written, app, told, receiver):
+async def tell(app: App, tx: AsyncConnection, changed: Sequence[tuple[Entry, str | None, int | None]]) -> None:
+    """Have receivers told, with the transaction, of entries: each with its status before and the message that changed it."""
+    told = [(one, state, cause) for one, before, cause in changed if (state := order_state(one.status, before))]
+    for receiver in await known_receivers(app).sent(tx, "orders") if told else ():
+        own = (receiver.application, receiver.facility)
+        news = [(one, state) for one, state, cause in told if sender_of(cause) != own]
+        for written in await asyncio.to_thread(_written, app, news, receiver) if news else ():
             await enqueue(app, tx, receiver, written)
 
 
@@ -60,12 +55,6 @@ def order_state(status: str, before: str | None) -> str:
     if state == former:
         return ""
     return CANCELLED if state == "DC" and former in ("", "SC") else state
-
-
-async def _sender(tx: AsyncConnection, number: int) -> tuple[str, str] | None:
-    kept = select(message.c.sending_application, message.c.sending_facility).where(message.c.id == number)
-    row = (await tx.execute(kept)).first()
-    return (row[0], row[1]) if row and row[0] else None
 
 
 def _written(app: App, told: Sequence[tuple[Entry, str]], receiver: Receiver) -> list[Outgoing]:

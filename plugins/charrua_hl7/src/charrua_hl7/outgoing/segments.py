@@ -75,5 +75,6 @@ def obr(order: Order, **more: str) -> Fields:
         19: order.requested_procedure_id,
         20: order.step_id,
         24: order.modality,
+        27: ("1", "", "", order.start),
         **{int(name.removeprefix("f")): value for name, value in more.items()},
     }

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from charrua_hl7.pages.worklist_pages import WORKLIST_PAGES, WORKLIST_SCRIPTS
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+PAGES = (*WORKLIST_PAGES,)
+SCRIPTS = (*WORKLIST_SCRIPTS,)
 
-    from charrua_core.web import Page
-
-PAGES: Sequence[Page] = ()
+__all__ = ["PAGES", "SCRIPTS"]

@@ -1,8 +1,15 @@
-"""Modality Performed Procedure Step: what modalities tell of what they do (PS3.4 F.7)."""
+"""Modality Performed Procedure Step: what modalities tell of what they do (PS3.4 F.7).
+
+What the rest of the plugin needs: `link_entry` for orders, `in_progress` for arrivals, `performed_of` and
+`performed_of_entry` for pages.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from charrua_hl7.performed.known import PERFORMED_ROUTES, in_progress, performed_of, performed_of_entry
+from charrua_hl7.performed.linking import link_entry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -10,13 +17,37 @@ if TYPE_CHECKING:
     from charrua_core.app import App
     from charrua_core.dicom import ServiceClass
     from charrua_core.jobs import JobType
+    from charrua_core.services import Service
+
+__all__ = [
+    "PERFORMED_ROUTES",
+    "in_progress",
+    "link_entry",
+    "performed_jobs",
+    "performed_of",
+    "performed_of_entry",
+    "performed_services",
+    "performed_upkeep_services",
+]
 
 
-def performed_services(app: App) -> Sequence[ServiceClass]:  # noqa: ARG001
-    """Give the SCP."""
-    return []
+def performed_services(app: App) -> Sequence[ServiceClass]:
+    """Give the SCPs."""
+    from charrua_hl7.performed.dimse import performed_scps
+
+    return performed_scps(app)
 
 
-def performed_jobs(app: App) -> Sequence[JobType]:  # noqa: ARG001
-    """Give the job that forwards."""
-    return []
+def performed_jobs(app: App) -> Sequence[JobType]:
+    """Give the jobs that forward steps, and that link what came at the same moment."""
+    from charrua_hl7.performed.forwarding import forward_job
+    from charrua_hl7.performed.linking import link_job
+
+    return [forward_job(app), link_job(app)]
+
+
+def performed_upkeep_services(app: App) -> Sequence[Service]:
+    """Give what removes old steps."""
+    from charrua_hl7.performed.upkeep import performed_upkeep
+
+    return [performed_upkeep(app)]

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Label, Row, func, select, update
+import orjson
+from sqlalchemy import Column, Row, Text, func, literal_column, select, text, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core.archive.index.levels import NAME_LENGTH, tag_of
 from charrua_core.archive.index.names import name_key, text_key
+from charrua_core.archive.search import dates
 from charrua_core.archive.search.matching import written_name
+from charrua_core.archive.search.terms import terms_of
 from charrua_core.types import DicomJson
 from charrua_hl7.outgoing import tell_status
 from charrua_hl7.tables import entry
@@ -34,11 +39,12 @@ class Status(StrEnum):
 
 
 OPEN = frozenset({Status.SCHEDULED, Status.ARRIVED, Status.READY, Status.STARTED})
-"""What may still be performed; modalities are told those that have not begun, unless they ask by status."""
+"""What may still be performed: modalities are told these, unless they ask by status."""
 
 STEP = tag_of("ScheduledProcedureStepSequence")
 STATUS = tag_of("ScheduledProcedureStepStatus")
-_EXACT_VRS = frozenset({"AE", "CS", "LO", "SH", "UI"})
+START_DATE, START_TIME = tag_of("ScheduledProcedureStepStartDate"), tag_of("ScheduledProcedureStepStartTime")
+_MIDNIGHT = "0" * 12
 
 _TOP = {
     "accession_number": tag_of("AccessionNumber"),
@@ -49,7 +55,11 @@ _TOP = {
     "patient_id": tag_of("PatientID"),
     "issuer": tag_of("IssuerOfPatientID"),
 }
-_WORDS = ("PatientName", "PatientID", "AccessionNumber", "RequestedProcedureDescription", "ReferringPhysicianName")
+_WORDS = (
+    *("PatientName", "PatientID", "AccessionNumber", "RequestedProcedureDescription", "ReferringPhysicianName"),
+    *("CurrentPatientLocation", "RequestedProcedureID", "ReasonForTheRequestedProcedure"),
+)
+_WORDS_OF_STEP = ("Modality", "ScheduledProcedureStepDescription", "ScheduledPerformingPhysicianName")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +78,18 @@ class Entry:
     changed_at: Any
 
     @property
+    def modality(self) -> str:
+        """Modality of the step."""
+        return value(self.step, tag_of("Modality"))
+
+    @property
     def step(self) -> DicomJson:
         """The item of Scheduled Procedure Step Sequence."""
         return step_of(self.attributes)
+
+
+COLUMNS = tuple(entry.c[name] for name in Entry.__dataclass_fields__)
+"""What `of_row` reads."""
 
 
 def of_row(row: Row[Any]) -> Entry:
@@ -85,7 +104,7 @@ def value(attributes: Mapping[str, Any], tag: str) -> str:
     """Give the first value of an attribute as text, "" where it has none; a name with its groups between `=`."""
     values = attributes.get(tag, {}).get("Value") or [""]
     first = values[0]
-    return written_name(first) if isinstance(first, Mapping) else str(first or "")
+    return written_name(first or "").strip()
 
 
 def step_of(attributes: Mapping[str, Any]) -> DicomJson:
@@ -100,33 +119,29 @@ def with_status(attributes: DicomJson, status: Status) -> DicomJson:
     return attributes | {STEP: {"vr": "SQ", "Value": [item]}}
 
 
+def start_of(step: Mapping[str, Any]) -> str:
+    """Give Scheduled Procedure Step Start Date and Time as 20 digits, midnight where it has no time, "" without a date."""
+    date = dates.begin("DA", value(step, START_DATE))
+    return f"{date}{dates.begin('TM', value(step, START_TIME)) or _MIDNIGHT}" if date else ""
+
+
 def columns_of(attributes: DicomJson) -> dict[str, Any]:
     """Give the columns that the attributes decide."""
     step = step_of(attributes)
     stations = [str(one) for one in step.get(tag_of("ScheduledStationAETitle"), {}).get("Value", ()) if one]
-    date = value(step, tag_of("ScheduledProcedureStepStartDate"))
-    time = value(step, tag_of("ScheduledProcedureStepStartTime")).replace(":", "")[:6]
     said = [value(attributes, tag_of(keyword)) for keyword in _WORDS]
+    said += [*stations, *(value(step, tag_of(keyword)) for keyword in _WORDS_OF_STEP)]
     return {
         **{name: value(attributes, tag) for name, tag in _TOP.items()},
         "step_id": value(step, tag_of("ScheduledProcedureStepID")),
         "patient_name_key": name_key(value(attributes, tag_of("PatientName")))[:NAME_LENGTH],
         "modality": value(step, tag_of("Modality")),
         "stations": stations,
-        "start_moment": f"{date}{time:0<6}" if date else "",
+        "start_moment": start_of(step)[:14],
         "attributes": attributes,
-        "terms": sorted(set(_terms(attributes))),
+        "terms": terms_of(attributes),
         "words": " ".join(filter(None, map(text_key, said)))[:1000],
     }
-
-
-def _terms(attributes: Mapping[str, Mapping[str, Any]], path: str = "") -> Iterator[str]:
-    for tag, element in attributes.items():
-        if element["vr"] in _EXACT_VRS:
-            yield from (f"{path}{tag}={str(one).strip()[:64]}" for one in element.get("Value", ()) if one is not None)
-        elif element["vr"] == "SQ":
-            for item in element.get("Value", ()):
-                yield from _terms(item, f"{path}{tag}.")
 
 
 async def put(
@@ -140,7 +155,12 @@ async def put(
     reason: str = "",
     message_id: int | None = None,
 ) -> Entry:
-    """Write an entry: a new one, or the same step of the same order as it is now, by this message where one says so."""
+    """Write an entry: a new one, or the same step of the same order as it is now, by this message where one says so.
+
+    One of a patient who was merged into another is given that one.
+    """
+    from charrua_hl7.patients.merging import of_its_patient  # which needs this module
+
     told = with_status(attributes, status)
     row = {
         **columns_of(told),
@@ -155,18 +175,16 @@ async def put(
     statement = adding.on_conflict_do_update(
         index_elements=["order_key", "step_id"],
         set_={**changed, "version": entry.c.version + 1, "changed_at": func.now()},
-    ).returning(entry, _status_before(order_key, row["step_id"]))
-    found = (await tx.execute(statement)).one()
-    written = of_row(found)
-    await tell_status(app, tx, [(written, found.status_before)], message_id)
+    ).returning(entry, literal_column(_status_before("charrua_hl7.entry")).label("status_before"))
+    row = (await tx.execute(statement)).one()
+    written = await of_its_patient(tx, of_row(row))
+    await tell_status(app, tx, [(written, row.status_before, message_id)])
     return written
 
 
-def _status_before(order_key: str, step_id: str) -> Label[Any]:
+def _status_before(of: str) -> str:
     """The status that an entry had before the statement: a subquery sees what was there when that began."""
-    was = entry.alias("was")
-    of_it = select(was.c.status).where(was.c.order_key == order_key, was.c.step_id == step_id)
-    return of_it.scalar_subquery().label("status_before")
+    return f"(SELECT was.status FROM charrua_hl7.entry AS was WHERE was.id = {of}.id)"  # noqa: S608 -- ours
 
 
 async def set_status(
@@ -184,19 +202,110 @@ async def set_status(
     `message_id` is the message that says so, where one does: its sender is not told of it.
     """
     found = await locked(tx, ids)
-    changed: list[tuple[Entry, str | None]] = []
+    changed = []
     for one in found:
         if one.status in of and one.status != status:
             attributes = with_status(one.attributes, status)
             values = {**columns_of(attributes), "status": status, "reason": reason}
             changing = update(entry).where(entry.c.id == one.id)
             changing = changing.values(**values, version=entry.c.version + 1, changed_at=func.now())
-            changed.append((of_row((await tx.execute(changing.returning(entry))).one()), one.status))
-    await tell_status(app, tx, changed, message_id)
-    return [one for one, _ in changed]
+            changed.append((of_row((await tx.execute(changing.returning(entry))).one()), one.status, message_id))
+    await tell_status(app, tx, changed)
+    return [one for one, _, _ in changed]
 
 
 async def locked(tx: AsyncConnection, ids: Collection[int]) -> Sequence[Entry]:
     """Give entries by ID, in that order, locked until the transaction ends."""
     statement = select(entry).where(entry.c.id.in_(ids)).order_by(entry.c.id).with_for_update()
     return [of_row(row) for row in await tx.execute(statement)]
+
+
+# -- orders --------------------------------------------------------------------------------------------------------------
+_NUMBERS = (
+    ("filler", tag_of("FillerOrderNumberImagingServiceRequest"), tag_of("OrderFillerIdentifierSequence")),
+    ("placer", tag_of("PlacerOrderNumberImagingServiceRequest"), tag_of("OrderPlacerIdentifierSequence")),
+    ("accession", tag_of("AccessionNumber"), tag_of("IssuerOfAccessionNumberSequence")),
+)
+_AUTHORITY = tag_of("LocalNamespaceEntityID")
+
+
+def order_numbers(attributes: DicomJson) -> dict[str, tuple[str, str]]:
+    """Give number and assigning authority ("" where it has none) of `filler`, `placer` and `accession`, those it has."""
+    found = {}
+    for kind, tag, sequence in _NUMBERS:
+        if number := value(attributes, tag).strip():
+            [item, *_] = attributes.get(sequence, {}).get("Value") or [{}]
+            found[kind] = (number, value(item, _AUTHORITY).strip())
+    return found
+
+
+def order_key(attributes: DicomJson) -> str:
+    """Give by what an order is recognised, "" where it says nothing: `filler:4711^RIS`.
+
+    It is the filler's order number, else the placer's, else the accession number, with its assigning authority; else the
+    Study Instance UID. An order whose filler number comes later keeps the key that it had: who looks for it asks for all
+    of its numbers (`charrua_hl7.orders`).
+    """
+    for kind, (number, authority) in order_numbers(attributes).items():
+        return f"{kind}:{number}^{authority}"
+    uid = value(attributes, tag_of("StudyInstanceUID"))
+    return f"study:{uid}" if uid else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An entry as it shall be written, by `put_all`."""
+
+    order_key: str
+    attributes: DicomJson
+    status: Status = Status.SCHEDULED
+    reason: str = ""
+    message_id: int | None = None
+    source: str = "hl7"
+
+    @property
+    def step_id(self) -> str:
+        """Scheduled Procedure Step ID."""
+        return value(step_of(self.attributes), tag_of("ScheduledProcedureStepID"))
+
+    def row(self) -> dict[str, Any]:
+        """Give its columns."""
+        told = with_status(self.attributes, self.status)
+        given = {name: getattr(self, name) for name in ("order_key", "status", "reason", "message_id", "source")}
+        return columns_of(told) | given
+
+
+async def put_all(app: App, tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[Entry]:
+    """Write the rows of drafts, each once: new entries, or the same steps of the same orders as they are now."""
+    if not rows:
+        return []
+    ordered = sorted(rows, key=lambda row: (row["order_key"], row["step_id"]))  # so that no two wait for each other
+    names = frozenset(ordered[0])
+    found = (await tx.execute(_put_all(names), {"rows": orjson.dumps(ordered).decode()})).all()
+    written = [of_row(row) for row in found]
+    causes = [row.message_id if "message_id" in names else None for row in found]
+    befores = [row.status_before for row in found]
+    await tell_status(app, tx, list(zip(written, befores, causes, strict=True)))
+    return written
+
+
+@cache
+def _put_all(names: frozenset[str]) -> Any:
+    """One statement, whose plan and parameters do not depend on how many rows there are."""
+    columns = [column for column in entry.c if column.name in names]
+    listed = ", ".join(column.name for column in columns)
+    typed = ", ".join(f"{column.name} {_type(column)}" for column in columns)
+    changed = ", ".join(
+        f"{one.name} = excluded.{one.name}" for one in columns if one.name not in ("order_key", "step_id", "source")
+    )
+    return text(
+        f"INSERT INTO charrua_hl7.entry AS kept ({listed}) "  # noqa: S608 -- names of our own columns
+        f"SELECT {listed} FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS given({typed}) "
+        f"ON CONFLICT (order_key, step_id) DO UPDATE SET {changed}, version = kept.version + 1, changed_at = now() "
+        f"RETURNING {', '.join(f'kept.{column.name}' for column in entry.c)}, "
+        f"{_status_before('kept')} AS status_before"
+    ).columns(*entry.c, Column("status_before", Text))
+
+
+def _type(column: Column[Any]) -> str:
+    return column.type.compile(dialect=postgresql.dialect()).partition(" COLLATE")[0]  # type: ignore[no-untyped-call]

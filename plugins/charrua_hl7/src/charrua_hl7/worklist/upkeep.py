@@ -1,22 +1,127 @@
-"""What goes on by itself: entries that nobody performs are discontinued."""
+"""What goes on by itself: entries that nobody performs are discontinued, and those whose study came before them completed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import exists, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from charrua_core import tables
+from charrua_core.archive.index.levels import tag_of
+from charrua_core.services.service import Background
+from charrua_core.types import SYSTEM, Origin
+from charrua_hl7.tables import entry, entry_study
+from charrua_hl7.worklist import trail
+from charrua_hl7.worklist.arrivals import TIMED_OUT, look_for_entries
+from charrua_hl7.worklist.correcting import correction_job
+from charrua_hl7.worklist.entries import OPEN, Status, set_status, step_of, value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from charrua_core.app import App
     from charrua_core.jobs import JobType
     from charrua_core.services import Service
 
+EVERY_S = 60.0
+BATCH = 500
+NOT_BEGUN = (Status.SCHEDULED, Status.ARRIVED, Status.READY)
+"""What times out. What was started ends when its modality says so."""
+_TIME = tag_of("ScheduledProcedureStepStartTime")
 
-def worklist_services(app: App) -> Sequence[Service]:  # noqa: ARG001
+
+def worklist_services(app: App) -> Sequence[Service]:
     """Give the timer."""
-    return []
+    return [Background("worklist", "jobs", partial(_keep, app))]
 
 
-def worklist_jobs(app: App) -> Sequence[JobType]:  # noqa: ARG001
+def worklist_jobs(app: App) -> Sequence[JobType]:
     """Give the job that corrects a study that has arrived."""
-    return []
+    return [correction_job(app)]
+
+
+async def _keep(app: App) -> None:
+    while True:
+        async with app.db.singleton("charrua worklist") as alone:
+            if alone:
+                await discontinue_what_is_late(app)
+                await complete_what_came_first(app)
+        await asyncio.sleep(EVERY_S)
+
+
+async def discontinue_what_is_late(app: App) -> int:
+    """Discontinue what nobody has begun `worklist_timeout` after its scheduled start; give how many entries."""
+    timeout: timedelta = app.settings["worklist_timeout"]
+    if not timeout:
+        return 0
+    before, changed, place = app.jobs.clock.now() - timeout, 0, 0
+    while True:
+        async with app.db.transaction() as tx:
+            rows = await _candidates(tx, before, place)
+            changed += await _discontinue(app, tx, [row.id for row in rows if _counts_from(row) <= before])
+        if len(rows) < BATCH:
+            return changed
+        place = rows[-1].id
+
+
+async def _candidates(tx: AsyncConnection, before: datetime, after: int) -> Sequence[Any]:
+    """Those that may be late: by the index on status and start, of which few are both open and old."""
+    here = f"{before.astimezone():%Y%m%d%H%M%S}"
+    waiting = (entry.c.status.in_(NOT_BEGUN), entry.c.start_moment <= here, entry.c.id > after)
+    columns = (entry.c.id, entry.c.start_moment, entry.c.created_at, entry.c.reopened_at, entry.c.attributes)
+    return (await tx.execute(select(*columns).where(*waiting).order_by(entry.c.id).limit(BATCH))).all()
+
+
+def _counts_from(row: Any) -> datetime:
+    """From when its time runs: its start, in the local time of the archive, or when somebody had it begin again.
+
+    One with a day and no time runs from the end of that day, one without a day from when it was made.
+    """
+    start = _start(row) or row.created_at
+    return max(start, row.reopened_at) if row.reopened_at else start
+
+
+def _start(row: Any) -> datetime | None:
+    try:
+        start = datetime.strptime(row.start_moment, "%Y%m%d%H%M%S").astimezone()
+    except ValueError:
+        return None
+    return start if value(step_of(row.attributes), _TIME) else start + timedelta(days=1)
+
+
+async def _discontinue(app: App, tx: AsyncConnection, numbers: Sequence[int]) -> int:
+    changed = await set_status(app, tx, numbers, Status.DISCONTINUED, TIMED_OUT, of=NOT_BEGUN) if numbers else []
+    for one in changed:
+        await trail.record(tx, SYSTEM, Origin("job"), "D", one, status=str(one.status))
+    return len(changed)
+
+
+async def complete_what_came_first(app: App) -> None:
+    """Complete open entries whose study was here before them, or came to be under their UID by an edit."""
+    async with app.db.reading() as connection:
+        found = (await connection.execute(_CAME_FIRST)).all()
+    for uid, modality in _each_modality(found):
+        await look_for_entries(app, uid, modality)
+
+
+def _each_modality(found: Sequence[Any]) -> Iterator[tuple[str, str]]:
+    for row in found:
+        yield from ((row.study_uid, modality) for modality in row.modalities or [""])
+
+
+_CAME_FIRST = (
+    select(tables.study.c.study_uid, tables.study.c.modalities)
+    .join(entry, entry.c.study_uid == tables.study.c.study_uid)
+    .where(
+        entry.c.status.in_(sorted(OPEN)),
+        entry.c.study_uid != "",
+        tables.study.c.deleted_by.is_(None),
+        tables.study.c.instance_count > 0,
+        ~exists().where(entry_study.c.entry_id == entry.c.id, entry_study.c.study_uid == tables.study.c.study_uid),
+    )
+    .distinct()
+    .limit(BATCH)
+)

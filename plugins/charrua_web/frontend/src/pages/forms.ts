@@ -3,6 +3,7 @@
  *
  *     <form data-send="PUT /routing/rules/1" data-then="/setup/routing" data-told="The rule was changed.">
  *
+ * `data-undo` is a call that takes it back, as of buttons.
  * A field's name says where its value stands: `when.modality`. `data-as` says what it is: `list` (parted by commas or lines),
  * `number`, `yes` (true or false), `json`; a text else. What is empty is left out, with `data-keep` it is null or the empty
  * text. `<div data-rows="when.attributes">` holds rows made of its `<template>`, each an object of a list; with
@@ -47,7 +48,7 @@ async function send(form: HTMLFormElement): Promise<void> {
   button?.toggleAttribute("disabled", true);
   try {
     await call(method, addressOf(path, form), bodyOf(form));
-    go(form.dataset.then ?? ".", form.dataset.told);
+    go(form.dataset.then ?? ".", form.dataset.told, form.dataset.undo);
   } catch (error) {
     wrong.textContent = sentenceOf(error);
     wrong.hidden = false;

@@ -23,7 +23,7 @@ export function toast(sentence: string, options: { kind?: "good" | "bad"; undo?:
 
 const LATER = "charrua-told";
 
-/** Tell it on the page that comes next; `undo` is a call that takes it back: `POST /rules/1/restore`. */
+/** Tell it on the page that comes next; `undo` is a call that takes it back: `POST /rules/1/restore`, with JSON after it or none. */
 export function later(sentence: string, undo?: string): void {
   sessionStorage.setItem(LATER, JSON.stringify([sentence, undo]));
 }
@@ -38,7 +38,7 @@ export function showLater(): void {
 }
 
 async function takeBack(undo: string): Promise<void> {
-  const [method, path] = undo.split(" ", 2) as [Method, string];
-  await call(method, path);
+  const [method, path, ...body] = undo.split(" ") as [Method, string, ...string[]];
+  await call(method, path, body.length ? JSON.parse(body.join(" ")) : undefined);
   location.reload();
 }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrua_core.accounts.accounts import FIRST_NAME
 from charrua_core.services.lock import ServerLock
+from charrua_core.services.sockets import PLAIN
 from charrua_core.web import Request, Shown
 from charrua_web import certificates
 from charrua_web.choices import is_here
@@ -67,8 +68,8 @@ def _since(app: App) -> datetime | None:
 def _place(app: App) -> dict[str, Any]:
     """What modalities have to be told: AE title, addresses, port."""
     host, port = app.settings["dicom_host"], app.settings["dicom_port"]
-    if app.sockets:
-        port = next(iter(app.sockets.values())).getsockname()[1]
+    if PLAIN in app.sockets:
+        port = app.sockets[PLAIN].getsockname()[1]
     addresses = _own_addresses() if host in _ANYWHERE else [host]
     return {"aet": app.settings["dicom_aet"], "port": port, "addresses": addresses, "local": is_here(host)}
 

@@ -162,6 +162,24 @@ def _log_in(_app: App, one: Trouble, values: Mapping[str, str]) -> Told:
     return Told(sentence, N_("If nobody of yours works there, let no one from that address reach this archive."))
 
 
+def _connection(app: App, one: Trouble, values: Mapping[str, str]) -> Told:
+    sentence = N_("A connection of %(address)s to the %(listener)s listener was not taken: %(reason)s.", **values)
+    setting = values.get("setting", "")
+    if not setting:
+        return Told(sentence, N_("Set protocol and port right at that system; should it stay so, ask its maker."))
+    known = app.settings.get(setting)
+    way = N_("If that system belongs to you, change the setting %(setting)s.", **values)
+    if isinstance(known, tuple) and one.address not in known:
+        given = {"name": setting, "value": " ".join([*known, one.address])}
+        return Told(sentence, way, (Mend("setting", N_("Take messages of %(address)s", **values), given),))
+    return Told(sentence, way, (Mend("page", N_("To the setting"), {"path": f"/setup/settings?q={setting}"}),))
+
+
+def _message(_app: App, _one: Trouble, values: Mapping[str, str]) -> Told:
+    sentence = N_("A message %(type)s of %(who)s (%(address)s) was answered %(answer)s: %(reason)s.", **values)
+    return Told(sentence, N_("It is kept: see the messages. It can be processed again once what it needs is there."))
+
+
 def _other(_app: App, one: Trouble, values: Mapping[str, str]) -> Told:
     return Told(N_("%(kind)s: %(who)s %(reason)s", kind=one.kind, **values), _LOOK)
 
@@ -196,4 +214,6 @@ _TELLERS = {
     "sending": _sending,
     "job": _job,
     "log_in": _log_in,
+    "connection": _connection,
+    "message": _message,
 }

@@ -1,0 +1,123 @@
+"""A message on its way: from the bytes that came to what is kept of it and answered."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from charrua_core.types import Identity, Origin
+from charrua_hl7.errors import MessageRefused, MessageUnreadable
+from charrua_hl7.intake.acknowledging import Header
+from charrua_hl7.intake.splitting import refuse_excess
+from charrua_hl7.message import Message
+from charrua_hl7.processing import Received
+
+PERMISSIONS = frozenset({"worklist", "edit"})
+LONGEST = 200
+"""Characters of a text by which messages are found: an index takes no more than some thousand bytes."""
+LARGE = 64 * 1024
+"""Messages from this size on are read in a thread."""
+
+
+@dataclass(slots=True)
+class Arrival:
+    """One message. `message` is None where it could not be read, and `refused` says why."""
+
+    content: bytes
+    address: str
+    message: Message | None = None
+    refused: MessageRefused | None = None
+    header: Header = field(default_factory=lambda: Header.of(None))
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    id: int = 0
+    attempts: int = 0
+    repeats: bool = False
+    """Whether it was done before, so that only its answer is given again."""
+    answer_of: Arrival | None = None
+    """The same message, which came just before."""
+    sentence: str = ""
+    answer: bytes = b""
+    patient_id: str = ""
+    accession_number: str = ""
+
+    @classmethod
+    async def read(cls, content: bytes, address: str) -> Arrival:
+        """Read a message; the loop goes on beside a large one."""
+        one = cls(content, address)
+        if len(content) >= LARGE:
+            await asyncio.to_thread(one._read)
+        else:
+            one._read()
+        return one
+
+    def _read(self) -> None:
+        try:
+            refuse_excess(self.content)
+            self.message = Message.parse(self.content)
+        except MessageRefused as refused:
+            self.refused = refused
+        except Exception as error:
+            self.refused = MessageUnreadable(f"it cannot be read: {type(error).__name__}")
+        self.header = Header.of(self.message)
+
+    @property
+    def type(self) -> str:
+        """MSH-9, "" where it could not be read."""
+        return storable(self.message.type) if self.message else ""
+
+    @property
+    def key(self) -> tuple[str, str, str, bytes]:
+        """By what a repeated message is known: sending application and facility, control ID, digest of all its bytes."""
+        return (self.text("MSH-3"), self.text("MSH-4"), self.text("MSH-10"), self.digest)
+
+    @property
+    def digest(self) -> bytes:
+        """BLAKE2b of its bytes."""
+        return hashlib.blake2b(self.content, digest_size=16).digest()
+
+    def text(self, path: str) -> str:
+        """Give a text of it by which it is found."""
+        return storable(self.message.text(path).strip()) if self.message else ""
+
+    @property
+    def acknowledgement(self) -> str:
+        """AA, AE or AR."""
+        return self.refused.acknowledgement if self.refused else "AA"
+
+    def received(self) -> Received:
+        """Give it as handlers know it."""
+        if self.message is None:
+            raise ValueError("what cannot be read is not processed")
+        sender = self.text("MSH-3")[:64] or "?"
+        origin = Origin("hl7", calling_aet=sender, address=self.address)
+        identity = Identity(f"HL7 {sender}", "system", permissions=PERMISSIONS)
+        return Received(self.id, self.message, self.at, origin, identity)
+
+    def row(self) -> dict[str, Any]:
+        """Give what the table keeps of it, its bytes, digest and answer apart."""
+        return {
+            "id": self.id,
+            "party": self.address,
+            "at": self.at,
+            "message_type": self.type,
+            "control_id": self.text("MSH-10"),
+            "sending_application": self.text("MSH-3"),
+            "sending_facility": self.text("MSH-4"),
+            "version": self.text("MSH-12"),
+            "patient_id": storable(self.patient_id) or self.text("PID-3") or self.text("PID-2"),
+            "accession_number": storable(self.accession_number),
+            "state": "failed" if self.refused else "done",
+            "acknowledgement": self.acknowledgement,
+            "sentence": storable(self.sentence),
+            "attempts": self.attempts,
+        }
+
+
+def storable(text: str) -> str:
+    """Give a text that PostgreSQL takes and an index has room for."""
+    if not text.isprintable():
+        text = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+    return text[:LONGEST]

@@ -1,0 +1,118 @@
+"""The entries that several messages speak of: loaded once, changed in memory message by message, written once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from charrua_core.types import DicomJson
+from charrua_hl7.errors import ValueInvalid
+from charrua_hl7.tables import entry
+from charrua_hl7.worklist.entries import Draft, Entry, of_row, order_key, order_numbers, put_all
+
+if TYPE_CHECKING:
+    from charrua_core.app import App
+
+Place = tuple[str, str]
+"""Order key and Scheduled Procedure Step ID."""
+Numbers = dict[str, tuple[str, str]]
+
+
+@dataclass(slots=True)
+class Page:
+    """What one message changes; it counts once it is turned."""
+
+    drafts: dict[Place, Draft] = field(default_factory=dict)
+    rows: dict[Place, dict[str, Any]] = field(default_factory=dict)
+
+    def write(self, draft: Draft) -> None:
+        """Have an entry be so. Raises ValueInvalid for characters that cannot be kept."""
+        place = (draft.order_key, draft.step_id)
+        row = draft.row()
+        try:
+            told = orjson.dumps(row)
+        except TypeError as error:
+            raise ValueInvalid("it has characters that are in no character set") from error
+        if b"\\u0000" in told:
+            raise ValueInvalid("it has the character NUL")
+        self.drafts[place], self.rows[place] = draft, row
+
+
+@dataclass(slots=True)
+class Book:
+    """Get one with `Book.of`."""
+
+    drafts: dict[Place, Draft] = field(default_factory=dict)
+    _places: dict[tuple[str, str], dict[Place, None]] = field(default_factory=lambda: defaultdict(dict))
+    _changed: dict[Place, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    async def of(cls, tx: AsyncConnection, orders: Iterable[DicomJson]) -> Book:
+        """Give the entries of all orders whose attributes these are, locked until the transaction ends."""
+        book = cls()
+        for found in await _entries(tx, list(orders)):
+            draft = Draft(found.order_key, found.attributes, found.status, found.reason, None, found.source)
+            book._take((found.order_key, found.step_id), draft)
+        return book
+
+    def order(self, attributes: DicomJson) -> list[Draft]:
+        """Give the entries of an order, the first first."""
+        own, asked = order_key(attributes), order_numbers(attributes)
+        names = [("key", own), *((kind, number) for kind, (number, _) in asked.items())]
+        places = dict.fromkeys(place for name in names for place in self._places.get(name, ()))
+        found = [self.drafts[place] for place in places]
+        return [one for one in found if one.order_key == own or same_order(asked, order_numbers(one.attributes))]
+
+    def turn(self, page: Page) -> None:
+        """Have what a message changes count."""
+        for place, draft in page.drafts.items():
+            self._take(place, draft)
+        self._changed.update(page.rows)
+
+    async def write(self, app: App, tx: AsyncConnection) -> None:
+        """Write what has changed."""
+        await put_all(app, tx, list(self._changed.values()))
+
+    def _take(self, place: Place, draft: Draft) -> None:
+        self.drafts[place] = draft
+        for name in _names(draft):
+            self._places[name][place] = None
+
+
+def _names(draft: Draft) -> Iterator[tuple[str, str]]:
+    yield "key", draft.order_key
+    for kind, (number, _) in order_numbers(draft.attributes).items():
+        yield kind, number
+
+
+def same_order(one: Numbers, other: Numbers) -> bool:
+    """Whether these are numbers of one order: the filler's decide where both have them, else the placer's.
+
+    The accession number decides where one of them has nothing else: several orders may share one.
+    """
+    for kind in ("filler", "placer"):
+        if kind in one and kind in other:
+            return _is_same(one[kind], other[kind])
+    bare = any(not numbers.keys() & {"filler", "placer"} for numbers in (one, other))
+    return bare and "accession" in one and "accession" in other and _is_same(one["accession"], other["accession"])
+
+
+def _is_same(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """An authority that only one of them names is no difference."""
+    return one[0] == other[0] and (one[1] == other[1] or not (one[1] and other[1]))
+
+
+async def _entries(tx: AsyncConnection, orders: list[DicomJson]) -> list[Entry]:
+    numbers = [order_numbers(one) for one in orders]
+    kinds = {"filler": entry.c.filler_order, "placer": entry.c.placer_order, "accession": entry.c.accession_number}
+    conditions = [entry.c.order_key.in_(sorted({*map(order_key, orders)} - {""}))]
+    for kind, column in kinds.items():
+        conditions.append(column.in_(sorted({one[kind][0] for one in numbers if kind in one})))
+    statement = select(entry).where(or_(*conditions)).order_by(entry.c.id).with_for_update()
+    return [of_row(row) for row in await tx.execute(statement)]

@@ -1,0 +1,233 @@
+"""Orders and appointments as they come: each message's steps, done to the entries of their order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from charrua_core.archive.index.levels import tag_of
+from charrua_core.types import DicomJson
+from charrua_hl7 import mapping
+from charrua_hl7.errors import EventUnsupported, FieldMissing, KeyUnknown, MessageRefused, TooLate, ValueInvalid
+from charrua_hl7.mapping import OrderedStep
+from charrua_hl7.orders.book import Book, Page
+from charrua_hl7.orders.controls import CANCELLED, DEEDS, DISCONTINUED, HELD, STATUSES, Change, Deed
+from charrua_hl7.orders.missing import completed, root_of
+from charrua_hl7.processing import Outcome, Received
+from charrua_hl7.worklist.entries import OPEN, STEP, Draft, Status, columns_of, order_key, order_numbers, step_of, value
+
+if TYPE_CHECKING:
+    from charrua_core.app import App
+
+EVENTS = {
+    "ORM": {"", "O01", "001"},
+    "OMI": {"", "O23"},
+    "OMG": {"", "O19"},
+    "SIU": {"", *(f"S{number}" for number in range(12, 27))},
+}
+"""By message code; the first is of senders that leave the event out, "001" is seen for O01."""
+
+_PATIENT = ("PatientID", "PatientName")
+_ACCESSION = tag_of("AccessionNumber")
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What every message of a batch may need: the root of UIDs, and the modality of steps that name none."""
+
+    root: str
+    modality: str
+    message_id: int
+
+
+async def take_orders(
+    app: App, tx: AsyncConnection, received: Sequence[Received]
+) -> Sequence[Outcome | MessageRefused]:
+    """Do what the messages say to the worklist (a handler as of `charrua_hl7.processing.Several`)."""
+    asked = [await _asked(app, tx, one) for one in received]
+    steps = [step.attributes for one in asked if isinstance(one, list) for step in one]
+    book = await Book.of(tx, steps)
+    root, modality = await root_of(app, tx), app.settings["worklist_default_modality"]
+    outcomes = [_done(book, one, _Made(root, modality, of.id)) for one, of in zip(asked, received, strict=True)]
+    await book.write(app, tx)
+    return outcomes
+
+
+async def _asked(app: App, tx: AsyncConnection, one: Received) -> list[OrderedStep] | MessageRefused:
+    code, _, event = one.message.type.partition("^")
+    try:
+        if event not in EVENTS[code]:
+            raise EventUnsupported(f"{code} is not taken for this event", "MSH^1^9")
+        return await mapping.ordered_steps(app, tx, one.message)
+    except MessageRefused as refused:
+        return refused
+
+
+def _done(book: Book, steps: list[OrderedStep] | MessageRefused, made: _Made) -> Outcome | MessageRefused:
+    if isinstance(steps, MessageRefused):
+        return steps
+    try:
+        page, sentences = Page(), []
+        for _, order in groupby(steps, key=lambda step: (order_numbers(step.attributes), step.control)):
+            sentences.append(_order(book, page, list(order), made))
+        if not sentences:
+            raise FieldMissing("it orders nothing", "ORC")
+    except MessageRefused as refused:
+        return refused
+    book.turn(page)
+    first = steps[0].attributes
+    patient_id, accession = value(first, tag_of("PatientID")), value(first, _ACCESSION)
+    return Outcome("; ".join(dict.fromkeys(sentences)), patient_id, accession)
+
+
+def _order(book: Book, page: Page, steps: list[OrderedStep], made: _Made) -> str:
+    """Do what is said of one order; give it as a sentence."""
+    deed = DEEDS.get(steps[0].control)
+    if deed is None:
+        raise ValueInvalid("its order control code is not known here", "ORC^1^1")
+    if deed is Deed.NOTE:
+        return "it changes nothing in the worklist"
+    if not order_key(steps[0].attributes):
+        raise FieldMissing("the order has no number of its placer or filler, and no accession number", "ORC^1^2")
+    known = [page.drafts.get((one.order_key, one.step_id), one) for one in book.order(steps[0].attributes)]
+    if deed in (Deed.NEW, Deed.CHANGE):
+        return _write(page, known, steps, made, deed)
+    if not known:
+        raise KeyUnknown("no order of this number is known here", "ORC^1^2")
+    return _ENDS[deed](page, known, made)
+
+
+# -- new and changed -----------------------------------------------------------------------------------------------------
+def _write(page: Page, known: list[Draft], steps: list[OrderedStep], made: _Made, deed: Deed) -> str:
+    key = known[0].order_key if known else order_key(steps[0].attributes)
+    pairs = _paired(known, steps, deed)
+    for number, (step, before) in enumerate(pairs, 1):
+        change = STATUSES.get(step.control, {}).get(step.order_status)
+        draft = _new(step, key, number, made) if before is None else _changed(before, step, deed)
+        page.write(replace(_with(draft, change), message_id=made.message_id))
+    if deed is Deed.CHANGE:
+        for one in _others(known, pairs):
+            page.write(
+                replace(one, attributes=_of_order(one.attributes, steps[0].attributes), message_id=made.message_id)
+            )
+    return _told(pairs, deed)
+
+
+def _paired(known: Sequence[Draft], steps: Sequence[OrderedStep], deed: Deed) -> list[tuple[OrderedStep, Draft | None]]:
+    """Give each step with the entry that it is: that of its ID; one without an ID is the next that no other one is.
+
+    So is, in a change that has as many steps as the order, one whose ID is not known: it is another name of the same.
+    """
+    renamed = deed is Deed.CHANGE and len(steps) == len(known)
+    by_id = {one.step_id: one for one in known}
+    named = {_step_id(step) for step in steps} & by_id.keys()
+    left = [one for one in known if one.step_id not in named]
+    found: list[tuple[OrderedStep, Draft | None]] = []
+    for step in steps:
+        if (own := _step_id(step)) in by_id:
+            found.append((step, by_id[own]))
+        else:
+            found.append((step, left.pop(0) if left and (renamed or not own) else None))
+    return found
+
+
+def _step_id(step: OrderedStep) -> str:
+    return value(step_of(step.attributes), tag_of("ScheduledProcedureStepID"))
+
+
+def _new(step: OrderedStep, key: str, number: int, made: _Made) -> Draft:
+    attributes = _with_values(step.attributes)
+    if not any(value(attributes, tag_of(keyword)) for keyword in _PATIENT):
+        raise FieldMissing("it names no patient", "PID^1^3")
+    return Draft(key, completed(attributes, root=made.root, order_key=key, number=number, modality=made.modality))
+
+
+def _changed(before: Draft, step: OrderedStep, deed: Deed) -> Draft:
+    """Give the entry with what the step says. What has not begun begins again where it is ordered, or moved, anew."""
+    item = step_of(before.attributes) | step_of(step.attributes)
+    item[tag_of("ScheduledProcedureStepID")] = {"vr": "SH", "Value": [before.step_id]}
+    attributes = _of_order(before.attributes, step.attributes) | {STEP: {"vr": "SQ", "Value": [_with_values(item)]}}
+    after = replace(before, attributes=attributes)
+    moved = before.reason not in (CANCELLED, DISCONTINUED, HELD) and _start(after) != _start(before)
+    if before.status is Status.DISCONTINUED and (deed is Deed.NEW or moved):
+        return replace(after, status=Status.SCHEDULED, reason="")
+    return after
+
+
+def _of_order(before: DicomJson, said: Mapping[str, Any]) -> DicomJson:
+    """Give attributes with what is said of the order as a whole."""
+    kept = {tag_of("StudyInstanceUID"), tag_of("RequestedProcedureID")}  # a null takes none of these away
+    new = {tag: one for tag, one in said.items() if tag != STEP and (one.get("Value") or tag not in kept)}
+    return _with_values(before | new)
+
+
+def _with_values(attributes: Mapping[str, Any]) -> DicomJson:
+    return {tag: one for tag, one in attributes.items() if one.get("Value")}
+
+
+def _with(draft: Draft, change: Change | None) -> Draft:
+    """Give the draft with a status; what is over stays so."""
+    if change is None or draft.status not in OPEN:
+        return draft
+    return replace(draft, status=change.status, reason=change.reason)
+
+
+def _start(draft: Draft) -> Any:
+    return columns_of(draft.attributes)["start_moment"]
+
+
+def _others(known: Sequence[Draft], pairs: Sequence[tuple[OrderedStep, Draft | None]]) -> list[Draft]:
+    said = {before.step_id for _, before in pairs if before is not None}
+    return [one for one in known if one.step_id not in said]
+
+
+def _told(pairs: Sequence[tuple[OrderedStep, Draft | None]], deed: Deed) -> str:
+    added = sum(before is None for _, before in pairs)
+    told = [f"{added} {'entry' if added == 1 else 'entries'} added"] if added else []
+    if changed := len(pairs) - added:
+        told.append(f"{changed} {'entry' if changed == 1 else 'entries'} changed")
+        if deed is Deed.NEW:
+            told.append("the order was here already")
+    elif deed is Deed.CHANGE:
+        told.append("the order was not known before")
+    return ", ".join(told)
+
+
+# -- ended and held ------------------------------------------------------------------------------------------------------
+def _cancel(page: Page, known: list[Draft], made: _Made) -> str:
+    if any(one.status in (Status.STARTED, Status.COMPLETED) for one in known):
+        raise TooLate("the order has begun or is over, and cannot be cancelled", "ORC^1^1")
+    return _end(page, known, made, CANCELLED)
+
+
+def _discontinue(page: Page, known: list[Draft], made: _Made) -> str:
+    if all(one.status is Status.COMPLETED for one in known):
+        raise TooLate("the order is over, and cannot be discontinued", "ORC^1^1")
+    return _end(page, known, made, DISCONTINUED)
+
+
+def _hold(page: Page, known: list[Draft], made: _Made) -> str:
+    if any(one.status in (Status.STARTED, Status.COMPLETED) for one in known):
+        raise TooLate("the order has begun or is over, and cannot be held", "ORC^1^1")
+    return _end(page, known, made, HELD)
+
+
+def _end(page: Page, known: list[Draft], made: _Made, reason: str) -> str:
+    ending = [one for one in known if one.status in OPEN or (one.reason == HELD != reason)]
+    for one in ending:
+        page.write(replace(one, status=Status.DISCONTINUED, reason=reason, message_id=made.message_id))
+    return f"{len(ending)} {'entry' if len(ending) == 1 else 'entries'} {reason}"
+
+
+def _release(page: Page, known: list[Draft], made: _Made) -> str:
+    held = [one for one in known if one.reason == HELD]
+    for one in held:
+        page.write(replace(one, status=Status.SCHEDULED, reason="", message_id=made.message_id))
+    return f"{len(held)} {'entry' if len(held) == 1 else 'entries'} scheduled again"
+
+
+_ENDS = {Deed.CANCEL: _cancel, Deed.DISCONTINUE: _discontinue, Deed.HOLD: _hold, Deed.RELEASE: _release}

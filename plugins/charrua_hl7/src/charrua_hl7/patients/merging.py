@@ -1,0 +1,105 @@
+"""Patients merged: what was of the former one is given the one that stays, now and when it comes later.
+
+A merge is remembered until it is taken back. Two merges in a row are a chain, A to B to C; a merge back, B to A after A to
+B, ends the memory of the first. A patient whom no message names is never moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from charrua_core.types import DicomJson
+from charrua_hl7.errors import FieldMissing
+from charrua_hl7.patients import on_entries, rows
+from charrua_hl7.patients.done import Done, finish
+from charrua_hl7.patients.known import known_of, studies_of
+from charrua_hl7.patients.rows import Change
+from charrua_hl7.patients.said import Said, former_of, only_values
+from charrua_hl7.patients.updating import update
+from charrua_hl7.patients.who import Who, issuers_of
+from charrua_hl7.processing import Received
+from charrua_hl7.worklist.entries import Entry
+
+if TYPE_CHECKING:
+    from charrua_core.app import App
+
+UNKNOWN = "Nothing here was of the former patient; what still comes under the former ID is given the one that stays."
+
+
+async def merge(app: App, tx: AsyncConnection, received: Received, one: Said) -> Done:
+    """Make all of the former patients those of the one that stays, who is given what the message says as well."""
+    segments = one.message.all("MRG")
+    if not segments:
+        raise FieldMissing("MRG-1 does not say who the patient was", "MRG^1^1")
+    former = [who for segment in segments for who in former_of(one, segment)]
+    # Before the merge, so that an edit of all studies of the one that stays does not lie over that of the merge.
+    done = await update(app, tx, received, one, patient=True, visit=False, stays=True)
+    for who in former:
+        done += await _merge(app, tx, received, one, who)
+    return done
+
+
+async def _merge(app: App, tx: AsyncConnection, received: Received, one: Said, former: Who) -> Done:
+    theirs = await issuers_of(tx, former, one.who)
+    entries, studies = await on_entries.of_patient(tx, former, theirs), await studies_of(tx, former, theirs)
+    change = await _remembered(tx, received, one, former)
+    await _end_the_way_back(tx, change)
+    moved = await along(tx, [change, *await rows.chain(tx, one.who)], entries)
+    notes = () if entries or studies else (UNKNOWN,)
+    uids = [study.uid for study in studies]
+    return await finish(app, tx, received, change.id, Done(len(moved), len(studies), notes), uids)
+
+
+async def _remembered(tx: AsyncConnection, received: Received, one: Said, former: Who) -> Change:
+    """Give the merge as a row: that which is there where a message says it again."""
+    before = await rows.became(tx, former)
+    if before is not None and before.who == one.who:
+        return before
+    known = await known_of(tx, one.who, await issuers_of(tx, one.who, former))
+    was = await known_of(tx, former, await issuers_of(tx, former, one.who))
+    number = await rows.add(
+        tx,
+        "merge",
+        by=received.identity.name,
+        message_id=received.id or None,
+        who=one.who,
+        former=former,
+        before=was | former.as_attributes(),
+        after=known | only_values(one.patient) | one.who.as_attributes(),
+    )
+    made = await rows.get(tx, number)
+    if made is None:
+        raise LookupError(number)
+    return made
+
+
+async def _end_the_way_back(tx: AsyncConnection, change: Change) -> None:
+    """The one that stays was merged into the former one: that is over, as the message says."""
+    steps = await rows.chain(tx, change.who)
+    if any(step.who.is_like(change.former) for step in steps if step.id != change.id):
+        await rows.amend(tx, steps[0].id, ended_by=change.id)
+
+
+async def along(tx: AsyncConnection, steps: Sequence[Change], entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Give entries the patient that theirs has become, merge by merge, each kept with its own; gives them as they are now."""
+    for step in steps:
+        given = await _given(tx, step)
+        noted = await on_entries.give(tx, entries, lambda _, given=given: given)  # type: ignore[misc]
+        await rows.note_entries(tx, step.id, noted)
+        entries = await on_entries.again(tx, entries)
+    return entries
+
+
+async def _given(tx: AsyncConnection, step: Change) -> DicomJson:
+    """Give what the entries of a former patient are to say of the one that stays."""
+    known = await known_of(tx, step.who, await issuers_of(tx, step.who, step.former))
+    return only_values(step.after) | known | step.who.as_attributes()
+
+
+async def of_its_patient(tx: AsyncConnection, written: Entry) -> Entry:
+    """Give an entry that was just written the patient that its patient has become, where there was a merge."""
+    steps = await rows.chain(tx, Who.of(written.attributes))
+    return (await along(tx, steps, [written]))[0] if steps else written

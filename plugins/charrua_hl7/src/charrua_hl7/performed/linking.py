@@ -1,0 +1,212 @@
+"""Which entries of the worklist a step performs, and what status they have by it.
+
+Steps and orders come in any order, and at the same moment. Whoever links holds the locks of the studies and accession
+numbers that it is about until its transaction ends: a step takes them before anything else, and waits for them; an entry,
+whose transaction holds its row already, never waits, and leaves the linking to a job where another one is at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ARRAY, Text, cast, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from charrua_core.archive.index.names import name_key
+from charrua_core.db import lock_key
+from charrua_core.jobs import JobType
+from charrua_core.types import DicomJson
+from charrua_hl7.performed.model import (
+    ACCESSION_NUMBER,
+    MODALITY,
+    PATIENT_ID,
+    PATIENT_NAME,
+    SCHEDULED,
+    STEP_ID,
+    STUDY_UID,
+    items,
+    studies_of_item,
+    text,
+)
+from charrua_hl7.performed.notes import Note, added
+from charrua_hl7.performed.verdict import Step, verdict
+from charrua_hl7.tables import entry, performed, performed_entry
+from charrua_hl7.worklist.entries import set_status
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from charrua_core.app import App
+    from charrua_hl7.worklist.entries import Entry
+
+KIND = "hl7.link"
+
+_CANDIDATE = (
+    entry.c.id,
+    entry.c.step_id,
+    entry.c.accession_number,
+    entry.c.patient_id,
+    entry.c.patient_name_key,
+    entry.c.modality,
+)
+
+
+# What entries call
+
+
+async def link_entry(app: App, tx: AsyncConnection, one: Entry) -> None:
+    """Link an entry that was written in this transaction to the steps that have come before it, and give it its status."""
+    studies, accessions = _named(one)
+    if await _try_lock(tx, studies, accessions):
+        await _link_to_steps(app, tx, one.id, studies, accessions)
+    else:
+        about = {"entry": one.id, "studies": studies, "accessions": accessions}
+        await app.jobs.enqueue(KIND, about, lane=f"{KIND} {one.id}", tx=tx)
+
+
+def _named(one: Entry) -> tuple[list[str], list[str]]:
+    study, accession = text(one.attributes, STUDY_UID), text(one.attributes, ACCESSION_NUMBER)
+    return [uid for uid in (study, one.arrived_study_uid) if uid], [accession] if accession else []
+
+
+def link_job(app: App) -> JobType:
+    """The kind of jobs that links what came at the same moment."""
+
+    async def run(payload: dict[str, Any]) -> None:
+        about = payload["studies"], payload["accessions"]
+        async with app.db.transaction() as tx:
+            await lock(tx, *about)
+            await _link_to_steps(app, tx, payload["entry"], *about)
+
+    return JobType(KIND, run, retry_after=(1.0, 10.0, 60.0, 600.0))
+
+
+async def _link_to_steps(
+    app: App, tx: AsyncConnection, entry_id: int, studies: Sequence[str], accessions: Sequence[str]
+) -> None:
+    about = or_(
+        performed.c.study_uids.op("&&")(cast(studies, ARRAY(Text))),
+        performed.c.accession_numbers.op("&&")(cast(accessions, ARRAY(Text))),
+    )
+    steps = (await tx.execute(select(performed.c.id, performed.c.attributes).where(about))).all()
+    for step in steps:
+        await link_step(app, tx, step.id, step.attributes)
+    await _bring(app, tx, [entry_id])
+
+
+# What steps call
+
+
+async def link_step(app: App, tx: AsyncConnection, number: int, attributes: DicomJson) -> None:
+    """Link a step to the entries that it performs, as far as it is not yet, and bring those to their status."""
+    found, notes = await _performed_entries(tx, attributes)
+    new: Collection[int] = ()
+    if found:
+        pairs = [{"performed_id": number, "entry_id": one} for one in sorted(found)]
+        adding = insert(performed_entry).values(pairs).on_conflict_do_nothing()
+        new = (await tx.scalars(adding.returning(performed_entry.c.entry_id))).all()
+    if notes:
+        await add_notes(tx, number, notes)
+    await _bring(app, tx, new)
+
+
+async def follow_step(app: App, tx: AsyncConnection, number: int) -> None:
+    """Bring the entries that a step performs to the status that they have by it."""
+    linked = select(performed_entry.c.entry_id).where(performed_entry.c.performed_id == number)
+    await _bring(app, tx, (await tx.scalars(linked)).all())
+
+
+async def _bring(app: App, tx: AsyncConnection, entries: Iterable[int]) -> None:
+    for one in sorted(entries):
+        steps = select(performed.c.attributes, performed.c.status).join(performed_entry)
+        rows = await tx.execute(steps.where(performed_entry.c.entry_id == one).order_by(performed.c.id))
+        told = verdict([Step.of(row.attributes, row.status) for row in rows])
+        if told is not None:
+            await set_status(app, tx, [one], told.status, told.reason, of=told.of)
+
+
+async def add_notes(tx: AsyncConnection, number: int, notes: Iterable[Note]) -> None:
+    """Note something on a step."""
+    locked = select(performed.c.notes).where(performed.c.id == number).with_for_update(key_share=True)
+    kept = await tx.scalar(locked)
+    if (after := added(kept or [], notes)) != kept:
+        await tx.execute(update(performed).where(performed.c.id == number).values(notes=after))
+
+
+# Which entries
+
+
+async def _performed_entries(tx: AsyncConnection, attributes: DicomJson) -> tuple[set[int], list[Note]]:
+    """Give the entries that a step performs: each item of its Scheduled Step Attributes Sequence stands for one."""
+    found: set[int] = set()
+    notes: list[Note] = []
+    for item in items(attributes, SCHEDULED):
+        rows = await _candidates(tx, item, attributes, notes)
+        chosen = _chosen(rows, item, attributes)
+        if len(rows) > len(chosen) == 0:
+            notes.append(Note("step_unclear"))
+        for row in chosen:
+            found.add(row.id)
+            if differs := _other_patient(row, attributes):
+                notes.append(Note("patient_differs", differs))
+    return found, notes
+
+
+async def _candidates(tx: AsyncConnection, item: DicomJson, attributes: DicomJson, notes: list[Note]) -> Sequence[Any]:
+    """Give the entries of the item's study, without any those of its accession number that are of the same patient."""
+    studies = studies_of_item(item)
+    of_study = or_(entry.c.study_uid.in_(studies), entry.c.arrived_study_uid.in_(studies))
+    rows = (await tx.execute(select(*_CANDIDATE).where(of_study).order_by(entry.c.id))).all()
+    accession = text(item, ACCESSION_NUMBER)
+    if rows or not accession:
+        return rows
+    by_accession = select(*_CANDIDATE).where(entry.c.accession_number == accession).order_by(entry.c.id)
+    rows = (await tx.execute(by_accession)).all()
+    same = [row for row in rows if "PatientID" not in _other_patient(row, attributes)]
+    if rows and not same:
+        notes.append(Note("patient_of_another"))
+    return same
+
+
+def _chosen(rows: Sequence[Any], item: DicomJson, attributes: DicomJson) -> Sequence[Any]:
+    """Give those that the item means: by the step's ID, without one the only one, or the only one of the modality."""
+    step, accession = text(item, STEP_ID), text(item, ACCESSION_NUMBER)
+    if step:
+        named = [row for row in rows if row.step_id == step]
+        return [row for row in named if row.accession_number == accession] or named
+    if len(rows) <= 1:
+        return rows
+    alike = [row for row in rows if row.modality == text(attributes, MODALITY)]
+    return alike if len(alike) == 1 else []
+
+
+def _other_patient(row: Any, attributes: DicomJson) -> tuple[str, ...]:
+    """Name the attributes by which the step's patient is another than the order's, where both say something."""
+    stated = {
+        "PatientID": (row.patient_id.strip(), text(attributes, PATIENT_ID)),
+        "PatientName": (row.patient_name_key, name_key(text(attributes, PATIENT_NAME))),
+    }
+    return tuple(keyword for keyword, (ordered, said) in stated.items() if ordered and said and ordered != said)
+
+
+# Locks
+
+
+async def lock(tx: AsyncConnection, studies: Iterable[str], accessions: Iterable[str]) -> None:
+    """Be the only one that links what belongs to these, until the transaction ends."""
+    for key in _keys(studies, accessions):
+        await tx.execute(select(func.pg_advisory_xact_lock(key)))
+
+
+async def _try_lock(tx: AsyncConnection, studies: Iterable[str], accessions: Iterable[str]) -> bool:
+    for key in _keys(studies, accessions):
+        if not await tx.scalar(select(func.pg_try_advisory_xact_lock(key))):
+            return False
+    return True
+
+
+def _keys(studies: Iterable[str], accessions: Iterable[str]) -> list[int]:
+    """All who take several locks take them in this order."""
+    names = [f"charrua hl7 study {one}" for one in studies] + [f"charrua hl7 accession {one}" for one in accessions]
+    return sorted(map(lock_key, names))

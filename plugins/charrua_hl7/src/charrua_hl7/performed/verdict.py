@@ -1,0 +1,63 @@
+"""What becomes of an entry of the worklist by the steps that perform it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from charrua_core.types import DicomJson
+from charrua_hl7.performed.model import CODE, MEANING, REASON, SCHEME, State, items, text
+from charrua_hl7.worklist.entries import Status
+
+_BY_MISTAKE = ("110514", "DCM")
+"""Incorrect worklist entry selected (PS3.16 CID 9300): the entry was not performed, and still is to be."""
+
+_ANY = frozenset(Status)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What counts of a performed procedure step."""
+
+    state: State
+    by_mistake: bool = False
+    reason: str = ""
+    """Why it was discontinued, as its modality says it."""
+
+    @classmethod
+    def of(cls, attributes: DicomJson, state: str) -> Step:
+        """Give it."""
+        reasons = items(attributes, REASON)
+        codes = {(text(one, CODE), text(one, SCHEME)) for one in reasons}
+        meaning = next((found for one in reasons if (found := text(one, MEANING))), "")
+        discontinued = state == State.DISCONTINUED
+        return cls(State(state), discontinued and _BY_MISTAKE in codes, meaning if discontinued else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The status that an entry shall have, why, and which ones it is brought to it from."""
+
+    status: Status
+    reason: str
+    of: Collection[Status] = _ANY
+
+
+def verdict(steps: Sequence[Step]) -> Verdict | None:
+    """Give what becomes of the entry, None where nothing performs it.
+
+    What the modality does is true whatever was thought before: an entry that was discontinued, or took its images for all,
+    is begun again by a step that is in progress.
+    """
+    counted = [step for step in steps if not step.by_mistake]
+    if any(step.state is State.IN_PROGRESS for step in counted):
+        return Verdict(Status.STARTED, "in progress at the modality")
+    if any(step.state is State.COMPLETED for step in counted):
+        return Verdict(Status.COMPLETED, "completed at the modality")
+    if counted:
+        reasons = dict.fromkeys(step.reason for step in counted if step.reason)
+        return Verdict(Status.DISCONTINUED, "; ".join(reasons) or "discontinued at the modality")
+    if steps:
+        reason = "chosen by mistake at the modality, and not performed"
+        return Verdict(Status.SCHEDULED, reason, frozenset({Status.STARTED}))
+    return None

@@ -1,0 +1,179 @@
+"""Assigning a received study, or series of one, to an entry: the order's identity is given to it, and the entry is COMPLETED.
+
+Both are undone together: by `unassign`, and the entry follows where its edit is undone in the study's history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from charrua_core.archive.edit import edit, make, undo
+from charrua_core.archive.edit import targets as edit_targets
+from charrua_core.archive.edit.record import Overlay, Record
+from charrua_core.archive.edit.series import split
+from charrua_core.archive.index.levels import STUDY_INSTANCE_UID, text_of
+from charrua_core.archive.search import OneOf, Query, search
+from charrua_core.errors import EditInvalid, StudyNotFound
+from charrua_core.types import DicomJson, Identity, Level, Origin
+from charrua_core.web import HttpError
+from charrua_hl7.worklist import standing, trail
+from charrua_hl7.worklist.changing import begin_anew
+from charrua_hl7.worklist.correcting import reason_of, record_of
+from charrua_hl7.worklist.entries import OPEN, Entry, Status, locked, set_status, value
+from charrua_hl7.worklist.identity import assigned, differences, of_new_study, patient_of
+from charrua_hl7.worklist.seeing import seen
+from charrua_hl7.worklist.standing import Standing
+
+if TYPE_CHECKING:
+    from charrua_core.app import App
+
+ASSIGNED = "a study was assigned to it"
+_STUDY_UID = STUDY_INSTANCE_UID
+
+
+@dataclass(frozen=True, slots=True)
+class Assigner:
+    """Who assigns, and from where."""
+
+    identity: Identity
+    origin: Origin
+
+
+async def study_seen(app: App, identity: Identity, uid: str) -> DicomJson:
+    """Give what a study says, as who asks sees it. Raises StudyNotFound."""
+    query = Query(Level.STUDY, keys={_STUDY_UID: OneOf("UI", (uid,))}, limit=1)
+    async for found in search(app, query, identity):
+        return found.attributes
+    raise StudyNotFound
+
+
+async def changes(app: App, who: Assigner, number: int, uid: str) -> tuple[Entry, DicomJson, Overlay]:
+    """Give the entry, what a study says now, and what it would say of these once it is assigned to the entry."""
+    async with app.db.reading() as connection:
+        found = await seen(connection, who.identity, number)
+    study = await study_seen(app, who.identity, uid)
+    return found, study, differences(found.attributes, study)
+
+
+async def assign(app: App, who: Assigner, number: int, uid: str, series: Sequence[str]) -> tuple[Entry, list[str], str]:
+    """Assign a study, or these series of it, to an entry; give the entry, the edits, and the UID where the images are then.
+
+    Raises EntryNotFound, StudyNotFound, NotPermitted, EditInvalid, HttpError 409 where the entry has that study.
+    """
+    async with app.db.reading() as connection:
+        found = await seen(connection, who.identity, number)
+        known = await standing.of_entry(connection, number)
+    if any(one.study_uid == uid and one.found_by == "assigned" and one.state != "undone" for one in known):
+        raise HttpError(409, "study: it is assigned to this entry already")
+    _require_patient(found)
+    made = await (_series(app, who, found, uid, series) if series else _study(app, who, found, uid))
+    target = str(made[0].after.get("study_uid", uid)) if series else uid
+    try:
+        completed = await _complete(app, who, found, target, [one.id for one in made])
+    except BaseException:
+        await _take_back(app, who, [one.id for one in made])
+        raise
+    return completed, [one.id for one in made], target
+
+
+def _require_patient(found: Entry) -> None:
+    if not patient_of(found.attributes).patient_id:
+        raise EditInvalid("the entry names no patient ID, by which a study is somebody's")
+
+
+async def _study(app: App, who: Assigner, found: Entry, uid: str) -> list[Record]:
+    """Give a whole study the order's identity, by one edit; by none where it has it already."""
+
+    async def plan(tx: AsyncConnection) -> Record:
+        [study] = await edit_targets.whole_studies(tx, who.identity, uid)
+        is_others, over = assigned(found.attributes, study["attributes"])
+        if not over:
+            raise _Alike
+        kind: Any = "assign_study" if is_others else "edit"
+        return record_of(kind, who.identity.name, uid, over, study["attributes"], reason_of(found.id))
+
+    try:
+        return [await make.make(app, who.identity, "edit", who.origin, plan)]
+    except _Alike:
+        return []
+
+
+class _Alike(Exception):
+    """The study says what the order says."""
+
+
+async def _series(app: App, who: Assigner, found: Entry, uid: str, series: Sequence[str]) -> list[Record]:
+    """Move series to the study of the entry's UID, which is made where there is none."""
+    target = value(found.attributes, _STUDY_UID)
+    if target == uid:
+        raise HttpError(409, "series: they are in the entry's study already; assign the whole study")
+    told: dict[str, Any] = {"reason": reason_of(found.id), "origin": who.origin}
+    try:
+        await study_seen(app, who.identity, target)
+        record = await edit.assign_series(app, who.identity, series, target, study_uid=uid, **told)
+    except StudyNotFound:
+        over, patient = of_new_study(found.attributes), patient_of(found.attributes)
+        # Who does not see all of the archive cannot know whether a UID is free: their new study has one of its own.
+        told["new_study_uid"] = "" if who.identity.row_filters else target
+        record = await split(app, who.identity, uid, series, patient=patient, attributes=over or None, **told)
+    return [record]
+
+
+async def _complete(app: App, who: Assigner, found: Entry, uid: str, edits: list[str]) -> Entry:
+    async with app.db.transaction() as tx:
+        one = await seen(tx, who.identity, found.id, locked=True)
+        await standing.note(tx, one, uid, "assigned", "corrected" if edits else "alike", who.identity.name, edits)
+        await standing.arrived(tx, one.id, uid)
+        await set_status(app, tx, [one.id], Status.COMPLETED, ASSIGNED, of=frozenset(Status))
+        completed = await seen(tx, who.identity, found.id)
+        await trail.record(tx, who.identity, who.origin, "U", completed, assigned=uid, edits=edits)
+    return completed
+
+
+async def unassign(app: App, who: Assigner, number: int) -> Entry:
+    """Take the last assignment to an entry back, with its edits. HttpError 409 where there is none."""
+    async with app.db.reading() as connection:
+        await seen(connection, who.identity, number)
+        last = next(filter(_in_force, await standing.of_entry(connection, number)), None)
+    if last is None:
+        raise HttpError(409, "no study is assigned to this entry by hand")
+    await _take_back(app, who, last.edits)
+    await restore(app, who, last)
+    async with app.db.reading() as connection:
+        return await seen(connection, who.identity, number)
+
+
+def _in_force(one: Standing) -> bool:
+    return one.found_by == "assigned" and one.state != "undone"
+
+
+async def _take_back(app: App, who: Assigner, edits: Sequence[str]) -> None:
+    """Undo edits, the last one first; what somebody has undone before stays undone."""
+    for number in reversed(edits):
+        record = await undo.seen(app, who.identity, number)
+        if record is None or record.undone_by is None:
+            await undo.undo(app, who.identity, number, origin=who.origin)
+
+
+async def restore(app: App, who: Assigner, last: Standing) -> None:
+    """Bring an entry back to what it was before a study was assigned to it; nothing where that was done."""
+    async with app.db.transaction() as tx:
+        [now] = await locked(tx, [last.entry_id])
+        await standing.settle(tx, now.id, last.study_uid, "undone")
+        others = [one.study_uid for one in await standing.of_entry(tx, now.id) if one.state in standing.ITS_OWN]
+        await standing.arrived(tx, now.id, others[0] if others else "")
+        if not others and now.status is Status.COMPLETED and now.reason == ASSIGNED:
+            status = Status(last.former_status)
+            [now] = await set_status(app, tx, [now.id], status, last.former_reason, of=frozenset(Status))
+            if status in OPEN:
+                await begin_anew(tx, now.id, app.jobs.clock.now())
+        await trail.record(tx, who.identity, who.origin, "U", now, unassigned=last.study_uid)
+
+
+def described(over: Overlay, now: DicomJson) -> list[tuple[str, str, str]]:
+    """Give tag, what is said now and what is said then, of each attribute that changes."""
+    return [(tag, text_of(now.get(tag)), text_of(element)) for tag, element in over.items()]
