@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,7 @@ from charrua_hl7.processing import Received
 PERMISSIONS = frozenset({"worklist", "edit"})
 LONGEST = 200
 """Characters of a text by which messages are found: an index takes no more than some thousand bytes."""
+_TEXTS = ("MSH-3", "MSH-4", "MSH-10", "MSH-12", "PID-3", "PID-2")
 LARGE = 64 * 1024
 """Messages from this size on are read in a thread."""
 
@@ -29,8 +31,16 @@ class Arrival:
     content: bytes
     address: str
     message: Message | None = None
+    unreadable: MessageRefused | None = None
     refused: MessageRefused | None = None
     header: Header = field(default_factory=lambda: Header.of(None))
+    type: str = ""
+    """MSH-9, "" where it could not be read."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    digest: bytes = b""
+    """BLAKE2b of its bytes."""
+    key: tuple[str, str, str, bytes] = ("", "", "", b"")
+    """By what a repeated message is known: sending application and facility, control ID, digest of all its bytes."""
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     id: int = 0
     attempts: int = 0
@@ -57,30 +67,26 @@ class Arrival:
         try:
             refuse_excess(self.content)
             self.message = Message.parse(self.content)
+            self.texts = {path: storable(self.message.text(path).strip()) for path in _TEXTS}
+            self.type = storable(self.message.type)
         except MessageRefused as refused:
-            self.refused = refused
+            self.unreadable = refused
         except Exception as error:
-            self.refused = MessageUnreadable(f"it cannot be read: {type(error).__name__}")
+            self.unreadable = MessageUnreadable(f"it cannot be read: {type(error).__name__}")
         self.header = Header.of(self.message)
+        self.digest = hashlib.blake2b(self.content, digest_size=16).digest()
+        self.key = (self.text("MSH-3"), self.text("MSH-4"), self.text("MSH-10"), self.digest)
+        self.refused = self.unreadable
 
-    @property
-    def type(self) -> str:
-        """MSH-9, "" where it could not be read."""
-        return storable(self.message.type) if self.message else ""
-
-    @property
-    def key(self) -> tuple[str, str, str, bytes]:
-        """By what a repeated message is known: sending application and facility, control ID, digest of all its bytes."""
-        return (self.text("MSH-3"), self.text("MSH-4"), self.text("MSH-10"), self.digest)
-
-    @property
-    def digest(self) -> bytes:
-        """BLAKE2b of its bytes."""
-        return hashlib.blake2b(self.content, digest_size=16).digest()
+    def begin_anew(self) -> None:
+        """Forget what a transaction that was undone has made of it."""
+        self.refused, self.repeats, self.answer_of = self.unreadable, False, None
+        self.sentence = self.patient_id = self.accession_number = ""
+        self.id = self.attempts = 0
 
     def text(self, path: str) -> str:
-        """Give a text of it by which it is found."""
-        return storable(self.message.text(path).strip()) if self.message else ""
+        """Give a text of it by which it is found, "" where it has none."""
+        return self.texts.get(path, "")
 
     @property
     def acknowledgement(self) -> str:
