@@ -76,6 +76,7 @@ REFUSED = {
     "unknown control": (order(control="ZZ"), "AE", "102", "ORC^1^1"),
     "no patient": (order(patient=""), "AE", "101", "PID^1^3"),
     "segments": (order() + "NTE|1||x\r" * 1001, "AR", "207", ""),
+    "repetitions of a field of MSH": (order(sent="~" * 300), "AR", "207", "MSH"),
     "fields": (order() + "ZZZ" + "|" * 1002, "AR", "207", "ZZZ"),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ PERMISSIONS = frozenset({"worklist", "edit"})
 LONGEST = 200
 """Characters of a text by which messages are found: an index takes no more than some thousand bytes."""
 _TEXTS = ("MSH-3", "MSH-4", "MSH-10", "MSH-12", "PID-3", "PID-2")
+LONGEST_HEAD = 4096
 LARGE = 64 * 1024
 """Messages from this size on are read in a thread."""
 
@@ -66,17 +68,21 @@ class Arrival:
     def _read(self) -> None:
         try:
             refuse_excess(self.content)
-            self.message = Message.parse(self.content)
-            self.texts = {path: storable(self.message.text(path).strip()) for path in _TEXTS}
-            self.type = storable(self.message.type)
-        except MessageRefused as refused:
-            self.unreadable = refused
+            message = Message.parse(self.content)
+            self._look_at(message)
+            self.message = message
         except Exception as error:
-            self.unreadable = MessageUnreadable(f"it cannot be read: {type(error).__name__}")
-        self.header = Header.of(self.message)
+            self.unreadable = error if isinstance(error, MessageRefused) else MessageUnreadable("it cannot be read")
+            with suppress(Exception):  # who sent it may be told all the same
+                self._look_at(Message.parse(self.content.lstrip().splitlines()[0][:LONGEST_HEAD]))
         self.digest = hashlib.blake2b(self.content, digest_size=16).digest()
         self.key = (self.text("MSH-3"), self.text("MSH-4"), self.text("MSH-10"), self.digest)
         self.refused = self.unreadable
+
+    def _look_at(self, message: Message) -> None:
+        self.header = Header.of(message)
+        self.texts = {path: storable(message.text(path).strip()) for path in _TEXTS}
+        self.type = storable(message.type)
 
     def begin_anew(self) -> None:
         """Forget what a transaction that was undone has made of it."""
