@@ -3,17 +3,15 @@
 The cells come from the table of routes, so that a new route is among them; one that needs more than its path says fails
 `test_every_route_can_be_called` until it has a recipe.
 
-Each day another part of the cells is asked, every route among them; all with CHARRUA_TEST_ALL in the environment.
+Every day has its part of the cells, with every route among them.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -36,6 +34,7 @@ from charrua_core.testing.access import (
     a_shelved_study,
     judged,
 )
+from charrua_core.testing.daily import is_todays
 from charrua_core.testing.devices import Modality
 from charrua_core.testing.objects import an_object, part10
 from charrua_core.testing.worklist import WORKLIST, a_workitem, code
@@ -340,6 +339,7 @@ ENTRIES: dict[str, Recipe] = {
     f"DELETE {ENTRY}/assign": numbered(404, entry="1"),
     f"DELETE {ENTRY}/studies/{{study}}": not_the_entrys,
     "GET /worklist/patient": lambda target: [Ask(query=[("id", target.patient_id)], general=True)],
+    "GET /worklist/performed": lambda target: [Ask(query=[("study", target.study)], general=True)],
     "GET /worklist/assign": assign_page,
     "GET /worklist/{entry}": numbered(404, entry="1"),
 }
@@ -538,20 +538,14 @@ def routes_of(*plugins: str) -> list[WebRoute | WebSocketRoute]:
     return list(make_table(App(Start({}, plugins=plugins), (), {}))[0].routes)
 
 
-def of_today(*of: str, parts: int) -> bool:
-    """Whether what these words name is in today's part."""
-    number = zlib.crc32(" ".join(of).encode()) + date.today().toordinal()
-    return "CHARRUA_TEST_ALL" in os.environ or number % parts == 0
-
-
 def calls_today(route: WebRoute, caller: Caller) -> bool:
     """Whoever sees CR calls every route, of all others each day two or three."""
-    return caller.name == "Admin-CR" or of_today(route.method, route.path, caller.name, parts=4)
+    return caller.name == "Admin-CR" or is_todays(route.method, route.path, caller.name, parts=4)
 
 
 def some_of(routes: Sequence[WebRoute]) -> list[WebRoute]:
     """A third of the routes."""
-    return [route for route in routes if of_today(route.method, route.path, parts=3)]
+    return [route for route in routes if is_todays(route.method, route.path, parts=3)]
 
 
 def requests_of(routes: Sequence[WebRoute | WebSocketRoute]) -> list[WebRoute]:

@@ -13,6 +13,7 @@ from pydicom import dcmread
 from pydicom.pixels import apply_modality_lut
 
 from charrua_core.testing.browser import executable
+from charrua_core.testing.daily import is_todays
 from charrua_core.testing.outside import DATA, with_data
 from charrua_core.testing.waiting import until
 
@@ -112,7 +113,8 @@ SYNTAXES = [
 
 
 async def test_images_of_all_transfer_syntaxes_have_the_values_that_are_stored(modality, open_browser) -> None:
-    paths = [DATA / name for name in SYNTAXES]
+    """Every day has its half of them."""
+    paths = [DATA / name for name in SYNTAXES if is_todays(name, parts=2)]
     await modality.give(*paths)
     page = await open_browser("Radiologist")
     for path in paths:
