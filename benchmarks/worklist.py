@@ -115,16 +115,19 @@ def asked(keys: dict[str, str]) -> bytes:
 
 
 def ask(results: Results, contestant: Contestant, count: int, queries: int) -> None:
-    """Note p50 and p95 of every question, all of its matches read, and how many these are."""
+    """Note p50 and p95 of every question, all of its matches read, the processor time, and how many matches there are."""
     known = [entry(number) for number in random.Random(7).sample(range(count), min(count, 200))]
     context = wire.Context(MODALITY_WORKLIST, (IMPLICIT_LITTLE,))
     with Association(contestant.address, contestant.aet, [context]) as association:
         for question in QUESTIONS:
             identifiers = [asked(question.keys(known[number % len(known)])) for number in range(queries)]
+            before = contestant.usage().whole_cpu_ms
             taken, matches = zip(*(_found(association, one) for one in identifiers), strict=True)
+            spent = contestant.usage().whole_cpu_ms - before
             title = f"C-FIND {question.title} of {count} entries: "
             results.add(title + "p50 ms", contestant.name, statistics.median(taken))
             results.add(title + "p95 ms", contestant.name, sorted(taken)[int(len(taken) * 0.95)])
+            results.add(title + "CPU ms", contestant.name, spent / queries)
             results.add(title + "matches", contestant.name, statistics.mean(matches))
 
 
