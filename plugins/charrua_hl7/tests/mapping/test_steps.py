@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
+from contextlib import suppress
+
+import orjson
 import pytest
 
 from charrua_core.archive.index.levels import tag_of
-from charrua_hl7.errors import FieldMissing, TypeUnsupported
+from charrua_hl7.errors import FieldMissing, MessageRefused, TypeUnsupported
 from charrua_hl7.mapping.lines import Line
 from charrua_hl7.message import Message
 
@@ -304,3 +308,33 @@ def test_other_values_stand_for_those_that_a_sender_uses() -> None:
 def test_a_type_that_is_misspelt_is_mapped_by_its_code() -> None:
     assert Message.parse(an_order(ORC, kind="ORM^001").encode()).type == "ORM^001"
     assert order_of(an_order(ORC, kind="ORM^001"))["AccessionNumber"] == "F1"
+
+
+def test_whatever_comes_is_mapped_or_refused() -> None:
+    """Mutations of an order: nothing but MessageRefused is raised, and what comes of the others is JSON."""
+    chance = random.Random(11)
+    ipc = "IPC|A1|R1|1.2.3.4.1|S1|MR|P1^Brain|||MR1~MR2"
+    original = an_order(ORC, "TQ1|1||||||20260310143000||S", OBR, ipc, "OBX|1|NM|29463-7||65|kg", "NTE|1||x").encode()
+    pieces = (
+        b"|",
+        b"^",
+        b"~",
+        b"&",
+        b"\\",
+        b"\r",
+        b'""',
+        b"||||",
+        b"\xff",
+        b"\0",
+        b"\rOBR|1",
+        b"\rIPC|",
+        b"\rORC|",
+        b"OMI^O23",
+    )
+    for _ in range(1000):
+        content = bytearray(original)
+        for _ in range(chance.randint(1, 8)):
+            at = chance.randrange(len(content))
+            content[at : at + chance.choice((0, 0, 1, 3, 20))] = chance.choice(pieces)
+        with suppress(MessageRefused):
+            orjson.dumps([one.complete for one in steps_of(bytes(content))])

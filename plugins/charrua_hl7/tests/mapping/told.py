@@ -15,7 +15,7 @@ PID = "PID|1||4711^^^H^MR||Doe^Jane\r"
 def steps_of(content: bytes | str, lines=None):
     """Give the steps of a message by the default mapping, or by lines."""
     message = Message.parse(content.encode() if isinstance(content, str) else content)
-    return [one.step for one in mapped_steps(message, lines or DEFAULTS[code_of(message)], "CR")]
+    return [one.step for one in mapped_steps(message, lines or DEFAULTS.get(code_of(message), ()), "CR")]
 
 
 def told(attributes) -> dict:
