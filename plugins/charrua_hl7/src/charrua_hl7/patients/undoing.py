@@ -78,7 +78,8 @@ async def _forget(app: App, by: str, number: int, origin: Origin) -> Change:
 
 async def _take_back(tx: AsyncConnection, change: Change, by: str, origin: Origin) -> None:
     back = await on_entries.take_back(tx, change.entries)
-    await rows.amend(tx, change.id, undone_at=datetime.now(UTC), undone_by=by)
+    state = "done" if change.state == "waiting" else change.state
+    await rows.amend(tx, change.id, undone_at=datetime.now(UTC), undone_by=by, state=state)
     ended = update(patient_change).where(patient_change.c.ended_by == change.id)
     await tx.execute(ended.values(ended_by=None))
     await audit.record(tx, audit.Event.PATIENT_RECORD, "U", by, origin, change=change.id, entries=back, undone=True)
