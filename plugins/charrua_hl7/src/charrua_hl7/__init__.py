@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from charrua_core.jobs import JobType
     from charrua_core.services import Service
     from charrua_core.settings import Setting
-    from charrua_core.types import StoredObject, StudyEdited
+    from charrua_core.types import ExpectedObjects, FinalReport, Identity, StoredObject, StudyEdited
     from charrua_core.web import Page, StudyAction, WebRoute
 
 
@@ -66,28 +66,52 @@ def job_types(app: App) -> Sequence[JobType]:
 
 @hookimpl
 async def on_object_stored(app: App, stored: StoredObject) -> None:
-    """Let the entry whose study arrives know of it, and give a merged patient's study to the one that stays."""
+    """Let the entry whose study arrives know of it, and give a merged patient's study to the one that stays.
+
+    And let the receivers of results know of a report.
+    """
+    from charrua_hl7.outgoing import document_stored
     from charrua_hl7.patients.arriving import object_stored
     from charrua_hl7.worklist.arrivals import study_arrived
 
     await object_stored(app, stored)
     await study_arrived(app, stored)
+    await document_stored(app, stored)
+
+
+@hookimpl
+async def on_report_final(app: App, report: FinalReport) -> None:
+    """Let the receivers of results know of a report."""
+    from charrua_hl7.outgoing import report_final
+
+    await report_final(app, report)
 
 
 @hookimpl
 def cli_commands() -> Sequence[click.Command]:
-    """Give `charrua worklist`."""
+    """Give `charrua hl7` and `charrua worklist`."""
+    from charrua_hl7.commands import hl7
     from charrua_hl7.worklist.commands import worklist
 
-    return [worklist]
+    return [hl7, worklist]
 
 
 @hookimpl
 async def on_study_edited(app: App, edited: StudyEdited) -> None:
-    """Let entries follow where the edits that a message has made of studies are undone."""
+    """Let entries follow where the edits that a message or an order has made of studies are undone."""
     from charrua_hl7.patients.undoing import study_edited
+    from charrua_hl7.worklist.assigning import study_edited as assigned_edited
 
     await study_edited(app, edited)
+    await assigned_edited(app, edited)
+
+
+@hookimpl
+async def expected_objects(app: App, identity: Identity, study_uid: str) -> Sequence[ExpectedObjects]:
+    """Say what modalities have told by MPPS to have made of a study."""
+    from charrua_hl7.performed import expected_of
+
+    return await expected_of(app, identity, study_uid)
 
 
 @hookimpl
@@ -95,14 +119,14 @@ def web_routes() -> Sequence[WebRoute]:
     """Give the calls on the worklist, what was performed, messages, mappings and receivers."""
     from charrua_hl7.intake import MESSAGE_ROUTES
     from charrua_hl7.mapping import MAPPING_ROUTES
-    from charrua_hl7.outgoing import RECEIVER_ROUTES
+    from charrua_hl7.outgoing import receiver_routes
     from charrua_hl7.pages import SCRIPTS
     from charrua_hl7.patients.calls import PATIENT_ROUTES
     from charrua_hl7.performed import PERFORMED_ROUTES
     from charrua_hl7.worklist.calls import WORKLIST_ROUTES
 
-    own = [*WORKLIST_ROUTES, *PATIENT_ROUTES, *PERFORMED_ROUTES, *MESSAGE_ROUTES, *MAPPING_ROUTES, *RECEIVER_ROUTES]
-    return [*own, *SCRIPTS]
+    own = [*WORKLIST_ROUTES, *PATIENT_ROUTES, *PERFORMED_ROUTES, *MESSAGE_ROUTES, *MAPPING_ROUTES]
+    return [*own, *receiver_routes(), *SCRIPTS]
 
 
 @hookimpl
