@@ -71,6 +71,21 @@ async def test_a_merge_moves_entries_and_studies_also_those_that_come_later_and_
     assert await hospital.entry(await hospital.order("OLD")) == ("OLD", "HOSP", "Doe^Jane")
 
 
+async def test_a_study_that_was_given_its_orders_identity_is_given_it_again_when_a_merge_is_taken_back(
+    hospital,
+) -> None:
+    number = await hospital.order("OLD", AccessionNumber="A1")
+    before = await hospital.image("OLD", AccessionNumber="A1")
+    await hospital.hears("PID|||NEW^^^HOSP||Roe^Janet", "MRG|OLD^^^HOSP", event="ADT^A40")
+    await hospital.works()
+    late = await hospital.image("OLD", AccessionNumber="A1")
+    await hospital.works()
+    assert {(await hospital.study(uid))[::2] for uid in (before, late)} == {("NEW", "Roe^Janet")}
+    await hospital.undoes((await changes(hospital, "merge"))[0])
+    assert (await hospital.entry(number))[0] == "OLD"
+    assert {(await hospital.study(uid))[::2] for uid in (before, late)} == {("OLD", "Doe^Jane")}
+
+
 async def test_a_merge_undone_in_the_studys_own_history_brings_the_entries_back_too(hospital) -> None:
     number, uid = await hospital.order("OLD"), await hospital.image("OLD")
     await hospital.hears("PID|||NEW^^^HOSP||Roe^Janet", "MRG|OLD^^^HOSP", event="ADT^A40")
