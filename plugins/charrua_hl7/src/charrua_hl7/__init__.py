@@ -129,11 +129,12 @@ def web_routes() -> Sequence[WebRoute]:
     from charrua_hl7.mapping import MAPPING_ROUTES
     from charrua_hl7.outgoing import receiver_routes
     from charrua_hl7.pages import SCRIPTS
+    from charrua_hl7.patients.calls import PATIENT_ROUTES
     from charrua_hl7.performed import PERFORMED_ROUTES
     from charrua_hl7.worklist.calls import WORKLIST_ROUTES
 
-    own = [*WORKLIST_ROUTES, *PERFORMED_ROUTES, *MESSAGE_ROUTES, *MAPPING_ROUTES, *receiver_routes()]
-    return [*own, *SCRIPTS]
+    own = [*WORKLIST_ROUTES, *PATIENT_ROUTES, *PERFORMED_ROUTES, *MESSAGE_ROUTES, *MAPPING_ROUTES]
+    return [*own, *receiver_routes(), *SCRIPTS]
 
 
 @hookimpl
