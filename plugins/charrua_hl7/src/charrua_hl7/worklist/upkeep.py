@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from charrua_core import tables
 from charrua_core.archive.index.levels import tag_of
 from charrua_core.services.service import Background
-from charrua_hl7.tables import entry, entry_study
+from charrua_hl7.performed import in_progress
+from charrua_hl7.tables import entry, entry_study, performed_entry
 from charrua_hl7.worklist import trail
-from charrua_hl7.worklist.arrivals import TIMED_OUT, look_for_entries
+from charrua_hl7.worklist.arrivals import ARRIVED, TIMED_OUT, look_for_entries
 from charrua_hl7.worklist.correcting import correction_job
 from charrua_hl7.worklist.entries import OPEN, Status, set_status, step_of, value
 
@@ -48,6 +49,7 @@ async def _keep(app: App) -> None:
             if alone:
                 await discontinue_what_is_late(app)
                 await complete_what_came_first(app)
+                await complete_what_is_silent(app)
         await asyncio.sleep(EVERY_S)
 
 
@@ -111,6 +113,26 @@ def _each_modality(found: Sequence[Any]) -> Iterator[tuple[str, str]]:
         yield from ((row.study_uid, modality) for modality in row.modalities or [""])
 
 
+async def complete_what_is_silent(app: App) -> int:
+    """Complete entries whose study is here, and of which the modality that began them says nothing more (MPPS)."""
+    async with app.db.transaction() as tx:
+        numbers = (await tx.scalars(_BEGUN_AND_HERE)).all()
+        over = set(numbers) - await in_progress(tx, numbers)
+        changed = await set_status(app, tx, sorted(over), Status.COMPLETED, ARRIVED) if over else []
+        for one in changed:
+            await trail.record(tx, trail.ITSELF, "U", one, status=str(one.status))
+    return len(changed)
+
+
+_BEGUN_AND_HERE = (
+    select(entry.c.id)
+    .where(
+        entry.c.status == Status.STARTED,
+        entry.c.arrived_study_uid != "",
+        exists().where(performed_entry.c.entry_id == entry.c.id),
+    )
+    .limit(BATCH)
+)
 _CAME_FIRST = (
     select(tables.study.c.study_uid, tables.study.c.modalities)
     .join(entry, entry.c.study_uid == tables.study.c.study_uid)
