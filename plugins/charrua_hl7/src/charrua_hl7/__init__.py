@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from charrua_core.jobs import JobType
     from charrua_core.services import Service
     from charrua_core.settings import Setting
-    from charrua_core.types import StoredObject, StudyEdited
+    from charrua_core.types import ExpectedObjects, Identity, StoredObject, StudyEdited
     from charrua_core.web import Page, StudyAction, WebRoute
 
 
@@ -76,10 +76,11 @@ async def on_object_stored(app: App, stored: StoredObject) -> None:
 
 @hookimpl
 def cli_commands() -> Sequence[click.Command]:
-    """Give `charrua worklist`."""
+    """Give `charrua worklist` and `charrua hl7`."""
+    from charrua_hl7.mapping.commands import hl7
     from charrua_hl7.worklist.commands import worklist
 
-    return [worklist]
+    return [worklist, hl7]
 
 
 @hookimpl
@@ -90,6 +91,14 @@ async def on_study_edited(app: App, edited: StudyEdited) -> None:
 
     await study_edited(app, edited)
     await assigned_edited(app, edited)
+
+
+@hookimpl
+async def expected_objects(app: App, identity: Identity, study_uid: str) -> Sequence[ExpectedObjects]:
+    """Say what modalities have told by MPPS to have made of a study."""
+    from charrua_hl7.performed import expected_of
+
+    return await expected_of(app, identity, study_uid)
 
 
 @hookimpl

@@ -159,7 +159,8 @@ async def put(
 
     One of a patient who was merged into another is given that one.
     """
-    from charrua_hl7.patients.merging import of_its_patient  # which needs this module
+    from charrua_hl7.patients.merging import of_their_patients  # which need this module
+    from charrua_hl7.performed import link_entries
 
     told = with_status(attributes, status)
     row = {
@@ -176,9 +177,10 @@ async def put(
         index_elements=["order_key", "step_id"],
         set_={**changed, "version": entry.c.version + 1, "changed_at": func.now()},
     ).returning(entry)
-    written = await of_its_patient(tx, of_row((await tx.execute(statement)).one()))
+    [written] = await of_their_patients(tx, [of_row((await tx.execute(statement)).one())])
     await tell_status(app, tx, [written])
-    return written
+    await link_entries(app, tx, [written])
+    return (await locked(tx, [written.id]))[0]
 
 
 async def set_status(
@@ -260,13 +262,20 @@ class Draft:
 
 
 async def put_all(app: App, tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[Entry]:
-    """Write the rows of drafts, each once: new entries, or the same steps of the same orders as they are now."""
+    """Write the rows of drafts, each once: new entries, or the same steps of the same orders as they are now.
+
+    Those of patients who were merged into others are given these.
+    """
+    from charrua_hl7.patients.merging import of_their_patients  # which need this module
+    from charrua_hl7.performed import link_entries
+
     if not rows:
         return []
     ordered = sorted(rows, key=lambda row: (row["order_key"], row["step_id"]))  # so that no two wait for each other
     found = await tx.execute(_put_all(frozenset(ordered[0])), {"rows": orjson.dumps(ordered).decode()})
-    written = [of_row(row) for row in found]
+    written = await of_their_patients(tx, [of_row(row) for row in found])
     await tell_status(app, tx, written)
+    await link_entries(app, tx, written)
     return written
 
 
