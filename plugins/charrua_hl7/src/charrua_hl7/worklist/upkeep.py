@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core import tables
 from charrua_core.archive.index.levels import tag_of
 from charrua_core.services.service import Background
 from charrua_hl7.performed import in_progress
-from charrua_hl7.tables import entry, entry_study, performed_entry
+from charrua_hl7.tables import IS_OPEN, entry, entry_study, performed_entry
 from charrua_hl7.worklist import trail
 from charrua_hl7.worklist.arrivals import ARRIVED, TIMED_OUT, look_for_entries
 from charrua_hl7.worklist.correcting import correction_job
@@ -58,22 +58,24 @@ async def discontinue_what_is_late(app: App) -> int:
     timeout: timedelta = app.settings["worklist_timeout"]
     if not timeout:
         return 0
-    before, changed, place = app.jobs.clock.now() - timeout, 0, 0
+    before, changed, place = app.jobs.clock.now() - timeout, 0, ("", 0)
     while True:
         async with app.db.transaction() as tx:
             rows = await _candidates(tx, before, place)
             changed += await _discontinue(app, tx, [row.id for row in rows if _counts_from(row) <= before])
         if len(rows) < BATCH:
             return changed
-        place = rows[-1].id
+        place = (rows[-1].start_moment, rows[-1].id)
 
 
-async def _candidates(tx: AsyncConnection, before: datetime, after: int) -> Sequence[Any]:
-    """Those that may be late: by the index on status and start, of which few are both open and old."""
+async def _candidates(tx: AsyncConnection, before: datetime, after: tuple[str, int]) -> Sequence[Any]:
+    """Those that may be late: by the index of what is open, of which little is old."""
     here = f"{before.astimezone():%Y%m%d%H%M%S}"
-    waiting = (entry.c.status.in_(NOT_BEGUN), entry.c.start_moment <= here, entry.c.id > after)
+    place = (entry.c.start_moment, entry.c.id)
+    is_open: Any = text(IS_OPEN)
+    waiting = (is_open, entry.c.status.in_(NOT_BEGUN), entry.c.start_moment <= here, tuple_(*place) > after)
     columns = (entry.c.id, entry.c.start_moment, entry.c.created_at, entry.c.reopened_at, entry.c.attributes)
-    return (await tx.execute(select(*columns).where(*waiting).order_by(entry.c.id).limit(BATCH))).all()
+    return (await tx.execute(select(*columns).where(*waiting).order_by(*place).limit(BATCH))).all()
 
 
 def _counts_from(row: Any) -> datetime:
