@@ -226,6 +226,24 @@ async def test_an_assignment_that_is_undone_in_the_studys_history_is_undone_at_t
     assert (await admin.delete(f"/worklist/entries/{one['entry']}/assign")).status_code == 409
 
 
+async def test_the_entry_that_was_chosen_by_mistake_is_still_to_be_performed(place, admin) -> None:
+    mistaken, meant = await added(admin), await added(admin, id="A2", patid="99", patname="DOE^JANE")
+    uid = mistaken["study"]
+    await place.come(*a_study(StudyInstanceUID=uid, Modality="CT", PatientID="4711"))
+    path = f"/worklist/entries/{meant['entry']}/assign"
+    assert (await admin.post(path, json={"study": uid})).status_code == 200
+    left = await told(admin, mistaken)
+    assert (left["status"], left["arrived"]) == ("SCHEDULED", "")
+    assert left["study"] != uid
+    await complete_what_came_first(place.app)
+    assert (await study_row(place.app, uid)).patient_id == "99"
+    assert (await told(admin, mistaken))["status"] == "SCHEDULED"
+    assert (await admin.delete(path)).json()["status"] == "SCHEDULED"
+    again = await told(admin, mistaken)
+    assert (again["status"], again["arrived"], again["study"]) == ("COMPLETED", uid, uid)
+    assert (await study_row(place.app, uid)).patient_id == "4711"
+
+
 async def test_series_are_assigned_to_an_entry(place, admin) -> None:
     one = await added(admin)
     study = a_study(images=1, Modality="CT", PatientID="X1", PatientName="X")
