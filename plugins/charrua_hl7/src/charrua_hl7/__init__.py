@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from charrua_core.jobs import JobType
     from charrua_core.services import Service
     from charrua_core.settings import Setting
-    from charrua_core.types import ExpectedObjects, Identity, StoredObject, StudyEdited
+    from charrua_core.types import ExpectedObjects, FinalReport, Identity, StoredObject, StudyEdited
     from charrua_core.web import Page, StudyAction, WebRoute
 
 
@@ -66,21 +66,34 @@ def job_types(app: App) -> Sequence[JobType]:
 
 @hookimpl
 async def on_object_stored(app: App, stored: StoredObject) -> None:
-    """Let the entry whose study arrives know of it, and give a merged patient's study to the one that stays."""
+    """Let the entry whose study arrives know of it, and give a merged patient's study to the one that stays.
+
+    And let the receivers of results know of a report.
+    """
+    from charrua_hl7.outgoing import document_stored
     from charrua_hl7.patients.arriving import object_stored
     from charrua_hl7.worklist.arrivals import study_arrived
 
     await object_stored(app, stored)
     await study_arrived(app, stored)
+    await document_stored(app, stored)
+
+
+@hookimpl
+async def on_report_final(app: App, report: FinalReport) -> None:
+    """Let the receivers of results know of a report."""
+    from charrua_hl7.outgoing import report_final
+
+    await report_final(app, report)
 
 
 @hookimpl
 def cli_commands() -> Sequence[click.Command]:
-    """Give `charrua worklist` and `charrua hl7`."""
-    from charrua_hl7.mapping.commands import hl7
+    """Give `charrua hl7` and `charrua worklist`."""
+    from charrua_hl7.commands import hl7
     from charrua_hl7.worklist.commands import worklist
 
-    return [worklist, hl7]
+    return [hl7, worklist]
 
 
 @hookimpl
@@ -106,12 +119,12 @@ def web_routes() -> Sequence[WebRoute]:
     """Give the calls on the worklist, what was performed, messages, mappings and receivers."""
     from charrua_hl7.intake import MESSAGE_ROUTES
     from charrua_hl7.mapping import MAPPING_ROUTES
-    from charrua_hl7.outgoing import RECEIVER_ROUTES
+    from charrua_hl7.outgoing import receiver_routes
     from charrua_hl7.pages import SCRIPTS
     from charrua_hl7.performed import PERFORMED_ROUTES
     from charrua_hl7.worklist.calls import WORKLIST_ROUTES
 
-    own = [*WORKLIST_ROUTES, *PERFORMED_ROUTES, *MESSAGE_ROUTES, *MAPPING_ROUTES, *RECEIVER_ROUTES]
+    own = [*WORKLIST_ROUTES, *PERFORMED_ROUTES, *MESSAGE_ROUTES, *MAPPING_ROUTES, *receiver_routes()]
     return [*own, *SCRIPTS]
 
 

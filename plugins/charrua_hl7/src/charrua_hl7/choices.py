@@ -141,6 +141,26 @@ SETTINGS = [
         effect="now",
     ),
     Setting(
+        "hl7_study_link",
+        str,
+        "",
+        pattern=r"(https?://[^\s|^~\\&]{1,500})?",
+        unit="an address that begins with http:// or https://, with {study} in the place of the Study Instance UID",
+        help="Address of a study's page as results have it (OBX of type RP), as https://pacs.example/studies/{study}. "
+        "Empty: none.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
+        "hl7_results_of_documents",
+        bool,
+        False,
+        help="Whether a structured report that arrives complete and verified, or a verified PDF, is a final report that the "
+        "receivers of results are sent.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
         "worklist_by_station",
         bool,
         False,

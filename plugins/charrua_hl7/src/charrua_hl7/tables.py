@@ -63,6 +63,8 @@ message = Table(
     _text("sentence"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     _moment("processed_at", nullable=True),
+    # Of one that goes out: the job that sends it.
+    Column("job_id", BigInteger, nullable=True),
     Index("message_by_control", "sending_application", "sending_facility", "control_id"),
     Index("message_by_time", "at"),
     Index("message_by_patient", "patient_id"),
@@ -265,6 +267,7 @@ receiver = Table(
     Column("name", C, primary_key=True),
     Column("host", C, nullable=False),
     Column("port", Integer, nullable=False),
+    # off, encrypt, verify
     Column("tls", C, nullable=False, server_default="off"),
     # MSH-5 and MSH-6
     _text("application"),

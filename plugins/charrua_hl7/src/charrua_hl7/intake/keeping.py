@@ -19,6 +19,7 @@ from charrua_core.types import Origin
 from charrua_hl7.errors import MessageRefused
 from charrua_hl7.intake.acknowledging import Own, answers
 from charrua_hl7.intake.arrival import Arrival
+from charrua_hl7.outgoing.causes import sent_by
 from charrua_hl7.processing import Outcome, Several, handler_of, handlers
 
 if TYPE_CHECKING:
@@ -131,8 +132,9 @@ SELECT nextval(pg_get_serial_sequence('charrua_hl7.message', 'id')) FROM generat
 # -- what is done --------------------------------------------------------------------------------------------------------
 async def process(app: App, tx: AsyncConnection, arrivals: Sequence[Arrival]) -> None:
     """Do what the messages say, and set what came of each and its answer."""
-    for handler, several in _runs(arrivals):
-        await _do(app, tx, handler, several)
+    with sent_by({one.id: (one.text("MSH-3"), one.text("MSH-4")) for one in arrivals}):
+        for handler, several in _runs(arrivals):
+            await _do(app, tx, handler, several)
     own = Own(app.settings["hl7_application"], app.settings["hl7_facility"])
     for one in arrivals:
         one.attempts += 1

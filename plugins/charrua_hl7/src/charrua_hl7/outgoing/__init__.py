@@ -11,16 +11,48 @@ if TYPE_CHECKING:
 
     from charrua_core.app import App
     from charrua_core.jobs import JobType
+    from charrua_core.types import FinalReport, StoredObject
     from charrua_core.web import WebRoute
     from charrua_hl7.worklist.entries import Entry
 
-RECEIVER_ROUTES: Sequence[WebRoute] = ()
+
+def receiver_routes() -> Sequence[WebRoute]:
+    """Give the calls on receivers."""
+    from charrua_hl7.outgoing.receiver_calls import ROUTES
+
+    return ROUTES
 
 
-def outgoing_jobs(app: App) -> Sequence[JobType]:  # noqa: ARG001
+def outgoing_jobs(app: App) -> Sequence[JobType]:
     """Give the job that sends."""
-    return []
+    from charrua_hl7.outgoing.queue import send_job
+
+    return [send_job(app)]
 
 
-async def tell_status(app: App, tx: AsyncConnection, entries: Sequence[Entry]) -> None:
-    """Let the receivers of order states know of entries that have a new status, with the transaction."""
+async def tell_status(app: App, tx: AsyncConnection, changed: Sequence[tuple[Entry, str | None, int | None]]) -> None:
+    """Let the receivers of order states know, with the transaction, of entries that were written.
+
+    Each comes with the status that it had before, None where it is new, and the message that has changed it, None where
+    none has: its sender is not told what he has just said (`charrua_hl7.outgoing.order_states`).
+    """
+    from charrua_hl7.outgoing.order_states import tell
+
+    if changed:
+        await tell(app, tx, changed)
+
+
+async def report_final(app: App, report: FinalReport) -> None:
+    """Let the receivers of results know of a report."""
+    from charrua_hl7.outgoing.results import report_final
+
+    await report_final(app, report)
+
+
+async def document_stored(app: App, stored: StoredObject) -> None:
+    """Let the receivers of results know of a document that is a final report, where that is chosen."""
+    if app.settings["hl7_results_of_documents"]:
+        from charrua_hl7.outgoing.documents import final_report
+
+        if report := await final_report(app, stored):
+            await report_final(app, report)

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import Column, Row, func, select, text, update
+from sqlalchemy import Column, Row, Text, func, literal_column, select, text, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -155,7 +155,7 @@ async def put(
     reason: str = "",
     message_id: int | None = None,
 ) -> Entry:
-    """Write an entry: a new one, or the same step of the same order as it is now.
+    """Write an entry: a new one, or the same step of the same order as it is now, by this message where one says so.
 
     One of a patient who was merged into another is given that one.
     """
@@ -176,17 +176,33 @@ async def put(
     statement = adding.on_conflict_do_update(
         index_elements=["order_key", "step_id"],
         set_={**changed, "version": entry.c.version + 1, "changed_at": func.now()},
-    ).returning(entry)
-    [written] = await of_their_patients(tx, [of_row((await tx.execute(statement)).one())])
-    await tell_status(app, tx, [written])
+    ).returning(entry, literal_column(_status_before("charrua_hl7.entry")).label("status_before"))
+    found = (await tx.execute(statement)).one()
+    [written] = await of_their_patients(tx, [of_row(found)])
+    await tell_status(app, tx, [(written, found.status_before, message_id)])
     await link_entries(app, tx, [written])
     return (await locked(tx, [written.id]))[0]
 
 
+def _status_before(of: str) -> str:
+    """The status that an entry had before the statement: a subquery sees what was there when that began."""
+    return f"(SELECT was.status FROM charrua_hl7.entry AS was WHERE was.id = {of}.id)"  # noqa: S608 -- ours
+
+
 async def set_status(
-    app: App, tx: AsyncConnection, ids: Collection[int], status: Status, reason: str, *, of: Collection[Status] = OPEN
+    app: App,
+    tx: AsyncConnection,
+    ids: Collection[int],
+    status: Status,
+    reason: str,
+    *,
+    of: Collection[Status] = OPEN,
+    message_id: int | None = None,
 ) -> list[Entry]:
-    """Bring entries to a status, of those that have one of the statuses `of`; give those that were changed."""
+    """Bring entries to a status, of those that have one of the statuses `of`; give those that were changed.
+
+    `message_id` is the message that says so, where one does: its sender is not told of it.
+    """
     found = await locked(tx, ids)
     changed = []
     for one in found:
@@ -195,9 +211,9 @@ async def set_status(
             values = {**columns_of(attributes), "status": status, "reason": reason}
             changing = update(entry).where(entry.c.id == one.id)
             changing = changing.values(**values, version=entry.c.version + 1, changed_at=func.now())
-            changed.append(of_row((await tx.execute(changing.returning(entry))).one()))
+            changed.append((of_row((await tx.execute(changing.returning(entry))).one()), one.status, message_id))
     await tell_status(app, tx, changed)
-    return changed
+    return [one for one, _, _ in changed]
 
 
 async def locked(tx: AsyncConnection, ids: Collection[int]) -> Sequence[Entry]:
@@ -272,9 +288,12 @@ async def put_all(app: App, tx: AsyncConnection, rows: Sequence[Mapping[str, Any
     if not rows:
         return []
     ordered = sorted(rows, key=lambda row: (row["order_key"], row["step_id"]))  # so that no two wait for each other
-    found = await tx.execute(_put_all(frozenset(ordered[0])), {"rows": orjson.dumps(ordered).decode()})
+    names = frozenset(ordered[0])
+    found = (await tx.execute(_put_all(names), {"rows": orjson.dumps(ordered).decode()})).all()
     written = await of_their_patients(tx, [of_row(row) for row in found])
-    await tell_status(app, tx, written)
+    causes = [row.message_id if "message_id" in names else None for row in found]
+    befores = [row.status_before for row in found]
+    await tell_status(app, tx, list(zip(written, befores, causes, strict=True)))
     await link_entries(app, tx, written)
     return written
 
@@ -292,8 +311,9 @@ def _put_all(names: frozenset[str]) -> Any:
         f"INSERT INTO charrua_hl7.entry AS kept ({listed}) "  # noqa: S608 -- names of our own columns
         f"SELECT {listed} FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS given({typed}) "
         f"ON CONFLICT (order_key, step_id) DO UPDATE SET {changed}, version = kept.version + 1, changed_at = now() "
-        f"RETURNING {', '.join(f'kept.{column.name}' for column in entry.c)}"
-    ).columns(*entry.c)
+        f"RETURNING {', '.join(f'kept.{column.name}' for column in entry.c)}, "
+        f"{_status_before('kept')} AS status_before"
+    ).columns(*entry.c, Column("status_before", Text))
 
 
 def _type(column: Column[Any]) -> str:
