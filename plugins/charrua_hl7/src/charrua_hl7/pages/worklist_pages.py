@@ -57,6 +57,7 @@ STATES: Mapping[str, str] = {
     "left": N_("was left as it came"),
     "mismatch": N_("is another patient's"),
     "other": N_("is not this entry's"),
+    "handed over": N_("was assigned to another entry"),
     "undone": N_("was taken back"),
 }
 LABELS: Mapping[str, str] = {
