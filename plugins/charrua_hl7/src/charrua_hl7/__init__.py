@@ -16,11 +16,7 @@ if TYPE_CHECKING:
     from charrua_core.jobs import JobType
     from charrua_core.services import Service
     from charrua_core.settings import Setting
-<<<<<<< HEAD
-    from charrua_core.types import ExpectedObjects, Identity, StoredObject, StudyEdited
-=======
-    from charrua_core.types import FinalReport, StoredObject, StudyEdited
->>>>>>> outgoing
+    from charrua_core.types import ExpectedObjects, FinalReport, Identity, StoredObject, StudyEdited
     from charrua_core.web import Page, StudyAction, WebRoute
 
 
@@ -93,19 +89,11 @@ async def on_report_final(app: App, report: FinalReport) -> None:
 
 @hookimpl
 def cli_commands() -> Sequence[click.Command]:
-<<<<<<< HEAD
-    """Give `charrua worklist` and `charrua hl7`."""
-    from charrua_hl7.mapping.commands import hl7
-    from charrua_hl7.worklist.commands import worklist
-
-    return [worklist, hl7]
-=======
     """Give `charrua hl7` and `charrua worklist`."""
     from charrua_hl7.commands import hl7
     from charrua_hl7.worklist.commands import worklist
 
     return [hl7, worklist]
->>>>>>> outgoing
 
 
 @hookimpl

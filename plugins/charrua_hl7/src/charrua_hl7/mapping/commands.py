@@ -17,11 +17,6 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group()
-def hl7() -> None:
-    """Messages of HL7: how they are mapped, and what one becomes."""
-
-
-@hl7.group()
 def mapping() -> None:
     """Which field of a message becomes which attribute, by message type (ORM, OMI, OMG, SIU, ADT, ORU)."""
 
@@ -64,7 +59,7 @@ async def reset(app: App, type_: str) -> None:
     click.echo(f"the default mapping of {kept.message_type} is in force")
 
 
-@hl7.command("try")
+@click.command("try")
 @click.argument("file", type=FILE)
 @click.option("--mapping", "mapping_file", type=FILE, help="A JSON file of lines, in place of the mapping in force.")
 @with_app

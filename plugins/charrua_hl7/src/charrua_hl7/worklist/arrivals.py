@@ -20,7 +20,7 @@ from charrua_core import tables
 from charrua_core.types import SYSTEM, DicomJson
 from charrua_hl7.patients.rows import chain
 from charrua_hl7.patients.who import Who
-from charrua_hl7.performed import in_progress, link_entry
+from charrua_hl7.performed import in_progress, link_entries
 from charrua_hl7.tables import entry, entry_study
 from charrua_hl7.worklist import correcting, standing, trail
 from charrua_hl7.worklist.entries import COLUMNS, OPEN, Entry, Status, locked, of_row, set_status
@@ -131,7 +131,7 @@ async def _came(app: App, tx: AsyncConnection, one: Entry, study: RowMapping, by
     if not await standing.note(tx, one, uid, by, "waiting" if corrects else "left", SYSTEM.name):
         return
     await standing.arrived(tx, one.id, uid)
-    await link_entry(app, tx, replace(one, arrived_study_uid=uid))
+    await link_entries(app, tx, [replace(one, arrived_study_uid=uid)])
     if await _is_over(tx, one):
         await set_status(app, tx, [one.id], Status.COMPLETED, ARRIVED, of={*OPEN, Status.DISCONTINUED})
     if corrects:

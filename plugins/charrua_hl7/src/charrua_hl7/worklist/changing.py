@@ -12,7 +12,7 @@ from charrua_core.archive.index.levels import tag_of
 from charrua_core.errors import NotPermitted
 from charrua_core.types import DicomJson, Identity
 from charrua_core.web import HttpError
-from charrua_hl7.performed import link_entry
+from charrua_hl7.performed import link_entries
 from charrua_hl7.tables import entry
 from charrua_hl7.worklist import trail
 from charrua_hl7.worklist.by_hand import laid, made
@@ -65,7 +65,7 @@ async def add(app: App, by: By, given: DicomJson, status: Status | None, source:
         _require_sight(by.identity, attributes)
         status = status or Status.SCHEDULED
         added = await put(app, tx, attributes, order_key=order_key(attributes), source=source, status=status)
-        await link_entry(app, tx, added)
+        await link_entries(app, tx, [added])
         [added] = await locked(tx, [added.id])
         await trail.record(tx, by, "C", added)
     return added
@@ -120,7 +120,7 @@ async def _rewritten(app: App, tx: AsyncConnection, by: By, found: Entry, given:
         return found
     _require_sight(by.identity, attributes)
     changed = await rewrite(tx, found, attributes)
-    await link_entry(app, tx, changed)
+    await link_entries(app, tx, [changed])
     [changed] = await locked(tx, [changed.id])
     await trail.record(tx, by, "U", changed)
     return changed

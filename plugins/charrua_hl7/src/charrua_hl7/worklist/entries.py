@@ -176,19 +176,12 @@ async def put(
     statement = adding.on_conflict_do_update(
         index_elements=["order_key", "step_id"],
         set_={**changed, "version": entry.c.version + 1, "changed_at": func.now()},
-<<<<<<< HEAD
-    ).returning(entry)
-    [written] = await of_their_patients(tx, [of_row((await tx.execute(statement)).one())])
-    await tell_status(app, tx, [written])
+    ).returning(entry, literal_column(_status_before("charrua_hl7.entry")).label("status_before"))
+    found = (await tx.execute(statement)).one()
+    [written] = await of_their_patients(tx, [of_row(found)])
+    await tell_status(app, tx, [(written, found.status_before, message_id)])
     await link_entries(app, tx, [written])
     return (await locked(tx, [written.id]))[0]
-=======
-    ).returning(entry, literal_column(_status_before("charrua_hl7.entry")).label("status_before"))
-    row = (await tx.execute(statement)).one()
-    written = await of_its_patient(tx, of_row(row))
-    await tell_status(app, tx, [(written, row.status_before, message_id)])
-    return written
->>>>>>> outgoing
 
 
 def _status_before(of: str) -> str:
@@ -295,19 +288,13 @@ async def put_all(app: App, tx: AsyncConnection, rows: Sequence[Mapping[str, Any
     if not rows:
         return []
     ordered = sorted(rows, key=lambda row: (row["order_key"], row["step_id"]))  # so that no two wait for each other
-<<<<<<< HEAD
-    found = await tx.execute(_put_all(frozenset(ordered[0])), {"rows": orjson.dumps(ordered).decode()})
-    written = await of_their_patients(tx, [of_row(row) for row in found])
-    await tell_status(app, tx, written)
-    await link_entries(app, tx, written)
-=======
     names = frozenset(ordered[0])
     found = (await tx.execute(_put_all(names), {"rows": orjson.dumps(ordered).decode()})).all()
-    written = [of_row(row) for row in found]
+    written = await of_their_patients(tx, [of_row(row) for row in found])
     causes = [row.message_id if "message_id" in names else None for row in found]
     befores = [row.status_before for row in found]
     await tell_status(app, tx, list(zip(written, befores, causes, strict=True)))
->>>>>>> outgoing
+    await link_entries(app, tx, written)
     return written
 
 
