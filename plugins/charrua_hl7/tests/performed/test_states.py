@@ -118,7 +118,7 @@ async def test_mutated_data_sets_are_answered_and_change_nothing_else(served: An
     assert states <= {"IN PROGRESS", "COMPLETED", "DISCONTINUED"}
 
 
-MUTATIONS = int(os.environ.get("CHARRUA_TEST_MUTATIONS", "120"))
+MUTATIONS = int(os.environ.get("CHARRUA_TEST_MUTATIONS", "60"))
 
 
 def mutated(content: bytes, chance: random.Random) -> bytes:
