@@ -26,7 +26,7 @@ from charrua_core.testing.performed import (
     with_values,
 )
 from charrua_core.types import Peer
-from charrua_hl7.performed.refusals import CREATE_STATUSES, SET_STATUSES
+from charrua_hl7.performed.refusals import PERFORM_STATUSES
 from charrua_hl7.tables import performed
 
 STATUS, PATIENT_NAME, SCHEDULED = 0x00400252, 0x00100010, 0x00400270
@@ -111,7 +111,7 @@ async def test_mutated_data_sets_are_answered_and_change_nothing_else(served: An
             asking = association.set(MPPS, uid, attributes) if number % 2 else association.create(MPPS, "", attributes)
             answer = await asking
             statuses.add((answer.status, answer.error_id))
-    assert {status for status, _ in statuses} <= {*CREATE_STATUSES, *SET_STATUSES}
+    assert {status for status, _ in statuses} <= set(PERFORM_STATUSES)
     assert (0x0110, None) not in statuses  # what is not understood is answered, not stumbled over
     async with served.app.db.reading() as connection:
         states = set((await connection.scalars(select(performed.c.status))).all())
