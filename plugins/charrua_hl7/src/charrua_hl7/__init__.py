@@ -107,14 +107,14 @@ async def on_study_edited(app: App, edited: StudyEdited) -> None:
 @hookimpl
 def web_routes() -> Sequence[WebRoute]:
     """Give the calls on the worklist, what was performed, messages, mappings and receivers."""
-    from charrua_hl7.intake import MESSAGE_ROUTES
+    from charrua_hl7.intake import message_routes
     from charrua_hl7.mapping import MAPPING_ROUTES
     from charrua_hl7.outgoing import receiver_routes
     from charrua_hl7.pages import SCRIPTS
     from charrua_hl7.performed import PERFORMED_ROUTES
     from charrua_hl7.worklist.calls import WORKLIST_ROUTES
 
-    own = [*WORKLIST_ROUTES, *PERFORMED_ROUTES, *MESSAGE_ROUTES, *MAPPING_ROUTES, *receiver_routes()]
+    own = [*WORKLIST_ROUTES, *PERFORMED_ROUTES, *message_routes(), *MAPPING_ROUTES, *receiver_routes()]
     return [*own, *SCRIPTS]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from charrua_hl7.pages.message_pages import MESSAGE_PAGES
+from charrua_hl7.pages.receiver_pages import RECEIVER_PAGES
 from charrua_hl7.pages.worklist_pages import WORKLIST_PAGES, WORKLIST_SCRIPTS
 
-PAGES = (*WORKLIST_PAGES,)
+PAGES = (*WORKLIST_PAGES, *MESSAGE_PAGES, *RECEIVER_PAGES)
 SCRIPTS = (*WORKLIST_SCRIPTS,)
 
 __all__ = ["PAGES", "SCRIPTS"]
