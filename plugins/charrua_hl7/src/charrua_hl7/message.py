@@ -8,28 +8,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 
 from charrua_hl7.errors import MessageTooLarge, MessageUnreadable
-from charrua_hl7.texts import decoded, unescaped
+from charrua_hl7.texts import decoded, unescaped, wide_codec
 
 NULL = '""'
 MOST_SEGMENTS, MOST_REPETITIONS = 1000, 200
 _PATH = re.compile(r"(?:([A-Z][A-Z0-9]{2})-)?(\d{1,3})(?:\[(\d{1,3})\])?(?:\.(\d{1,3}))?(?:\.(\d{1,3}))?")
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_MARKS = re.compile(r"[^\r\n]{0,7}")
+_FRAME = "\ufeff\x0b\x1c\r\n\t "
 
 
 @dataclass(frozen=True, slots=True)
 class Separators:
-    """The delimiters of one message (MSH-1 and MSH-2)."""
+    """The delimiters of one message (MSH-1 and MSH-2), and the codec in which `\\X..\\` gives characters."""
 
     field: str = "|"
     component: str = "^"
     repetition: str = "~"
     escape: str = "\\"
     subcomponent: str = "&"
+    truncation: str = ""
+    codec: str = "utf-8"
 
 
 Field = tuple[tuple[tuple[str, ...], ...], ...]
@@ -43,21 +47,28 @@ class Segment:
     name: str
     raw: Sequence[str]
     separators: Separators
+    _read: dict[int, Field] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def field(self, number: int) -> Field:
-        """Give a field's repetitions of components of subcomponents, unescaped; () where it is empty."""
-        text = self.raw[number] if 0 < number < len(self.raw) else ""
+        """Give a field's repetitions of components of subcomponents, () where it is empty. Raises MessageTooLarge."""
+        if number not in self._read:
+            self._read[number] = self._parsed(number)
+        return self._read[number]
+
+    def _parsed(self, number: int) -> Field:
+        text, marks = self.written(number), self.separators
         if not text:
             return ()
         if self.name == "MSH" and number <= 2:
             return (((text,),),)
-        marks = self.separators
+        if marks.component not in text and marks.repetition not in text and (marks.subcomponent or "\0") not in text:
+            return (((unescaped(text, marks),),),)
         repetitions = text.split(marks.repetition)
         if len(repetitions) > MOST_REPETITIONS:
             raise MessageTooLarge(f"{self.name}-{number} has more than {MOST_REPETITIONS} repetitions", self.name)
         return tuple(
             tuple(
-                tuple(unescaped(part, marks) for part in component.split(marks.subcomponent))
+                tuple([unescaped(part, marks) for part in component.split(marks.subcomponent or "\0")])
                 for component in one.split(marks.component)
             )
             for one in repetitions
@@ -82,12 +93,14 @@ class Message:
 
     @classmethod
     def parse(cls, content: bytes) -> Message:
-        """Read a message. Raises MessageUnreadable and MessageTooLarge."""
-        text = decoded(content).lstrip("\ufeff\r\n\t ")
-        separators = _separators(text)
-        lines = [line for line in _LINE_END.split(text) if line.strip()]
-        if len(lines) > MOST_SEGMENTS:
-            raise MessageTooLarge(f"it has more than {MOST_SEGMENTS} segments")
+        """Read a message. Raises MessageUnreadable, MessageTooLarge, and ValueInvalid where its character set is unknown.
+
+        A line that begins with no name of a segment goes on with the segment before it: senders break long values.
+        """
+        text, codec = decoded(content.lstrip(b"\x0b\r\n\t "))
+        text = text.strip(_FRAME)
+        separators = _separators(text, codec)
+        lines = _lines(text, separators)
         return cls([_segment(line, separators) for line in lines], separators)
 
     def text(self, path: str) -> str:
@@ -133,6 +146,24 @@ class Message:
         return self.text("MSH-12").strip()
 
 
+def split_batch(content: bytes) -> list[bytes]:
+    """Give the messages of a batch or file (FHS, BHS … BTS, FTS), or of several that stand one after another.
+
+    What is no batch is given as it is, for the reader to refuse.
+    """
+    if codec := wide_codec(content):
+        text = content.decode(codec, "replace").lstrip("\ufeff")
+        plain = codec if codec.endswith("e") else f"{codec}-le"
+        parts = split_batch(text.encode())
+        return [part.decode().encode(plain) for part in parts] if len(parts) > 1 else [content]
+    starts = [found.start() for found in re.finditer(rb"(?:(?<=[\r\n\x0b])|\A)MSH(?=[^\w\s])", content)]
+    if not starts:
+        return [content]
+    parts = [content[start:end] for start, end in zip(starts, [*starts[1:], len(content)], strict=True)]
+    return [re.sub(rb"(?<=[\r\n])(?:BTS|FTS|BHS|FHS)(?=[^\w\s]|[\r\n]|\Z)[^\r\n]*[\r\n]*", b"", part) for part in parts]
+
+
+@lru_cache(maxsize=1024)
 def path_of(path: str) -> tuple[str, int, int, int, int]:
     """Give segment ("" where it names none), field, repetition, component and subcomponent, 0 where unnamed; ValueError."""
     found = _PATH.fullmatch(path)
@@ -149,20 +180,38 @@ def part_of(field: Field, repetition: int = 0, component: int = 0, subcomponent:
         return ""
 
 
-def _separators(text: str) -> Separators:
+def _separators(text: str, codec: str) -> Separators:
     if not text.startswith("MSH") or len(text) < 8:
         raise MessageUnreadable("it does not begin with a segment MSH", "MSH")
-    field = text[3]
-    marks = re.split(r"[\r\n]", text[4:10].split(field)[0])[0]
-    if len(marks) < 2 or field.isalnum() or len({field, *marks}) <= len(marks):
+    field_mark = text[3]
+    [written] = _MARKS.findall(text[4:11].split(field_mark)[0])[:1] or [""]
+    marks = "".join(dict.fromkeys(written))  # some write the escape character twice
+    if len(marks) < 2 or field_mark.isalnum() or field_mark.isspace() or any(one.isalnum() for one in marks):
         raise MessageUnreadable("MSH-1 and MSH-2 do not name the delimiters", "MSH^1^2")
-    return Separators(field, *marks[:4])
+    named = dict(zip(("component", "repetition", "escape", "subcomponent", "truncation"), marks, strict=False))
+    return Separators(field_mark, **named, codec=codec)
+
+
+def _lines(text: str, separators: Separators) -> list[str]:
+    """The segments as they were written; a line that is none is put to the one before it, to MSH none."""
+    lines: list[list[str]] = []
+    for line in _LINE_END.split(text):
+        if _begins_segment(line.lstrip(), separators.field):
+            lines.append([line.lstrip()])
+        elif len(lines) > 1 and line.strip(_FRAME):
+            lines[-1].append(line)
+    if len(lines) > MOST_SEGMENTS:
+        raise MessageTooLarge(f"it has more than {MOST_SEGMENTS} segments")
+    return ["\n".join(one) for one in lines]
+
+
+def _begins_segment(line: str, field_mark: str) -> bool:
+    name, mark, _ = line.partition(field_mark) if len(line) > 3 else (line.strip(), "", "")
+    return bool(_SEGMENT.fullmatch(name.strip())) and (bool(mark) or len(line) <= 3)
 
 
 def _segment(line: str, separators: Separators) -> Segment:
     name, *fields = line.split(separators.field)
-    if not _SEGMENT.fullmatch(name.strip()):
-        raise MessageUnreadable(f"a segment begins with {name[:3]!r}, which is no name of a segment", name[:3])
     name = name.strip()
     raw = [name, separators.field, *fields] if name == "MSH" else [name, *fields]
     return Segment(name, raw, separators)

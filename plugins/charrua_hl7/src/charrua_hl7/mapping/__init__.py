@@ -8,18 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core.types import DicomJson
 from charrua_hl7.errors import TypeUnsupported
-from charrua_hl7.mapping.defaults import DEFAULTS
+from charrua_hl7.mapping.calls import MAPPING_ROUTES
+from charrua_hl7.mapping.known import known_mappings
 from charrua_hl7.mapping.steps import OrderedStep, code_of, mapped_patient, mapped_steps
 from charrua_hl7.message import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from charrua_core.app import App
-    from charrua_core.web import WebRoute
     from charrua_hl7.mapping.lines import Lines
-
-MAPPING_ROUTES: Sequence[WebRoute] = ()
 
 __all__ = ["MAPPING_ROUTES", "OrderedStep", "ordered_steps", "patient_of"]
 
@@ -36,8 +32,8 @@ async def patient_of(app: App, tx: AsyncConnection, message: Message) -> DicomJs
     return mapped_patient(message, await _lines(app, tx, message)).attributes
 
 
-async def _lines(_app: App, _tx: AsyncConnection, message: Message) -> Lines:
-    code = code_of(message)
-    if code not in DEFAULTS:
+async def _lines(app: App, tx: AsyncConnection, message: Message) -> Lines:
+    mappings, code = await known_mappings(app).all(tx), code_of(message)
+    if code not in mappings:
         raise TypeUnsupported(f"messages of type {message.type[:20]} are not mapped", "MSH^1^9")
-    return DEFAULTS[code]
+    return mappings[code]

@@ -113,7 +113,6 @@ _BOOKING: Lines = (
     _step("ScheduledProcedureStepLocation", "AIL-3"),
     _step("ScheduledProcedureStepDescription", "AIS-3, SCH-8, SCH-7, SCH-6", "words"),
     _step("ScheduledProtocolCodeSequence", "AIS-3", "code"),
-    _step("ScheduledProcedureStepID", "", "id", note="which step of its appointment it is"),
 )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from charrua_core.types import DicomJson
 from charrua_hl7.mapping.lines import Line, Lines
 from charrua_hl7.mapping.moments import stamp
-from charrua_hl7.mapping.places import Part, Place, Scope
+from charrua_hl7.mapping.places import Part, Scope
 from charrua_hl7.mapping.transforms import PROSE, TRANSFORMS
 from charrua_hl7.message import NULL, Segment, Separators
 
@@ -41,7 +41,7 @@ def evaluate(lines: Lines, scope: Scope) -> Evaluated:
     """Apply lines to what a scope holds. Lines must have been checked."""
     result = Evaluated()
     days: dict[tuple[str, ...], str] = {}
-    for line in sorted(lines, key=lambda one: one.way == "time"):
+    for line in (*(one for one in lines if one.way != "time"), *(one for one in lines if one.way == "time")):
         given = _from_sources(line, scope, days, result) or _from_default(line, scope, days)
         if given:
             result.given.append(given)
@@ -62,10 +62,12 @@ def put(attributes: DicomJson, tags: Sequence[str], element: dict[str, Any]) -> 
 
 def _from_sources(line: Line, scope: Scope, days: dict[tuple[str, ...], str], result: Evaluated) -> Given | None:
     for place in line.places:
-        parts = [_replaced(line, one) for one in place.parts(scope)]
+        parts = place.parts(scope)
         if not parts:
             continue
-        if all(one.components[0][0].strip() == NULL for one in parts):
+        if line.values:
+            parts = [_replaced(line, one) for one in parts]
+        if parts[0].text == NULL and all(one.components[0][0].strip() == NULL for one in parts):
             return Given(line, place.written, ())
         values = _values(line, parts, days)
         if values is not None:
@@ -75,17 +77,19 @@ def _from_sources(line: Line, scope: Scope, days: dict[tuple[str, ...], str], re
 
 
 def _from_default(line: Line, scope: Scope, days: dict[tuple[str, ...], str]) -> Given | None:
-    values = _values(line, list(_default_parts(line, line.default_place, scope)), days)
+    values = _values(line, _default_parts(line, scope), days) if line.default else None
     if not values and line.date_tags and days.get(line.date_tags):
         values = ["000000"]  # the day is known, its hour is not
     return Given(line, DEFAULT, values) if values else None
 
 
-def _default_parts(line: Line, place: Place | None, scope: Scope) -> Iterator[Part]:
-    if place:
-        yield from place.parts(scope)
-    elif line.default:
-        yield Part(((line.default,),), _NOWHERE)
+def default_values(line: Line, scope: Scope) -> list[Any] | None:
+    """Give what a line's default text or place gives, None where that is no value of its kind."""
+    return _values(line, _default_parts(line, scope), {})
+
+
+def _default_parts(line: Line, scope: Scope) -> Sequence[Part]:
+    return line.default_place.parts(scope) if line.default_place else [Part(((line.default,),), _NOWHERE)]
 
 
 def _replaced(line: Line, part: Part) -> Part:

@@ -80,5 +80,7 @@ def clean(text: str) -> str:
     """Give a text without the characters that part a person's name, or that no text of DICOM may have."""
     if text == NULL:
         return ""
+    if text.isalpha():
+        return text
     kept = text.replace("^", " ").replace("=", " ").replace("\\", "/")
     return " ".join("".join(one if one.isprintable() else " " for one in kept).split())

@@ -8,7 +8,7 @@ of the segments OBX in whose field 3 one of these stands; `PID>NTE-3` is field 3
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from charrua_hl7.message import Segment
@@ -57,6 +57,8 @@ class Part:
     @property
     def empty(self) -> bool:
         """Whether nothing stands there."""
+        if self.components and self.components[0][0].strip():
+            return False
         return not any(text and not text.isspace() for component in self.components for text in component)
 
 
@@ -95,14 +97,19 @@ class Place:
             subcomponent,
         )
 
-    def parts(self, scope: Scope) -> Iterator[Part]:
+    def parts(self, scope: Scope) -> Sequence[Part]:
         """Give what stands there, one for each segment and repetition, the empty ones left out."""
-        for segment in scope.segments(self.segment):
-            if segment.written(self.field) and (self.which is None or _has(segment, self.which)):
-                for components in self._repetitions(segment):
-                    part = Part(self._narrowed(components), segment)
-                    if not part.empty:
-                        yield part
+        segments = scope.segments(self.segment)
+        return scope.remembered(self.written, self._found, segments) if segments else ()
+
+    def _found(self, segments: Sequence[Segment]) -> Sequence[Part]:
+        return [
+            part
+            for segment in segments
+            if segment.written(self.field) and (self.which is None or _has(segment, self.which))
+            for components in self._repetitions(segment)
+            if not (part := Part(self._narrowed(components), segment)).empty
+        ]
 
     def _repetitions(self, segment: Segment) -> Sequence[tuple[Component, ...]]:
         found = segment.field(self.field)
@@ -122,18 +129,27 @@ class Place:
         return subcomponents[self.subcomponent - 1 : self.subcomponent] if self.subcomponent else subcomponents
 
 
+Find = Callable[[Sequence[Segment]], Sequence[Part]]
+
+
 class Scope:
     """The segments in which a step's places are looked up: its own, then those of its order, then those of all."""
 
     def __init__(self, *layers: Mapping[str, Sequence[Segment]]) -> None:
-        self._layers = layers
+        self._named: dict[str, Sequence[Segment]] = {}
+        for one in reversed(layers):
+            self._named.update(one)
+        self._found: dict[str, Sequence[Part]] = {}
 
     def segments(self, name: str) -> Sequence[Segment]:
         """Give the segments of a name that are nearest."""
-        for layer in self._layers:
-            if name in layer:
-                return layer[name]
-        return ()
+        return self._named.get(name, ())
+
+    def remembered(self, place: str, find: Find, segments: Sequence[Segment]) -> Sequence[Part]:
+        """Give what was found at a place before, else find it: several lines look at the same."""
+        if place not in self._found:
+            self._found[place] = find(segments)
+        return self._found[place]
 
 
 def layer(segments: Iterable[Segment], *, notes: bool = True) -> dict[str, list[Segment]]:

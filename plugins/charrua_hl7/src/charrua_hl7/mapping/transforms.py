@@ -14,6 +14,7 @@ from charrua_core.types import is_valid_aet, is_valid_uid
 from charrua_hl7.mapping.moments import stamp
 from charrua_hl7.mapping.names import clean, name_of, person_of
 from charrua_hl7.mapping.places import Part
+from charrua_hl7.marking import N_
 from charrua_hl7.message import NULL
 
 LENGTHS: Mapping[str, int] = {"AE": 16, "CS": 16, "LO": 64, "SH": 16, "ST": 1024, "LT": 10240, "UT": 65536, "UC": 65536}
@@ -70,8 +71,14 @@ def fitted(text: str, vr: str) -> str:
     if vr in PROSE:
         kept = "".join(one for one in text if one.isprintable() or one in "\n\t").strip()
         return kept[: LENGTHS[vr]]
-    kept = " ".join("".join(one if one.isprintable() else " " for one in text).replace("\\", "/").split())
-    return kept[: LENGTHS.get(vr, 64)].rstrip()
+    return _one_line(text)[: LENGTHS.get(vr, 64)].rstrip()
+
+
+def _one_line(text: str) -> str:
+    """Without what is not printed, and without backslashes, which part values."""
+    if not text.isprintable():
+        text = " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    return text.replace("\\", "/").strip()
 
 
 def identifier(text: str, vr: str) -> str | None:
@@ -87,7 +94,7 @@ def identifier(text: str, vr: str) -> str | None:
 
 def clean_id(text: str) -> str:
     """Give an identifier without what no text of DICOM may have."""
-    return "".join(one for one in text if one.isprintable()).replace("\\", "/").strip()
+    return _one_line(text)
 
 
 def _text(part: Part, target: Target) -> str | None:
@@ -226,32 +233,34 @@ def _vrs(text: str) -> frozenset[str]:
 
 
 TRANSFORMS: Mapping[str, Transform] = {
-    "text": Transform(TEXTS, "The text as it is, cut to what the attribute may hold.", _text),
-    "words": Transform(TEXTS, "Of a coded element (CE, CWE) what people read: its text, else its code.", _words),
+    "text": Transform(TEXTS, N_("The text as it is, cut to what the attribute may hold."), _text),
+    "words": Transform(TEXTS, N_("Of a coded element (CE, CWE) what people read: its text, else its code."), _words),
     "id": Transform(
         _vrs("LO SH"), "An identifier (EI, CX, ST). One that is too long keeps its beginning.", _identifier
     ),
     "issuer": Transform(
         _vrs("LO SH UT"), "An assigning authority (HD): its namespace, else its universal ID.", _issuer
     ),
-    "ids": Transform(_vrs("SQ"), "Identifiers of the patient (CX) as items of Other Patient IDs Sequence.", _ids),
-    "name": Transform(_vrs("PN"), "A name (XPN), with how it is written in other characters.", whole=name_of),
-    "person": Transform(_vrs("PN"), "The name of a person with an identifier (XCN, CN, NDL).", _person),
-    "day": Transform(_vrs("DA"), "The day of a time stamp as it is written, as of a birth.", _day),
-    "date": Transform(_vrs("DA"), "The day of a time stamp, in local time where it has an offset.", _date),
-    "time": Transform(_vrs("TM"), "The time of day of a time stamp, of the same day as the date beside it.", _time),
-    "sex": Transform(_vrs("CS"), "Sex (table 0001): M, F, O; A is O; U and N are no value.", _sex),
-    "modality": Transform(_vrs("CS"), "A modality that DICOM has, also where a text names it: CT CHEST.", _modality),
-    "term": Transform(_vrs("CS"), "A code in capitals.", _term),
-    "aet": Transform(_vrs("AE"), "An AE title.", _aet),
-    "uid": Transform(_vrs("UI"), "A UID.", _uid),
-    "priority": Transform(_vrs("SH CS"), "A priority: S STAT, A P C HIGH, T MEDIUM, R ROUTINE.", _priority),
-    "code": Transform(_vrs("SQ"), "A coded element (CE, CWE) as an item with value, scheme and meaning.", _code),
-    "number": Transform(_vrs("DS IS US FD FL"), "A number.", _number),
-    "kilograms": Transform(_vrs("DS"), "A weight, by the unit in OBX-6.", _measured(_WEIGHTS)),
-    "metres": Transform(_vrs("DS"), "A height, by the unit in OBX-6.", _measured(_HEIGHTS)),
-    "location": Transform(_vrs("LO SH ST"), "A location (PL): its parts in one text.", _location),
-    "address": Transform(_vrs("LO ST UT"), "An address (XAD): its parts with commas.", _address),
-    "pregnancy": Transform(_vrs("US"), "Ambulatory status (table 0009): B6 is definitely pregnant, 3.", _pregnancy),
+    "ids": Transform(_vrs("SQ"), N_("Identifiers of the patient (CX) as items of Other Patient IDs Sequence."), _ids),
+    "name": Transform(_vrs("PN"), N_("A name (XPN), with how it is written in other characters."), whole=name_of),
+    "person": Transform(_vrs("PN"), N_("The name of a person with an identifier (XCN, CN, NDL)."), _person),
+    "day": Transform(_vrs("DA"), N_("The day of a time stamp as it is written, as of a birth."), _day),
+    "date": Transform(_vrs("DA"), N_("The day of a time stamp, in local time where it has an offset."), _date),
+    "time": Transform(_vrs("TM"), N_("The time of day of a time stamp, of the same day as the date beside it."), _time),
+    "sex": Transform(_vrs("CS"), N_("Sex (table 0001): M, F, O; A is O; U and N are no value."), _sex),
+    "modality": Transform(
+        _vrs("CS"), N_("A modality that DICOM has, also where a text names it: CT CHEST."), _modality
+    ),
+    "term": Transform(_vrs("CS"), N_("A code in capitals."), _term),
+    "aet": Transform(_vrs("AE"), N_("An AE title."), _aet),
+    "uid": Transform(_vrs("UI"), N_("A UID."), _uid),
+    "priority": Transform(_vrs("SH CS"), N_("A priority: S STAT, A P C HIGH, T MEDIUM, R ROUTINE."), _priority),
+    "code": Transform(_vrs("SQ"), N_("A coded element (CE, CWE) as an item with value, scheme and meaning."), _code),
+    "number": Transform(_vrs("DS IS US FD FL"), N_("A number."), _number),
+    "kilograms": Transform(_vrs("DS"), N_("A weight, by the unit in OBX-6."), _measured(_WEIGHTS)),
+    "metres": Transform(_vrs("DS"), N_("A height, by the unit in OBX-6."), _measured(_HEIGHTS)),
+    "location": Transform(_vrs("LO SH ST"), N_("A location (PL): its parts in one text."), _location),
+    "address": Transform(_vrs("LO ST UT"), N_("An address (XAD): its parts with commas."), _address),
+    "pregnancy": Transform(_vrs("US"), N_("Ambulatory status (table 0009): B6 is definitely pregnant, 3."), _pregnancy),
 }
 """By the word that a line has in `as`."""

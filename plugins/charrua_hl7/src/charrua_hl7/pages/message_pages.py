@@ -72,7 +72,7 @@ def _said(answer: bytes) -> str:
 MESSAGE_PAGES = (
     Page(
         *("/setup/hl7", "charrua_hl7/messages.html", show_messages, "configure", "HL7 messages"),
-        navigation=Navigation("setup", "HL7 messages", icon="history", order=50, badge="/hl7/messages/failed"),
+        navigation=Navigation("setup", "HL7 messages", icon="history", order=47, badge="/hl7/messages/failed"),
     ),
     Page(
         *("/setup/hl7/messages/{message}", "charrua_hl7/message.html", show_message, "configure"),

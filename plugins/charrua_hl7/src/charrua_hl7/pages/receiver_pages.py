@@ -44,7 +44,7 @@ async def show_receiver(request: Request) -> Shown:
 RECEIVER_PAGES = (
     Page(
         *("/setup/hl7/receivers", "charrua_hl7/receivers.html", show_receivers, "configure", "HL7 receivers"),
-        navigation=Navigation("setup", "HL7 receivers", icon="send", order=52),
+        navigation=Navigation("setup", "HL7 receivers", icon="send", order=48),
     ),
     Page(
         *("/setup/hl7/receivers/receiver", "charrua_hl7/receiver.html", show_receiver, "configure"),
