@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -119,7 +120,8 @@ def field_name(segment: str, number: int, version: str = _VERSION) -> str:
 
     for one in (version, _VERSION):
         try:
-            return str(hl7apy.load_reference(f"{segment}_{number}", "Field", one)[3]).replace("_", " ").capitalize()
+            name = str(hl7apy.load_reference(f"{segment}_{number}", "Field", one)[3])
+            return re.sub(r"\bid\b", "ID", name.replace("_", " ").capitalize())
         except Exception:  # noqa: S112 -- a version, a segment or a field that the library does not know
             continue
     return ""

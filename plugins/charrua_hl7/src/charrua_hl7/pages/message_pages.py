@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from charrua_core.web import Navigation, Page, Request, Shown
 from charrua_hl7.intake import calls
-from charrua_hl7.intake.messages import Kept
+from charrua_hl7.intake.messages import Kept, Whole
 from charrua_hl7.intake.opened import made_by, segments_of, text_of
 from charrua_hl7.marking import N_
 from charrua_hl7.outgoing.answer import read_answer
@@ -55,16 +55,16 @@ async def show_message(request: Request) -> Shown:
         "segments": segments_of(whole.content),
         "text": text_of(whole.content),
         "answer": text_of(whole.answer),
-        "answered": _said(whole.answer) if whole.message.direction == "out" else "",
+        "answered": _said(whole) if whole.message.direction == "out" else "",
         "made": made,
         "states": STATES,
     }
 
 
-def _said(answer: bytes) -> str:
+def _said(whole: Whole) -> str:
     """What the receiver says in words."""
     try:
-        return read_answer(answer, "").text if answer else ""
+        return read_answer(whole.answer, whole.message.control_id).text if whole.answer else ""
     except AnswerUnreadable:
         return ""
 

@@ -35,8 +35,8 @@ async def show_receiver(request: Request) -> Shown:
     return {
         "receiver": await receivers.find(request.app, name) if name else None,
         "modes": [(mode, TLS_WORDS[mode]) for mode in TLS_MODES],
-        "versions": VERSIONS,
-        "character_sets": list(CHARACTER_SETS),
+        "versions": [(one, one) for one in VERSIONS],
+        "character_sets": [(one, one) for one in CHARACTER_SETS],
         "sends_words": SENDS_WORDS,
     }
 
