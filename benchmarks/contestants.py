@@ -269,6 +269,25 @@ class Dcmqrscp(Contestant):
         return ["dcmqrscp", "-c", str(path), str(self.port)]
 
 
+class Wlmscpfs(Contestant):
+    """DCMTK's wlmscpfs: a worklist of files, each of them read for each query."""
+
+    name = "wlmscpfs"
+    aet = "WORKLIST"
+    environment = _NODELAY
+
+    @property
+    def files(self) -> Path:
+        """Where its entries lie."""
+        return self.folder / self.aet
+
+    def command(self) -> list[str]:
+        """Serve the files of its AE title's folder."""
+        self.files.mkdir(exist_ok=True)
+        (self.files / "lockfile").touch()
+        return ["wlmscpfs", "--fork", "-dhl", "-csk", "-pdu", "131072", "-dfp", str(self.folder), str(self.port)]
+
+
 class Charrua(Contestant):
     """Charrua as `charrua serve` starts it, with the PostgreSQL it brings unless CHARRUA_DATABASE_URL names another."""
 

@@ -339,6 +339,7 @@ ENTRIES: dict[str, Recipe] = {
     f"DELETE {ENTRY}/assign": numbered(404, entry="1"),
     f"DELETE {ENTRY}/studies/{{study}}": not_the_entrys,
     "GET /worklist/patient": lambda target: [Ask(query=[("id", target.patient_id)], general=True)],
+    "GET /worklist/performed": lambda target: [Ask(query=[("study", target.study)], general=True)],
     "GET /worklist/assign": assign_page,
     "GET /worklist/{entry}": numbered(404, entry="1"),
 }

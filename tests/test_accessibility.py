@@ -36,11 +36,12 @@ GIVEN = {
     "/setup/destinations/destination": "?kind=stow",
     "/setup/people/user": "?name=admin",
     "/setup/routing/rule": "?number=1",
+    "/worklist/assign": "?study={study}&entry=1",
 }
 """What some pages are asked for, to show something that is there."""
 OF_NOBODY = ("/", "/login", "/portal", "/share/{token}", "/visit")
 """Pages that are looked at as somebody who has not logged in, or lead who has to another."""
-ON_A_PHONE = ("/studies", "/studies/{study}", "/viewer/{study}", "/upload", "/me", "/links", "/setup")
+ON_A_PHONE = ("/studies", "/studies/{study}", "/viewer/{study}", "/upload", "/me", "/links", "/setup", "/worklist")
 SERIES = DATA / "series" / "mr-16"
 
 pytestmark = [with_data, pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: npm install")]
@@ -97,6 +98,7 @@ async def fill(client: Any, study: str) -> str:
         await client.put("/peers/PACS", json={"host": "127.0.0.1", "port": 9}),
         await client.post("/routing/rules", json=rule),
         await client.post("/shares", json={"studies": [study], "asks_birth_date": True}),
+        await client.post("/worklist", json={"patid": "4711", "patname": "SILVA^ANA"}),
         await client.put("/preferences/studies.searches", json=[{"name": "Knees", "query": "StudyDescription=knee"}]),
     ]
     assert all(answer.is_success for answer in answers), [answer.text for answer in answers]
@@ -144,10 +146,13 @@ async def test_axe_finds_nothing_on_any_page(archive, modality, browse, open_bro
     admin = await open_browser("Admin")
     found: list[str] = []
     for pattern in pages():
-        path = pattern.replace("{study}", study)
-        await visit(admin, path + GIVEN.get(pattern, ""))
+        path = pattern.replace("{study}", study).replace("{entry}", "1")
+        await visit(admin, path + GIVEN.get(pattern, "").replace("{study}", study))
         found += await look(admin, path.replace(study, "uid"), phone=pattern in ON_A_PHONE)
     found += await dialogs(admin)
+    await visit(admin, "/worklist")
+    await admin.get_by_role("button", name="Add entry").click()
+    found += await in_dialog(admin, "dialog-add-entry")
     nobody = await open_browser(None)
     for path in ("/login", "/portal", link):
         await visit(nobody, path)

@@ -170,8 +170,10 @@ async def test_a_rejection_is_in_the_audit_trail(db: Database) -> None:
 async def test_a_peer_is_added_changed_found_and_removed(db: Database) -> None:
     known = Archive(db).peers
     assert await known.add(CT1, by="ana")
-    assert not await known.add(Peer("CT1", "10.0.0.9", 104, "require", 5.0), by="ana")
-    assert known.get("CT1 ") == known.all()[0] == Peer("CT1", "10.0.0.9", 104, "require", 5.0)
+    changed = Peer("CT1", "10.0.0.9", 104, "require", 5.0, character_set="\\ISO 2022 IR 87")
+    assert not await known.add(changed, by="ana")
+    assert known.get("CT1 ") == known.all()[0] == changed
+    assert [known.character_set(aet) for aet in ("CT1 ", "CT2")] == ["\\ISO 2022 IR 87", ""]
     await known.remove("CT1", by="ana")
     with pytest.raises(PeerUnknown, match="charrua peer add CT1"):
         known.get("CT1")
@@ -192,6 +194,7 @@ async def test_a_peer_is_added_changed_found_and_removed(db: Database) -> None:
         Peer("CT1", "host", 104, permissions=frozenset({"delete"})),
         Peer("CT1", "host", 104, certificate="ct1"),
         Peer("CT1", "host", 104, certificate="sha256:1234"),
+        Peer("CT1", "host", 104, character_set="ISO_IR 192\\ISO 2022 IR 87"),
     ],
 )
 async def test_a_peer_that_cannot_be_is_refused(db: Database, peer: Peer) -> None:

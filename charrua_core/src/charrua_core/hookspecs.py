@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from charrua_core.types import (
         Candidate,
         Coercion,
+        ExpectedObjects,
         FinalReport,
         Finding,
         Identity,
@@ -193,6 +194,20 @@ def on_report_final(app: App, report: FinalReport) -> None:
         @hookimpl
         async def on_report_final(app, report):
             await app.jobs.enqueue("vendor.tell", {"accession": report.accession_number}, lane="vendor")
+    """
+
+
+@hookspec
+def expected_objects(app: App, identity: Identity, study_uid: str) -> Sequence[ExpectedObjects]:  # type: ignore[empty-body]
+    """Say how many objects of a study there should be, as its modality has told them, and how many of those are here.
+
+    gather, when somebody looks at what became of a study; the identity may see it, perhaps a part of it, and is told of no
+    more. A failure is logged, and nothing is said of what is expected.
+
+        @hookimpl
+        async def expected_objects(app, identity, study_uid):
+            named = await named_by_the_modality(study_uid)
+            return [ExpectedObjects("CT1", named.objects, named.received, is_final=named.is_over)]
     """
 
 

@@ -140,6 +140,19 @@ SYSTEM = Identity("charrua", "system", permissions=frozenset({"*"}))
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectedObjects:
+    """Objects of a study that somebody says to have made."""
+
+    sender: str
+    """Who says so: an AE title."""
+    objects: int
+    received: int
+    """How many of them are here, of those that the one who asks may see."""
+    is_final: bool = True
+    """Whether these are all; else more are to come."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refuse:
     """A judge stops the action, with what the peer is told."""
 

@@ -58,6 +58,7 @@ async def test_an_ae_title_with_a_slash_and_a_blank_can_be_named(client) -> None
         ({"timeout_s": 0}, "timeout"),
         ({"permissions": ["delete"]}, "permissions"),
         ({"certificate": "nothing"}, "certificate"),
+        ({"character_set": "latin"}, "character_set"),
         ({"row_filter": {"Modality": "CR"}}, "row_filter"),
         ({"colour": "red"}, "colour"),
     ],

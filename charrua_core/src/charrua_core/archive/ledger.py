@@ -1,7 +1,9 @@
-"""What became of a study: how its objects came, where they went, and what still waits to go."""
+"""What became of a study: how its objects came, which should have, where they went, and what still waits to go."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,14 +15,16 @@ from charrua_core.archive.search.columns import STUDY_UID
 from charrua_core.archive.search.engine import planned
 from charrua_core.archive.search.model import OneOf
 from charrua_core.archive.search.pages import read
-from charrua_core.errors import StudyNotFound
-from charrua_core.types import Identity, Level
+from charrua_core.errors import PluginFailed, StudyNotFound
+from charrua_core.types import ExpectedObjects, Identity, Level
 
 if TYPE_CHECKING:
     from charrua_core.app import App
 
 MOST_SERIES = 10_000
 MOST_JOBS = 200
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ class Ledger:
     received: tuple[Received, ...]
     sent: tuple[Sent, ...]
     waiting: tuple[Waiting, ...]
+    expected: tuple[ExpectedObjects, ...] = ()
+    """What its modalities say to have made (hook expected_objects)."""
 
 
 async def ledger(app: App, identity: Identity, study_uid: str) -> Ledger:
@@ -76,7 +82,16 @@ async def ledger(app: App, identity: Identity, study_uid: str) -> Ledger:
         received = [Received(**row) for row in (await connection.execute(_RECEIVED, about)).mappings()]
         sent = [Sent(**row) for row in (await connection.execute(_SENT, about)).mappings()]
         waiting = [Waiting(**row) for row in (await connection.execute(_WAITING, about)).mappings()]
-    return Ledger(tuple(received), tuple(sent), tuple(waiting))
+    expected = await _expected(app, identity, study_uid)
+    return Ledger(tuple(received), tuple(sent), tuple(waiting), tuple(expected))
+
+
+async def _expected(app: App, identity: Identity, study_uid: str) -> Sequence[ExpectedObjects]:
+    try:
+        return await app.hooks.gather_async("expected_objects", app=app, identity=identity, study_uid=study_uid)
+    except PluginFailed:
+        log.exception("nobody could say what is expected of a study", extra={"study": study_uid})
+        return ()
 
 
 # Index instance_by_series.

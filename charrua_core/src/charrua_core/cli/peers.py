@@ -36,6 +36,11 @@ def peer() -> None:
 @click.option(
     "--certificate", help="SHA-256 fingerprint or subject that proves in TLS that it is this AE; any: its host does."
 )
+@click.option(
+    "--character-set",
+    metavar="TERMS",
+    help="The only Specific Character Set that it reads, as ISO_IR 100; any: the one it asks in, or Unicode.",
+)
 @with_app
 async def add(
     app: App,
@@ -47,6 +52,7 @@ async def add(
     may: str | None,
     see: tuple[str, ...],
     certificate: str | None,
+    character_set: str | None,
 ) -> None:
     """Add a remote AE, or change the one of this AE title: what is not given stays as it is.
 
@@ -59,6 +65,8 @@ async def add(
     )
     if certificate is not None:
         peer = replace(peer, certificate=_certificate(certificate))
+    if character_set is not None:
+        peer = replace(peer, character_set="" if character_set == "any" else character_set)
     row_filter: dict[str, list[str]] | None = {} if see == ("all",) else row_filter_given(see)
     new = await app.peers.add(peer, by=operator(), row_filter=row_filter)
     click.echo(f"{'added' if new else 'changed'} {aet} at {host}:{port}")
@@ -86,10 +94,11 @@ async def list_peers(app: App) -> None:
             " ".join(sorted(p.permissions)),
             _sees(app, p),
             p.certificate,
+            p.character_set,
         )
         for p in app.peers.all()
     ]
-    table(rows, "AE TITLE", "HOST", "PORT", "TLS", "TIMEOUT", "MAY", "SEES", "CERTIFICATE")
+    table(rows, "AE TITLE", "HOST", "PORT", "TLS", "TIMEOUT", "MAY", "SEES", "CERTIFICATE", "CHARACTER SET")
 
 
 def _sees(app: App, peer: Peer) -> str:

@@ -147,6 +147,10 @@ def _character_sets() -> Iterable[str]:
         "",
         f"Specific Character Set (0008,0005) read, with ISO 2022 escapes: the default repertoire, {terms}.",
         "Answers are in the character set of the request, in `ISO_IR 192` where that cannot write them.",
+        "",
+        "A peer that is known to read one alone (`charrua peer add --character-set`) is told what C-FIND finds in that one.",
+        "Component groups of a name that it cannot write are left out where another remains; letters lose their accents or",
+        "become `?`. An answer with an identifier (Patient ID, Accession Number …) that it cannot write is in `ISO_IR 192`.",
     )
 
 

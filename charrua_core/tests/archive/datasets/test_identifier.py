@@ -95,6 +95,44 @@ def test_an_answer_says_its_character_set(name: str, requested: str, answered: o
     assert dataset.PatientName == f"A={name}"
 
 
+NAME = {"Alphabetic": "Nuñez Łoś^Jörg", "Ideographic": "山田^太郎", "Phonetic": "やまだ^たろう"}
+
+
+@pytest.mark.parametrize(
+    ("always", "name"),
+    [
+        ("ISO_IR 192", "Nuñez Łoś^Jörg=山田^太郎=やまだ^たろう"),
+        ("ISO_IR 100", "Nuñez Los^Jörg"),
+        ("ISO_IR 101", "Nunez Łoś^Jörg"),
+        ("ISO_IR 6", "Nunez Los^Jorg"),
+        ("\\ISO 2022 IR 87", "Nunez Los^Jorg=山田^太郎=やまだ^たろう"),
+        ("ISO 2022 IR 100\\ISO 2022 IR 87", "Nuñez Los^Jörg=山田^太郎=やまだ^たろう"),
+        ("ISO_IR 144", "Nunez Los^Jorg"),
+    ],
+)
+def test_a_peer_that_reads_one_character_set_alone_is_told_what_that_can_say(always: str, name: str) -> None:
+    step = {"00400007": {"vr": "LO", "Value": ["Röntgen €"]}}
+    answer = {"00100010": {"vr": "PN", "Value": [NAME]}, "00400100": {"vr": "SQ", "Value": [step]}}
+    dataset = as_pydicom(encode_identifier(answer, EXPLICIT, "ISO_IR 192", always), EXPLICIT)
+    terms = dataset.SpecificCharacterSet
+    assert (terms if isinstance(terms, str) else "\\".join(terms)) == always
+    assert str(dataset.PatientName) == name
+    said = dataset.ScheduledProcedureStepSequence[0].ScheduledProcedureStepDescription
+    assert said == {"ISO_IR 192": "Röntgen €", "ISO_IR 100": "Röntgen ?", "ISO_IR 101": "Röntgen ?"}.get(always, said)
+
+
+def test_an_identifier_is_told_as_it_is_whatever_the_peer_reads() -> None:
+    answer = {"00100020": {"vr": "LO", "Value": ["É1"]}, "00100010": {"vr": "PN", "Value": [NAME]}}
+    dataset = as_pydicom(encode_identifier(answer, EXPLICIT, "", "ISO_IR 6"), EXPLICIT)
+    assert (dataset.SpecificCharacterSet, dataset.PatientID) == ("ISO_IR 192", "É1")
+
+
+def test_a_name_without_letters_that_can_be_said_is_not_left_out() -> None:
+    answer = {"00100010": {"vr": "PN", "Value": [{"Ideographic": "山田"}]}}
+    dataset = as_pydicom(encode_identifier(answer, EXPLICIT, "", "ISO_IR 100"), EXPLICIT)
+    assert dataset.PatientName == "=??"
+
+
 def test_a_value_that_does_not_fit_is_left_empty_and_the_rest_goes() -> None:
     answer = {**ANSWER, "00280010": {"vr": "US", "Value": ["many"]}, "00280011": {"vr": "US", "Value": [70000]}}
     dataset = as_pydicom(encode_identifier(answer, EXPLICIT, ""), EXPLICIT)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from charrua_core.jobs import JobType
     from charrua_core.services import Service
     from charrua_core.settings import Setting
-    from charrua_core.types import FinalReport, StoredObject, StudyEdited
+    from charrua_core.types import ExpectedObjects, FinalReport, Identity, StoredObject, StudyEdited
     from charrua_core.web import Page, StudyAction, WebRoute
 
 
@@ -98,10 +98,20 @@ def cli_commands() -> Sequence[click.Command]:
 
 @hookimpl
 async def on_study_edited(app: App, edited: StudyEdited) -> None:
-    """Let entries follow where the edits that a message has made of studies are undone."""
+    """Let entries follow where the edits that a message or an order has made of studies are undone."""
     from charrua_hl7.patients.undoing import study_edited
+    from charrua_hl7.worklist.assigning import study_edited as assigned_edited
 
     await study_edited(app, edited)
+    await assigned_edited(app, edited)
+
+
+@hookimpl
+async def expected_objects(app: App, identity: Identity, study_uid: str) -> Sequence[ExpectedObjects]:
+    """Say what modalities have told by MPPS to have made of a study."""
+    from charrua_hl7.performed import expected_of
+
+    return await expected_of(app, identity, study_uid)
 
 
 @hookimpl

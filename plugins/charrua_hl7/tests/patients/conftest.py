@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from pydicom import dcmread
+from sqlalchemy import select
 
 from charrua_core.archive.index.levels import tag_of
-from charrua_core.jobs import settled
+from charrua_core.jobs import JobType, settled
 from charrua_core.services.core import follower_names, followers
 from charrua_core.services.service import run_services
-from charrua_core.tables import study
+from charrua_core.tables import instance, series, study
 from charrua_core.testing.devices import received_of
 from charrua_core.testing.objects import an_object
 from charrua_core.types import Identity, Origin
-from charrua_hl7.message import NULL, Message
-from charrua_hl7.patients import patient_jobs
+from charrua_hl7.intake.arrival import Arrival
+from charrua_hl7.intake.keeping import keep
 from charrua_hl7.patients.undoing import undo_change
-from charrua_hl7.processing import Outcome, Received, handlers
-from charrua_hl7.tables import entry, message
+from charrua_hl7.tables import entry
 from charrua_hl7.worklist.entries import STEP, put, value
 
 HIS = Identity("HL7 HIS", "system", permissions=frozenset({"*"}))
@@ -33,7 +32,7 @@ class Hospital:
 
     def __init__(self, app: Any) -> None:
         self.app = app
-        self._orders = 0
+        self._orders = self._messages = 0
 
     async def order(self, patient_id: str, issuer: str = "HOSP", name: str = "Doe^Jane", **attributes: Any) -> int:
         """Put an entry on the worklist; gives its number."""
@@ -55,25 +54,33 @@ class Hospital:
         await self.app.ingest.store(spool)
         return str(image.StudyInstanceUID)
 
-    async def hears(self, *segments: str, event: str = "ADT^A08", content: bytes = b"") -> Outcome:
-        """Let a message come in, as the listener does; its jobs wait."""
-        head = f"MSH|^~\\&|HIS|HOSP|CHARRUA||20260501||{event}|1|P|2.5"
-        content = content or "\r".join([head, *segments]).encode()
-        read = Message.parse(content)
-        doing = handlers().get(read.type) or handlers()[read.text("MSH-9.1")]
-        async with self.app.db.transaction() as tx:
-            row = {"content": content, "digest": b"", "message_type": read.type, "state": "done"}
-            number = (await tx.execute(insert(message).values(row).returning(message.c.id))).scalar_one()
-            return await doing(self.app, tx, Received(number, read, datetime.now(UTC), CONSOLE, HIS))
+    async def hears(self, *segments: str, event: str = "ADT^A08", content: bytes = b"") -> Arrival:
+        """Let a message come in, as the listener does; its jobs wait. Raises what it is refused with."""
+        self._messages += 1
+        head = f"MSH|^~\\&|HIS|HOSP|CHARRUA||20260501||{event}|{self._messages}|P|2.5"
+        one = await Arrival.read(content or "\r".join([head, *segments]).encode(), "127.0.0.1")
+        await keep(self.app, [one])
+        if one.refused is not None:
+            raise one.refused
+        return one
 
     async def works(self) -> None:
         """Let the followers and the jobs do all that there is to do."""
-        jobs = asyncio.create_task(self.app.jobs.run(patient_jobs(self.app)))
+        jobs = asyncio.create_task(self.app.jobs.run(self.app.hooks.gather_of(JobType, "job_types", app=self.app)))
         try:
             async with run_services(followers(self.app)):
                 assert await settled(self.app.db, follower_names(self.app), 20)
         finally:
             jobs.cancel()
+
+    async def objects(self, uid: str) -> list[Any]:
+        """Give the documents in a study, as they are read from their files."""
+        statement = select(instance.c.path).join(series, series.c.id == instance.c.series_id)
+        statement = statement.join(study, study.c.id == series.c.study_id).where(study.c.study_uid == uid)
+        async with self.app.db.reading() as connection:
+            paths = list(await connection.scalars(statement.order_by(instance.c.id)))
+        read = [dcmread(self.app.volumes.current.root / path, force=True) for path in paths]
+        return [one for one in read if "EncapsulatedDocument" in one]
 
     async def entry(self, number: int) -> tuple[str, str, str]:
         """Give ID, issuer and name of an entry."""
@@ -97,27 +104,3 @@ class Hospital:
 async def hospital(open_archive: Any) -> Hospital:
     """A hospital with an archive."""
     return Hospital(await open_archive())
-
-
-async def _patient_of(app, tx, message):
-    told = {}
-    for path, keyword, vr in (
-        ("PID-3.1", "PatientID", "LO"),
-        ("PID-3.4", "IssuerOfPatientID", "LO"),
-        ("PID-5", "PatientName", "PN"),
-        ("PID-7", "PatientBirthDate", "DA"),
-        ("PID-8", "PatientSex", "CS"),
-    ):
-        text = message.text(path)
-        if vr == "PN" and text:
-            text = "^".join(message.text(f"PID-5.{number}") for number in (1, 2, 3)).rstrip("^")
-        if text == NULL:
-            told[tag_of(keyword)] = {"vr": vr}
-        elif text:
-            told[tag_of(keyword)] = {"vr": vr, "Value": [{"Alphabetic": text} if vr == "PN" else text]}
-    return told
-
-
-@pytest.fixture(autouse=True)
-def _stand_in(monkeypatch):
-    monkeypatch.setattr("charrua_hl7.patients.said.patient_of", _patient_of)

@@ -6,11 +6,13 @@ import pytest
 from sqlalchemy import func, select
 
 from charrua_core.archive.edit import undo as edit_undo
+from charrua_core.errors import EditInvalid
 from charrua_core.tables import edit
 from charrua_core.types import SYSTEM
 from charrua_hl7.errors import EventUnsupported, FieldMissing, ValueInvalid
 from charrua_hl7.patients import rows
 from charrua_hl7.patients.undoing import ChangeStays
+from charrua_hl7.tables import message
 
 
 async def changes(hospital, kind=None):
@@ -172,7 +174,7 @@ async def test_a_visit_concerns_what_is_still_to_be_done_and_its_number_changes(
         "PID|||4711^^^HOSP||Doe^Jane", "MRG|4711^^^HOSP||||V1", "PV1||I|||||||||||||||||V2", event="ADT^A50"
     )
     [renumbered, visit] = await changes(hospital)
-    assert visit.entries[str(number)]["after"]["00380300"]["Value"] == ["WARD^201"]
+    assert visit.entries[str(number)]["after"]["00380300"]["Value"] == ["WARD 201"]
     assert renumbered.entries[str(number)]["after"]["00380010"]["Value"] == ["V2"]
 
 
@@ -207,11 +209,18 @@ async def test_what_cannot_be_done_is_refused_with_its_place_and_links_are_kept(
     assert "Kept" in (await hospital.hears("PID|||A^^^HOSP", "PID|||B^^^HOSP", event="ADT^A24")).sentence
 
 
-async def test_a_value_that_no_study_can_have_fails_the_message_without_saying_it(hospital) -> None:
+async def test_an_edit_that_cannot_be_made_fails_its_message_without_saying_the_value(hospital, monkeypatch) -> None:
+    async def refuse(*_, **__):
+        raise EditInvalid("PatientBirthDate: '19709999' is not a date")
+
+    monkeypatch.setattr("charrua_hl7.patients.on_studies.edit_patient", refuse)
     await hospital.image("4711")
-    await hospital.hears("PID|||4711^^^HOSP||Doe^Jane||19709999", event="ADT^A31")
+    heard = await hospital.hears("PID|||4711^^^HOSP||Roe^Jane", event="ADT^A31")
     await hospital.works()
     [change] = await changes(hospital)
-    assert change.state == "failed"
-    assert "PatientBirthDate" in change.sentence
-    assert "9999" not in change.sentence
+    async with hospital.app.db.reading() as connection:
+        [kept] = await connection.execute(select(message).where(message.c.id == heard.id))
+    assert (change.state, kept.state) == ("failed", "failed")
+    assert "PatientBirthDate" in kept.sentence
+    assert "9999" not in kept.sentence
+    assert (await hospital.app.jobs.counts())["hl7.correct_studies", "dead"] == 1

@@ -13,7 +13,7 @@ from charrua_core.archive.index.levels import tag_of
 from charrua_core.dicom import Acceptor, Dispatcher, Limits
 from charrua_core.testing.performed import Performer
 from charrua_core.types import Peer
-from charrua_hl7.performed import link_entry, performed_services
+from charrua_hl7.performed import performed_services
 from charrua_hl7.worklist.entries import STEP, Entry, locked, put
 
 
@@ -27,11 +27,8 @@ class Served:
     async def order(self, study_uid: str = "", step_id: str = "S1", **attributes: Any) -> Entry:
         """Put an entry on the worklist, as an order does."""
         async with self.app.db.transaction() as tx:
-            written = await put(
-                self.app, tx, an_order(study_uid, step_id, **attributes), order_key=study_uid or "A1", source="hl7"
-            )
-            await link_entry(self.app, tx, written)
-        return written
+            order = an_order(study_uid, step_id, **attributes)
+            return await put(self.app, tx, order, order_key=study_uid or "A1", source="hl7")
 
     async def status(self, one: Entry) -> str:
         """Give what has become of an entry."""

@@ -16,7 +16,7 @@ from charrua_core.testing.performed import Performer, a_discontinuation, a_sched
 from charrua_core.types import SYSTEM, Identity, Peer, RowFilter
 from charrua_hl7.performed import in_progress, performed_of, performed_of_entry
 from charrua_hl7.performed.known import SILENT_AFTER
-from charrua_hl7.performed.upkeep import remove_old_steps
+from charrua_hl7.performed.upkeep import complete_forgotten, remove_old_steps
 from charrua_hl7.tables import performed
 
 
@@ -100,6 +100,27 @@ async def test_a_step_of_which_nothing_is_heard_for_a_day_is_silent(served: Any,
     assert (step["status"], step["silent"]) == ("IN PROGRESS", True)
     async with served.app.db.transaction() as tx:
         assert await in_progress(tx, [entry.id]) == set()
+
+
+async def test_an_entry_does_not_wait_for_a_modality_that_has_forgotten_its_step(served: Any, ct: Performer) -> None:
+    images = a_study()
+    here, away = (
+        await served.order(images[0].StudyInstanceUID),
+        await served.order(generate_uid(), AccessionNumber="A2"),
+    )
+    steps = [
+        a_step(images[0].StudyInstanceUID),
+        a_step(scheduled=[a_scheduled_step(away.order_key, AccessionNumber="A2")]),
+    ]
+    uids = [(await ct.create(step))[1] for step in steps]
+    await stored(served, images)
+    assert await complete_forgotten(served.app) == 0
+    for uid in uids:
+        await aged(served, uid, SILENT_AFTER)
+    assert await complete_forgotten(served.app) == 1
+    assert [await served.status(one) for one in (here, away)] == ["COMPLETED", "STARTED"]
+    assert await ct.set(uids[0], an_end()) == 0x0000  # it remembers
+    assert (await served.entry(here)).status == "COMPLETED"
 
 
 @pytest.mark.parametrize("retention", ["0", "30d"])

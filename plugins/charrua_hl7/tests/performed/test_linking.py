@@ -18,7 +18,7 @@ from charrua_core.testing.performed import (
     an_end,
 )
 from charrua_core.testing.waiting import until
-from charrua_hl7.performed import in_progress, link_entry, linking, performed_jobs
+from charrua_hl7.performed import in_progress, link_entries, linking, performed_jobs
 from charrua_hl7.performed.model import State
 from charrua_hl7.performed.verdict import Step, verdict
 from charrua_hl7.tables import performed, performed_entry
@@ -147,8 +147,8 @@ async def test_an_order_that_comes_after_its_step_is_linked(served: Any, ct: Per
     assert await served.status(entry) == "STARTED"
     await ct.set(uid, an_end())
     assert await served.status(entry) == "COMPLETED"
-    again = await served.order(study)  # by a system that thinks that it is still to be done
-    assert (again.id, await served.status(again)) == (entry.id, "COMPLETED")
+    again = await served.order(study)  # it is to be done once more
+    assert (again.id, await served.status(again)) == (entry.id, "SCHEDULED")
 
 
 @pytest.mark.parametrize("_", range(3))
@@ -197,6 +197,6 @@ async def test_an_entry_is_linked_once(served: Any, ct: Performer) -> None:
     _, uid = await ct.create(a_step(study))
     async with served.app.db.transaction() as tx:
         [found] = await locked(tx, [entry.id])
-        await link_entry(served.app, tx, found)
-        await link_entry(served.app, tx, found)
+        await link_entries(served.app, tx, [found])
+        await link_entries(served.app, tx, [found])
     assert await of_step(served, uid) == ([entry.id], [])

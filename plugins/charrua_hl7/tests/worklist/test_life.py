@@ -8,9 +8,10 @@ from sqlalchemy import insert, select
 from charrua_core import tables
 from charrua_core.archive.edit.undo import history, undo
 from charrua_core.testing.objects import a_study, an_object
-from charrua_core.types import SYSTEM
+from charrua_core.types import SYSTEM, StudyEdited
 from charrua_hl7.tables import performed, performed_entry
-from charrua_hl7.worklist import correcting
+from charrua_hl7.worklist import changing, correcting
+from charrua_hl7.worklist.assigning import study_edited
 from charrua_hl7.worklist.upkeep import complete_what_came_first, discontinue_what_is_late
 
 PATIENT = {"patid": "4711", "patname": "SILVA^ANA", "patbd": "19610412", "patsex": "F"}
@@ -88,8 +89,6 @@ async def test_a_study_is_known_by_accession_number_and_patient_and_never_made_a
 
 
 async def test_of_several_steps_the_one_of_the_modality_is_completed(place, admin) -> None:
-    from charrua_hl7.worklist import changing
-
     ct = await added(admin)
     mr = await added(admin, id="A2", modality="MR")
     async with place.app.db.transaction() as tx:
@@ -117,8 +116,6 @@ async def test_an_order_that_comes_after_its_study_is_completed(place, admin) ->
     await place.come(*a_study(StudyInstanceUID=one["study"], Modality="CT"))
     other = await added(admin, id="A9")
     async with place.app.db.transaction() as tx:
-        from charrua_hl7.worklist import changing
-
         found = await changing.seen(tx, SYSTEM, other["entry"], locked=True)
         uid = {"0020000D": {"vr": "UI", "Value": [one["study"]]}}
         await changing.rewrite(tx, found, found.attributes | uid)
@@ -208,6 +205,19 @@ async def test_a_study_is_assigned_to_an_entry_and_that_is_undone(place, admin) 
     assert (row.patient_id, row.accession_number) == ("X1", image.AccessionNumber)
     assert row.attributes["00104000"]["Value"] == ["his"]
     assert (await admin.delete(path)).status_code == 409
+
+
+async def test_an_assignment_that_is_undone_in_the_studys_history_is_undone_at_the_entry(place, admin) -> None:
+    one = await added(admin)
+    [image] = a_study(Modality="CT", PatientID="X1")
+    await place.come(image)
+    answer = await admin.post(f"/worklist/entries/{one['entry']}/assign", json={"study": image.StudyInstanceUID})
+    [edit] = answer.json()["edits"]
+    undone = await undo(place.app, SYSTEM, edit)
+    uids = (image.StudyInstanceUID,)
+    await study_edited(place.app, StudyEdited(undone.id, "undo", uids, undone.made_at, undoes=edit))
+    assert (await told(admin, one))["status"] == "SCHEDULED"
+    assert (await admin.delete(f"/worklist/entries/{one['entry']}/assign")).status_code == 409
 
 
 async def test_series_are_assigned_to_an_entry(place, admin) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from charrua_core.imaging.making.about import About, Made
 from charrua_core.imaging.making.kinds import KINDS, OFFICE, Kind, kind_of
-from charrua_core.imaging.making.objects import make
+from charrua_core.imaging.making.objects import make, make_cda
 from charrua_core.imaging.making.office import OfficeMissing, office_program, to_pdf
 from charrua_core.imaging.making.picture import needs_decoding, picture_of
 from charrua_core.imaging.making.pixels import Picture
@@ -25,6 +25,7 @@ __all__ = [
     "Picture",
     "kind_of",
     "make",
+    "make_cda",
     "needs_decoding",
     "office_program",
     "picture_of",

@@ -1,7 +1,8 @@
 """Acknowledgements (HL7 v2 chapter 2.9): MSA, and ERR as the sender's version has it.
 
-Original mode answers AA, AE or AR. A sender that fills MSH-15 or MSH-16 asks in enhanced mode for a commit acknowledgement
-(CA, CE, CR) and an application acknowledgement, each always (AL), never (NE), on errors (ER) or on success (SU).
+Original mode answers AA, AE or AR. A sender that fills MSH-15 asks in enhanced mode for a commit acknowledgement (CA, CE,
+CR), and by MSH-16 for an application acknowledgement: each always (AL), never (NE), on errors (ER) or on success (SU).
+MSH-16 alone is not taken for that: those who write NE there and nothing else wait for an answer all the same.
 """
 
 from __future__ import annotations
@@ -92,11 +93,12 @@ def answers(header: Header, own: Own, number: int, refused: MessageRefused | Non
 
 
 def _codes(header: Header, code: str) -> Sequence[tuple[str, str]]:
-    if not header.accept and not header.apply:
+    if not header.accept:
         return [("A", code)]
     failed = code != "AA"
     commit = [("C", "C" + code[1])] if _is_wanted(header.accept, failed=failed) else []
-    return [*commit, *([("A", code)] if _is_wanted(header.apply, failed=failed) else [])]
+    apply = header.apply or ("AL" if header.accept == "NE" else "NE")  # something is told where nothing is ruled out
+    return [*commit, *([("A", code)] if _is_wanted(apply, failed=failed) else [])]
 
 
 def _is_wanted(condition: str, *, failed: bool) -> bool:

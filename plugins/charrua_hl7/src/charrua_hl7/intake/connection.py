@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from charrua_hl7.errors import MessageRefused, MessageTooLarge
 from charrua_hl7.intake.acknowledging import Header, Own, answers
-from charrua_hl7.intake.framing import Framer, FrameTooLong, NotFramed, framed
+from charrua_hl7.intake.framing import Framer, NotFramed, framed
 from charrua_hl7.message import Message
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MOST_UNANSWERED = 64
 """Frames of one connection that wait; past that, no more is read of it."""
+LINGER_S = 1.0
 
 
 class Connection(asyncio.Protocol):
@@ -29,7 +30,7 @@ class Connection(asyncio.Protocol):
         self._framer = Framer(listener.settings["hl7_max_message_bytes"])
         self._unanswered: deque[asyncio.Future[bytes | None]] = deque()
         self._transport: asyncio.Transport | None = None
-        self._closing = self._full = False
+        self._closing = self._full = self._lingering = False
         self._heard_at = self._began_at = self._drained_at = time.monotonic()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -48,8 +49,6 @@ class Connection(asyncio.Protocol):
             self._began_at = self._heard_at
         try:
             contents = self._framer.feed(data)
-        except FrameTooLong as error:
-            return self._refuse_long(error.head)
         except NotFramed as error:
             self._listener.note(self.address, str(error), "protocol")
             return self._cut()
@@ -57,10 +56,11 @@ class Connection(asyncio.Protocol):
             self._began_at = self._heard_at
         for content in contents:
             self._expect(self._listener.intake.offer(content, self.address))
-        return None
+        return None if self._framer.too_long is None else self._refuse_long(self._framer.too_long)
 
     def eof_received(self) -> bool:
         """Let a sender that says no more have its answers."""
+        self._lingering = False
         self.close()
         return self._transport is not None and self._transport.get_extra_info("sslcontext") is None
 
@@ -109,21 +109,24 @@ class Connection(asyncio.Protocol):
             if answer and not self._transport.is_closing():
                 self._transport.write(framed(answer))
         self._choose_reading()
-        if self._closing and not self._unanswered:
+        if self._closing and not self._unanswered and not self._lingering:
             self._transport.close()
         return None
 
     def _choose_reading(self) -> None:
         if self._transport is None or self._transport.is_closing():
             return
-        wanted = not (self._closing or self._full or len(self._unanswered) >= MOST_UNANSWERED)
+        wanted = self._lingering or not (self._closing or self._full or len(self._unanswered) >= MOST_UNANSWERED)
         if wanted and not self._transport.is_reading():
             self._transport.resume_reading()
         elif not wanted and self._transport.is_reading():
             self._transport.pause_reading()
 
     def _refuse_long(self, head: bytes) -> None:
-        """Answer AR to what has not even come whole, and end: the rest of it would be read for nothing."""
+        """Answer AR to what has not even come whole, and end.
+
+        What still comes is read for a moment: a connection that is closed before would take the answer with it.
+        """
         own = Own(self._listener.settings["hl7_application"], self._listener.settings["hl7_facility"])
         most = self._listener.settings["hl7_max_message_bytes"]
         refused = MessageTooLarge(f"it has more than {most} bytes")
@@ -135,7 +138,10 @@ class Connection(asyncio.Protocol):
         told.set_result(answers(header, own, 0, refused))
         self._listener.note(self.address, str(refused), "protocol")
         self._unanswered.append(told)
-        self.close()
+        self._closing = self._lingering = True
+        self._flush()
+        if self._transport is not None:
+            asyncio.get_running_loop().call_later(LINGER_S, self._transport.close)
 
     def _cut(self) -> None:
         self._closing = True
@@ -147,17 +153,15 @@ class Connection(asyncio.Protocol):
         """Close a connection that is idle, and cut one whose frame, or whose reading of answers, takes too long."""
         now, settings = time.monotonic(), self._listener.settings
         frame_s, idle_s = (settings[name].total_seconds() for name in ("hl7_frame_timeout", "hl7_idle_timeout"))
-        due = now + min(frame_s, idle_s)
+        due = now + frame_s
         if self._full:
             due = self._drained_at + frame_s
         elif self._framer.begun:
             due = self._began_at + frame_s
         elif not self._unanswered:
             due = self._heard_at + idle_s
-        if due > now:
-            self._timer = asyncio.get_running_loop().call_at(
-                asyncio.get_running_loop().time() + due - now, self._look_at_the_clock
-            )
+        if due > now:  # looked at again in time for a frame that begins meanwhile
+            self._timer = asyncio.get_running_loop().call_later(min(due - now, frame_s), self._look_at_the_clock)
         elif self._full or self._framer.begun:
             self._listener.note(self.address, "a message did not come whole in time", "slow")
             self._cut()

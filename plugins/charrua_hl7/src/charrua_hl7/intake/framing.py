@@ -18,14 +18,6 @@ class NotFramed(Exception):
     """What comes is in no frame. `sentence` says what it looks like."""
 
 
-class FrameTooLong(Exception):
-    """A frame has more bytes than are taken; `head` is its beginning."""
-
-    def __init__(self, head: bytes) -> None:
-        super().__init__("a message is too long")
-        self.head = head
-
-
 class Framer:
     """Gives the content of each frame, of the bytes of one connection."""
 
@@ -34,6 +26,8 @@ class Framer:
         self._buffer = bytearray()
         self._searched = 0
         self._strange = 0
+        self.too_long: bytes | None = None
+        """The beginning of a frame that has more bytes than are taken."""
 
     @property
     def begun(self) -> bool:
@@ -41,16 +35,19 @@ class Framer:
         return bool(self._buffer)
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take bytes, give the contents that they complete. Raises NotFramed and FrameTooLong, after which nothing is taken."""
+        """Take bytes, give the contents that they complete. Raises NotFramed, after which nothing is taken.
+
+        Nor is it once a frame is `too_long`, which the frames that are given here came before.
+        """
         self._buffer += data
         found: list[bytes] = []
         while self._begins() and (end := self._buffer.find(_FS, self._searched)) >= 0:
+            if end > self._most + 1:
+                break
             found.append(self._taken(end))
         self._searched = len(self._buffer)
-        if len(self._buffer) > self._most + 1:
-            if found:  # which are answered first; the next bytes raise it
-                return found
-            raise FrameTooLong(bytes(self._buffer[1:_HEAD]))
+        if self._searched > self._most + 1:
+            self.too_long = bytes(self._buffer[1:_HEAD])
         return found
 
     def _begins(self) -> bool:

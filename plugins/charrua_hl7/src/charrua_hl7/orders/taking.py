@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from charrua_core.types import DicomJson
 from charrua_hl7 import mapping
 from charrua_hl7.errors import EventUnsupported, FieldMissing, KeyUnknown, MessageRefused, TooLate, ValueInvalid
 from charrua_hl7.mapping import OrderedStep
+from charrua_hl7.mapping.steps import BOOKINGS
 from charrua_hl7.orders.book import Book, Page
 from charrua_hl7.orders.controls import CANCELLED, DEEDS, DISCONTINUED, HELD, STATUSES, Change, Deed
 from charrua_hl7.orders.missing import completed, root_of
@@ -27,9 +28,9 @@ EVENTS = {
     "ORM": {"", "O01", "001"},
     "OMI": {"", "O23"},
     "OMG": {"", "O19"},
-    "SIU": {"", *(f"S{number}" for number in range(12, 27))},
+    "SIU": {*BOOKINGS},
 }
-"""By message code; the first is of senders that leave the event out, "001" is seen for O01."""
+"""By message code; "" is of senders that leave the event out, "001" is seen for O01."""
 
 _PATIENT = ("PatientID", "PatientName")
 _ACCESSION = tag_of("AccessionNumber")
@@ -71,9 +72,10 @@ def _done(book: Book, steps: list[OrderedStep] | MessageRefused, made: _Made) ->
     if isinstance(steps, MessageRefused):
         return steps
     try:
-        page, sentences = Page(), []
-        for _, order in groupby(steps, key=lambda step: (order_numbers(step.attributes), step.control)):
-            sentences.append(_order(book, page, list(order), made))
+        page = Page()
+        sentences: list[str] = []
+        for _, order in groupby(steps, key=lambda step: order_numbers(step.attributes)):
+            sentences += _order(book, page, list(order), made)
         if not sentences:
             raise FieldMissing("it orders nothing", "ORC")
     except MessageRefused as refused:
@@ -84,8 +86,17 @@ def _done(book: Book, steps: list[OrderedStep] | MessageRefused, made: _Made) ->
     return Outcome("; ".join(dict.fromkeys(sentences)), patient_id, accession)
 
 
-def _order(book: Book, page: Page, steps: list[OrderedStep], made: _Made) -> str:
-    """Do what is said of one order; give it as a sentence."""
+def _order(book: Book, page: Page, steps: list[OrderedStep], made: _Made) -> Iterator[str]:
+    """Do what is said of one order; give it as sentences.
+
+    What ends an order ends all of its steps; only where others of them are spoken of besides, those that are named.
+    """
+    parts = [list(part) for _, part in groupby(steps, key=lambda step: step.control)]
+    for part in parts:
+        yield _part(book, page, part, made, named={_step_id(step) for step in part} if len(parts) > 1 else None)
+
+
+def _part(book: Book, page: Page, steps: list[OrderedStep], made: _Made, named: set[str] | None) -> str:
     deed = DEEDS.get(steps[0].control)
     if deed is None:
         raise ValueInvalid("its order control code is not known here", "ORC^1^1")
@@ -96,6 +107,7 @@ def _order(book: Book, page: Page, steps: list[OrderedStep], made: _Made) -> str
     known = [page.drafts.get((one.order_key, one.step_id), one) for one in book.order(steps[0].attributes)]
     if deed in (Deed.NEW, Deed.CHANGE):
         return _write(page, known, steps, made, deed)
+    known = [one for one in known if named is None or one.step_id in named]
     if not known:
         raise KeyUnknown("no order of this number is known here", "ORC^1^2")
     return _ENDS[deed](page, known, made)
@@ -140,7 +152,7 @@ def _step_id(step: OrderedStep) -> str:
 
 
 def _new(step: OrderedStep, key: str, number: int, made: _Made) -> Draft:
-    attributes = _with_values(step.attributes)
+    attributes = _with_values(step.complete)
     if not any(value(attributes, tag_of(keyword)) for keyword in _PATIENT):
         raise FieldMissing("it names no patient", "PID^1^3")
     return Draft(key, completed(attributes, root=made.root, order_key=key, number=number, modality=made.modality))

@@ -21,10 +21,11 @@ from charrua_core.types import DicomJson, Level, is_valid_uid
 from charrua_core.web import PUBLIC, HttpError, Navigation, Page, Request, Response, Shown, WebRoute
 from charrua_hl7 import tables
 from charrua_hl7.marking import N_
+from charrua_hl7.performed import performed_of_entry
 from charrua_hl7.worklist import standing, trail
 from charrua_hl7.worklist.answers import texts
 from charrua_hl7.worklist.arrivals import ARRIVED, TIMED_OUT
-from charrua_hl7.worklist.assign_calls import assigner, named
+from charrua_hl7.worklist.assign_calls import named
 from charrua_hl7.worklist.assigning import ASSIGNED, changes, described, study_seen
 from charrua_hl7.worklist.by_hand import EDITABLE
 from charrua_hl7.worklist.candidates import candidates
@@ -33,6 +34,7 @@ from charrua_hl7.worklist.entries import OPEN, Entry, value
 from charrua_hl7.worklist.fields import number_of
 from charrua_hl7.worklist.listing import asked_of, listed
 from charrua_hl7.worklist.seeing import seen
+from charrua_hl7.worklist.trail import By
 
 _STATIC = Path(__file__).parents[1] / "static"
 _ASKED = ("search", "date", "from", "to", "status", "modality", "station")
@@ -128,7 +130,7 @@ async def show_entry(request: Request) -> Shown:
         one = await seen(connection, request.identity, number_of(request))
         studies = await standing.of_entry(connection, one.id)
         messages = await _messages(connection, one) if _sees_messages(request) else []
-        steps = await _performed(connection, one)
+    steps = await performed_of_entry(request.app, request.identity, one.id)
     trail.looked_at(request, one)
     visible = await _visible(request, [study.study_uid for study in studies])
     return {
@@ -168,14 +170,6 @@ async def _messages(connection: AsyncConnection, one: Entry) -> Sequence[Any]:
     columns = (message.id, message.message_type, message.at, message.direction, message.acknowledgement)
     statement = select(*columns).where(or_(*ours)).order_by(message.id.desc()).limit(_MOST_MESSAGES)
     return (await connection.execute(statement)).all()
-
-
-async def _performed(connection: AsyncConnection, one: Entry) -> Sequence[Any]:
-    """What modalities have told of performing it (MPPS)."""
-    performed, link = tables.performed, tables.performed_entry
-    columns = (performed.c.sop_instance_uid, performed.c.status, performed.c.aet, performed.c.created_at)
-    statement = select(*columns).join(link, link.c.performed_id == performed.c.id).where(link.c.entry_id == one.id)
-    return (await connection.execute(statement.order_by(performed.c.id.desc()).limit(_MOST_MESSAGES))).all()
 
 
 async def _visible(request: Request, uids: Sequence[str]) -> set[str]:
@@ -234,7 +228,7 @@ _OF_STUDY = (
 async def _chosen(request: Request, uid: str, number: str) -> dict[str, Any] | None:
     if not number.isascii() or not number.isdigit() or len(number) > 18:
         return None
-    one, study, over = await changes(request.app, assigner(request), int(number), uid)
+    one, study, over = await changes(request.app, By.of(request), int(number), uid)
     told = [named(change) for change in described(over, study)]
     return {"entry": one, "said": texts(one), "changes": told}
 

@@ -24,16 +24,25 @@ async def _adt(app: App, tx: AsyncConnection, received: Received) -> Outcome:
     return await adt(app, tx, received)
 
 
-PATIENT_HANDLERS: Mapping[str, Handler] = {"ADT": _adt}
+async def _oru(app: App, tx: AsyncConnection, received: Received) -> Outcome:
+    from charrua_hl7.patients.results import oru
+
+    return await oru(app, tx, received)
+
+
+PATIENT_HANDLERS: Mapping[str, Handler] = {"ADT": _adt, "ORU^R01": _oru}
 
 
 def patient_jobs(app: App) -> Sequence[JobType]:
-    """Give the jobs that edit studies, and take the edits back."""
+    """Give the jobs that edit studies and take the edits back, and that make objects of results."""
+    from charrua_hl7.patients.attaching import attach_results
     from charrua_hl7.patients.done import CORRECT
     from charrua_hl7.patients.on_studies import correct_studies
+    from charrua_hl7.patients.results import ATTACH
     from charrua_hl7.patients.undoing import UNDO, undo_edits
 
     return [
         JobType(CORRECT, partial(correct_studies, app), retry_after=_RETRIES),
         JobType(UNDO, partial(undo_edits, app), retry_after=_RETRIES),
+        JobType(ATTACH, partial(attach_results, app), retry_after=_RETRIES),
     ]

@@ -99,7 +99,14 @@ async def _given(tx: AsyncConnection, step: Change) -> DicomJson:
     return only_values(step.after) | known | step.who.as_attributes()
 
 
-async def of_its_patient(tx: AsyncConnection, written: Entry) -> Entry:
-    """Give an entry that was just written the patient that its patient has become, where there was a merge."""
-    steps = await rows.chain(tx, Who.of(written.attributes))
-    return (await along(tx, steps, [written]))[0] if steps else written
+async def of_their_patients(tx: AsyncConnection, written: list[Entry]) -> list[Entry]:
+    """Give entries that were just written the patients that theirs have become, where there were merges."""
+    merged = await rows.merged_among(tx, {Who.of(one.attributes).patient_id for one in written})
+    if not merged:
+        return written
+    return [await _of_its_patient(tx, one) if Who.of(one.attributes).patient_id in merged else one for one in written]
+
+
+async def _of_its_patient(tx: AsyncConnection, written: Entry) -> Entry:
+    [now] = await along(tx, await rows.chain(tx, Who.of(written.attributes)), [written])
+    return now

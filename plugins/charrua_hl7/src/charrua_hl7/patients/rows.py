@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -170,6 +170,12 @@ async def became(tx: AsyncConnection, who: Who) -> Change | None:
         return None
     issuers = await issuers_of(tx, who)
     return next((one for one in merges if one.former.issuer in issuers), None)
+
+
+async def merged_among(tx: AsyncConnection, patient_ids: Collection[str]) -> set[str]:
+    """Give those IDs of which a merge is remembered: most often none."""
+    statement = select(patient_change.c.former_id).where(patient_change.c.former_id.in_(patient_ids), *REMEMBERED)
+    return set(await tx.scalars(statement))
 
 
 async def chain(tx: AsyncConnection, who: Who) -> list[Change]:

@@ -12,7 +12,8 @@ from charrua_core.archive.index.levels import ISSUER_OF_PATIENT_ID, PATIENT_ID, 
 from charrua_core.types import DicomJson, Level
 from charrua_hl7.errors import FieldMissing, ValueInvalid
 from charrua_hl7.mapping import patient_of
-from charrua_hl7.message import NULL, Message, Segment, part_of
+from charrua_hl7.mapping.transforms import LENGTHS, clean_id, identifier
+from charrua_hl7.message import Field, Message, Segment, part_of
 from charrua_hl7.patients.who import Who
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ NAME, BIRTH_DATE, SEX = (tag_of(keyword) for keyword in ("PatientName", "Patient
 ADMISSION = tag_of("AdmissionID")
 KEYS = frozenset({PATIENT_ID, ISSUER_OF_PATIENT_ID})
 PATIENT_TAGS = TAGS[Level.PATIENT]
-_VISIT = "0038"
-"""Group of the attributes of the visit (PS3.3 C.3.2 to C.3.5)."""
-_LOCATION = tag_of("CurrentPatientLocation")
+_OF_THE_PATIENT = "0010"
+_PREGNANCY = tag_of("PregnancyStatus")
+"""Group 0010 is what the patient is, this apart: it is as passing as all else that ADT says, which is of the visit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,8 @@ async def _said(app: App, tx: AsyncConnection, message: Message) -> Said:
     who = Who.of(told)
     if not who.patient_id:
         raise FieldMissing("the message has no Patient ID", "PID^1^3")
-    visit = _visit(message) | {tag: element for tag, element in told.items() if tag.startswith(_VISIT)}
-    patient = {tag: element for tag, element in told.items() if tag not in KEYS and tag not in visit}
+    patient = {tag: element for tag, element in told.items() if _is_of_the_patient(tag)}
+    visit = {tag: element for tag, element in told.items() if not _is_of_the_patient(tag) and tag not in KEYS}
     return Said(who, patient, visit, message)
 
 
@@ -63,17 +64,8 @@ def _each(message: Message) -> Iterator[Message]:
         yield Message([*head, *group], message.separators)
 
 
-def _visit(message: Message) -> DicomJson:
-    """What PV1 says of the visit: location as one text, and the visit's number (PS3.3 C.3.4, C.3.3)."""
-    where = message.text("PV1-3")
-    if where != NULL:
-        where = "^".join(message.text(f"PV1-3.{number}").strip() for number in (1, 2, 3, 4)).strip("^")
-    told = {_LOCATION: where, ADMISSION: message.text("PV1-19.1").strip()}
-    return {tag: _element(text) for tag, text in told.items() if text}
-
-
-def _element(text: str) -> dict[str, Any]:
-    return {"vr": "LO"} if text == NULL else {"vr": "LO", "Value": [text[:64]]}
+def _is_of_the_patient(tag: str) -> bool:
+    return tag.startswith(_OF_THE_PATIENT) and tag != _PREGNANCY and tag not in KEYS
 
 
 def former_of(one: Said, segment: Segment) -> list[Who]:
@@ -82,20 +74,31 @@ def former_of(one: Said, segment: Segment) -> list[Who]:
     Lists of IDs have in common what has not changed; that is left out. Raises FieldMissing and ValueInvalid.
     """
     field = segment.field(1) or segment.field(4)
-    named = [who for who in (_id(field, place) for place in range(1, len(field) + 1)) if who.patient_id]
+    named = _ids(field)
     if not named:
         raise FieldMissing("MRG-1 does not say who the patient was", "MRG^1^1")
-    pid = one.message.first("PID")
-    listed = pid.field(3) if pid else ()
-    now = {_id(listed, place) for place in range(1, len(listed) + 1)}
+    now = ids_in(one.message)
     former = [who for who in dict.fromkeys(named) if not who.is_like(one.who)]
     if not former:
         raise ValueInvalid("a patient cannot be merged into itself", "MRG^1^1")
     return [who for who in former if who not in now] or former
 
 
-def _id(field: Any, repetition: int) -> Who:
-    return Who(part_of(field, repetition, 1).strip(), part_of(field, repetition, 4).strip())
+def ids_in(message: Message) -> list[Who]:
+    """Give all IDs of PID-3."""
+    pid = message.first("PID")
+    return _ids(pid.field(3)) if pid else []
+
+
+def _ids(field: Field) -> list[Who]:
+    return [who for who in (_id(field, place) for place in range(1, len(field) + 1)) if who.patient_id]
+
+
+def _id(field: Field, repetition: int) -> Who:
+    """Give the patient of a CX as the mapping writes Patient ID and its issuer: the namespace, else the universal ID."""
+    patient_id = identifier(part_of(field, repetition, 1), "LO") or ""
+    authority = (clean_id(part_of(field, repetition, 4, number))[: LENGTHS["LO"]] for number in (1, 2))
+    return Who(patient_id, next(filter(None, authority), ""))
 
 
 def only_values(attributes: Mapping[str, Any]) -> DicomJson:

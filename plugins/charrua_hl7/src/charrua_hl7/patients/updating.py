@@ -10,10 +10,10 @@ from charrua_core.types import DicomJson
 from charrua_hl7.patients import on_entries, rows
 from charrua_hl7.patients.done import Done, finish
 from charrua_hl7.patients.known import for_studies, studies_of
-from charrua_hl7.patients.said import Said
+from charrua_hl7.patients.said import ADMISSION, Said
 from charrua_hl7.patients.who import issuers_of
 from charrua_hl7.processing import Received
-from charrua_hl7.worklist.entries import OPEN, Entry
+from charrua_hl7.worklist.entries import OPEN, Entry, value
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -40,7 +40,7 @@ async def update(
     said = one.patient if patient else {}
 
     def given(entry: Entry) -> DicomJson:
-        return said | (one.visit if visit and entry.status in OPEN else {})
+        return said | (one.visit if visit and entry.status in OPEN and _is_of_visit(entry, one.visit) else {})
 
     issuers = await issuers_of(tx, one.who)
     entries = await on_entries.of_patient(tx, one.who, issuers)
@@ -61,6 +61,11 @@ async def update(
     )
     await rows.note_entries(tx, number, noted)
     return await finish(app, tx, received, number, Done(len(noted), len(differing)), [study.uid for study in differing])
+
+
+def _is_of_visit(entry: Entry, visit: DicomJson) -> bool:
+    """Whether an entry belongs to a visit, or to none that is known."""
+    return value(entry.attributes, ADMISSION) in ("", value(visit, ADMISSION)) or not value(visit, ADMISSION)
 
 
 def _before(now: DicomJson, noted: on_entries.Noted) -> DicomJson:

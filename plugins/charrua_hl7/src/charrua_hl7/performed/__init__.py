@@ -1,6 +1,6 @@
 """Modality Performed Procedure Step: what modalities tell of what they do (PS3.4 F.7).
 
-What the rest of the plugin needs: `link_entry` for orders, `in_progress` for arrivals, `performed_of` and
+What the rest of the plugin needs: `link_entries` for orders, `in_progress` for arrivals, `performed_of` and
 `performed_of_entry` for pages.
 """
 
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from charrua_hl7.performed.known import PERFORMED_ROUTES, in_progress, performed_of, performed_of_entry
-from charrua_hl7.performed.linking import link_entry
+from charrua_hl7.performed.known import PERFORMED_ROUTES, expected_of, in_progress, performed_of, performed_of_entry
+from charrua_hl7.performed.linking import link_entries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PERFORMED_ROUTES",
+    "expected_of",
     "in_progress",
-    "link_entry",
+    "link_entries",
     "performed_jobs",
     "performed_of",
     "performed_of_entry",

@@ -11,7 +11,8 @@ from sqlalchemy import ARRAY, ColumnElement, Text, cast, or_, select
 from charrua_core import audit, tables
 from charrua_core.archive.index.levels import tag_of
 from charrua_core.archive.search import OneOf, Query, listing, sop_instance_uids
-from charrua_core.types import DicomJson, Identity, Level, is_valid_uid
+from charrua_core.errors import NotPermitted
+from charrua_core.types import DicomJson, ExpectedObjects, Identity, Level, is_valid_uid
 from charrua_core.web import HttpError, Parameter, Request, Response, WebRoute, json_response
 from charrua_hl7.performed.model import (
     END_DATE,
@@ -58,6 +59,22 @@ async def performed_of_entry(app: App, identity: Identity, entry_id: int) -> lis
     """Give what performs an entry of the worklist, in the same way."""
     linked = select(performed_entry.c.performed_id).where(performed_entry.c.entry_id == entry_id)
     return await _told(app, identity, performed.c.id.in_(linked))
+
+
+async def expected_of(app: App, identity: Identity, study_uid: str) -> list[ExpectedObjects]:
+    """Give what modalities say to have made of a study; nothing of those that have named no objects.
+
+    Nothing as well to who has a filter that cannot be applied to steps.
+    """
+    try:
+        steps = await performed_of(app, identity, study_uid)
+    except NotPermitted:
+        return []
+    return [
+        ExpectedObjects(one["station"], one["named"], one["received"], is_final=one["status"] != State.IN_PROGRESS)
+        for one in steps
+        if one["named"]
+    ]
 
 
 async def in_progress(tx: AsyncConnection, entries: Collection[int]) -> set[int]:

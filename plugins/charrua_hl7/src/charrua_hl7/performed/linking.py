@@ -1,8 +1,8 @@
 """Which entries of the worklist a step performs, and what status they have by it.
 
-Steps and orders come in any order, and at the same moment. Whoever links holds the locks of the studies and accession
-numbers that it is about until its transaction ends: a step takes them before anything else, and waits for them; an entry,
-whose transaction holds its row already, never waits, and leaves the linking to a job where another one is at it.
+Steps and orders come in any order, and at the same moment. A step has the locks of what it is linked by (studies, accession
+numbers) for itself until its transaction ends; it takes them before anything else, and waits for them. Entries share them
+with one another, and never wait, because their transaction holds their rows already: where a step is at it, a job links.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, Text, cast, func, or_, select, update
+from sqlalchemy import ARRAY, BigInteger, Text, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from charrua_core.archive.index.names import name_key
@@ -55,52 +55,59 @@ _CANDIDATE = (
 # What entries call
 
 
-async def link_entry(app: App, tx: AsyncConnection, one: Entry) -> None:
-    """Link an entry that was written in this transaction to the steps that have come before it, and give it its status."""
-    studies, accessions = _named(one)
-    if await _try_lock(tx, studies, accessions):
-        await _link_to_steps(app, tx, one.id, studies, accessions)
+async def link_entries(app: App, tx: AsyncConnection, entries: Sequence[Entry]) -> None:
+    """Link entries that were written in this transaction to the steps that have come before them."""
+    about = {name: sorted(found) for name, found in _named(entries).items()}
+    if not any(about.values()):
+        return
+    numbers = sorted(one.id for one in entries)
+    if await _shared(tx, **about):
+        await _link_to_steps(app, tx, numbers, **about)
     else:
-        about = {"entry": one.id, "studies": studies, "accessions": accessions}
-        await app.jobs.enqueue(KIND, about, lane=f"{KIND} {one.id}", tx=tx)
+        await app.jobs.enqueue(KIND, {"entries": numbers, **about}, tx=tx)
 
 
-def _named(one: Entry) -> tuple[list[str], list[str]]:
-    study, accession = text(one.attributes, STUDY_UID), text(one.attributes, ACCESSION_NUMBER)
-    return [uid for uid in (study, one.arrived_study_uid) if uid], [accession] if accession else []
+def _named(entries: Iterable[Entry]) -> dict[str, set[str]]:
+    studies = {uid for one in entries for uid in (text(one.attributes, STUDY_UID), one.arrived_study_uid)}
+    accessions = {text(one.attributes, ACCESSION_NUMBER) for one in entries}
+    return {"studies": studies - {""}, "accessions": accessions - {""}}
 
 
 def link_job(app: App) -> JobType:
     """The kind of jobs that links what came at the same moment."""
 
     async def run(payload: dict[str, Any]) -> None:
-        about = payload["studies"], payload["accessions"]
         async with app.db.transaction() as tx:
-            await lock(tx, *about)
-            await _link_to_steps(app, tx, payload["entry"], *about)
+            await lock(tx, payload["studies"], payload["accessions"])
+            await _link_to_steps(app, tx, **payload)
 
     return JobType(KIND, run, retry_after=(1.0, 10.0, 60.0, 600.0))
 
 
 async def _link_to_steps(
-    app: App, tx: AsyncConnection, entry_id: int, studies: Sequence[str], accessions: Sequence[str]
+    app: App, tx: AsyncConnection, entries: Sequence[int], studies: Sequence[str], accessions: Sequence[str]
 ) -> None:
     about = or_(
         performed.c.study_uids.op("&&")(cast(studies, ARRAY(Text))),
         performed.c.accession_numbers.op("&&")(cast(accessions, ARRAY(Text))),
     )
-    steps = (await tx.execute(select(performed.c.id, performed.c.attributes).where(about))).all()
-    for step in steps:
-        await link_step(app, tx, step.id, step.attributes)
-    await _bring(app, tx, [entry_id])
+    steps = await tx.execute(select(performed.c.id, performed.c.attributes).where(about).order_by(performed.c.id))
+    for step in steps.all():
+        await link_step(app, tx, step.id, step.attributes, only=entries)
 
 
 # What steps call
 
 
-async def link_step(app: App, tx: AsyncConnection, number: int, attributes: DicomJson) -> None:
-    """Link a step to the entries that it performs, as far as it is not yet, and bring those to their status."""
+async def link_step(
+    app: App, tx: AsyncConnection, number: int, attributes: DicomJson, *, only: Collection[int] | None = None
+) -> None:
+    """Link a step to the entries that it performs, as far as it is not yet, and bring those to their status.
+
+    `only`: to no others than these, whose rows the transaction holds.
+    """
     found, notes = await _performed_entries(tx, attributes)
+    found = found if only is None else found.intersection(only)
     new: Collection[int] = ()
     if found:
         pairs = [{"performed_id": number, "entry_id": one} for one in sorted(found)]
@@ -193,20 +200,23 @@ def _other_patient(row: Any, attributes: DicomJson) -> tuple[str, ...]:
 # Locks
 
 
+_BUCKETS = 64
+"""Locks that there are: a transaction that writes a thousand orders takes no more of them."""
+
+
 async def lock(tx: AsyncConnection, studies: Iterable[str], accessions: Iterable[str]) -> None:
     """Be the only one that links what belongs to these, until the transaction ends."""
     for key in _keys(studies, accessions):
         await tx.execute(select(func.pg_advisory_xact_lock(key)))
 
 
-async def _try_lock(tx: AsyncConnection, studies: Iterable[str], accessions: Iterable[str]) -> bool:
-    for key in _keys(studies, accessions):
-        if not await tx.scalar(select(func.pg_try_advisory_xact_lock(key))):
-            return False
-    return True
+async def _shared(tx: AsyncConnection, studies: Iterable[str], accessions: Iterable[str]) -> bool:
+    """Whether no step is at it, nor can be until the transaction ends."""
+    keys = func.unnest(cast(_keys(studies, accessions), ARRAY(BigInteger))).column_valued()
+    return bool(await tx.scalar(select(func.bool_and(func.pg_try_advisory_xact_lock_shared(keys)))))
 
 
 def _keys(studies: Iterable[str], accessions: Iterable[str]) -> list[int]:
-    """All who take several locks take them in this order."""
-    names = [f"charrua hl7 study {one}" for one in studies] + [f"charrua hl7 accession {one}" for one in accessions]
-    return sorted(map(lock_key, names))
+    """All who wait for several locks take them in this order."""
+    names = [f"study {one}" for one in studies] + [f"accession {one}" for one in accessions]
+    return sorted({lock_key(f"charrua hl7 linking {lock_key(name) % _BUCKETS}") for name in names})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -16,10 +17,13 @@ from sqlalchemy import RowMapping, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core import tables
-from charrua_core.types import SYSTEM, Origin
-from charrua_hl7.tables import entry, entry_study, performed, performed_entry
+from charrua_core.types import SYSTEM, DicomJson
+from charrua_hl7.patients.rows import chain
+from charrua_hl7.patients.who import Who
+from charrua_hl7.performed import in_progress, link_entries
+from charrua_hl7.tables import entry, entry_study
 from charrua_hl7.worklist import correcting, standing, trail
-from charrua_hl7.worklist.entries import OPEN, Entry, Status, locked, of_row, set_status
+from charrua_hl7.worklist.entries import COLUMNS, OPEN, Entry, Status, locked, of_row, set_status
 from charrua_hl7.worklist.identity import is_same_patient
 from charrua_hl7.worklist.standing import FoundBy
 
@@ -101,7 +105,7 @@ async def _entries_of(connection: AsyncConnection, uid: str) -> tuple[list[Entry
 
 async def _unaware(connection: AsyncConnection, uid: str, *where: Any) -> list[Entry]:
     known = exists().where(entry_study.c.entry_id == entry.c.id, entry_study.c.study_uid == uid)
-    rows = await connection.execute(select(entry).where(*where, ~known).order_by(entry.c.id).limit(100))
+    rows = await connection.execute(select(*COLUMNS).where(*where, ~known).order_by(entry.c.id).limit(100))
     return [of_row(row) for row in rows]
 
 
@@ -119,7 +123,7 @@ async def _study(tx: AsyncConnection, uid: str) -> RowMapping | None:
 async def _came(app: App, tx: AsyncConnection, one: Entry, study: RowMapping, by: FoundBy) -> None:
     """Note at an entry that is locked that its study is here."""
     uid = study["study_uid"]
-    if by == "accession" and not is_same_patient(one.attributes, study["attributes"]):
+    if by == "accession" and not await _is_of_its_patient(tx, one, study["attributes"]):
         if await standing.note(tx, one, uid, by, "mismatch", SYSTEM.name):
             app.troubles.note("operation", "worklist", reason=_MISMATCH, entry=one.id)
         return
@@ -127,17 +131,24 @@ async def _came(app: App, tx: AsyncConnection, one: Entry, study: RowMapping, by
     if not await standing.note(tx, one, uid, by, "waiting" if corrects else "left", SYSTEM.name):
         return
     await standing.arrived(tx, one.id, uid)
+    await link_entries(app, tx, [replace(one, arrived_study_uid=uid)])
     if await _is_over(tx, one):
         await set_status(app, tx, [one.id], Status.COMPLETED, ARRIVED, of={*OPEN, Status.DISCONTINUED})
     if corrects:
         await correcting.enqueue(app, tx, one.id, uid)
-    await trail.record(tx, SYSTEM, Origin("job"), "U", one, arrived=uid)
+    await trail.record(tx, trail.ITSELF, "U", one, arrived=uid)
+
+
+async def _is_of_its_patient(tx: AsyncConnection, one: Entry, study: DicomJson) -> bool:
+    """Whether a study is of the entry's patient, or of one who was merged into them."""
+    if is_same_patient(one.attributes, study):
+        return True
+    merges = await chain(tx, Who.of(study))
+    return bool(merges) and merges[-1].who.is_like(Who.of(one.attributes))
 
 
 async def _is_over(tx: AsyncConnection, one: Entry) -> bool:
     """Whether the arrival completes the entry: a modality that says what it does (MPPS) will say itself when it is done."""
     if one.status not in OPEN and one.reason != TIMED_OUT:
         return False
-    of_it = (performed_entry.c.entry_id == one.id, performed.c.status == "IN PROGRESS")
-    running = select(performed.c.id).join(performed_entry, performed_entry.c.performed_id == performed.c.id)
-    return await tx.scalar(running.where(*of_it).limit(1)) is None
+    return not await in_progress(tx, [one.id])

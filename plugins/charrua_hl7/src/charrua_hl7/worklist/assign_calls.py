@@ -10,14 +10,10 @@ from charrua_core.types import is_valid_uid
 from charrua_core.web import HttpError, Parameter, Request, Response, WebRoute, json_response
 from charrua_hl7.worklist import standing, trail
 from charrua_hl7.worklist.answers import told
-from charrua_hl7.worklist.assigning import Assigner, assign, changes, described, unassign
+from charrua_hl7.worklist.assigning import assign, changes, described, unassign
 from charrua_hl7.worklist.fields import fields_of, number_of
 from charrua_hl7.worklist.seeing import seen
-
-
-def assigner(request: Request) -> Assigner:
-    """Give who asks."""
-    return Assigner(request.identity, request.origin)
+from charrua_hl7.worklist.trail import By
 
 
 async def preview(request: Request) -> Response:
@@ -25,7 +21,7 @@ async def preview(request: Request) -> Response:
     uid = request.query.first("study")
     if not is_valid_uid(uid):
         raise HttpError(400, f"study: {uid[:80]!r} is no UID")
-    found, study, over = await changes(request.app, assigner(request), number_of(request), uid)
+    found, study, over = await changes(request.app, By.of(request), number_of(request), uid)
     trail.looked_at(request, found)
     return json_response({"entry": found.id, "study": uid, "changes": [named(one) for one in described(over, study)]})
 
@@ -44,13 +40,13 @@ async def assign_study(request: Request) -> Response:
     fields = await fields_of(request)
     uid, series = fields.uid("study"), fields.uids("series")
     fields.end()
-    completed, edits, target = await assign(request.app, assigner(request), number, uid, series)
+    completed, edits, target = await assign(request.app, By.of(request), number, uid, series)
     return json_response(told(completed, edits=edits, assigned=target))
 
 
 async def take_back(request: Request) -> Response:
     """Take the last assignment back."""
-    return json_response(told(await unassign(request.app, assigner(request), number_of(request))))
+    return json_response(told(await unassign(request.app, By.of(request), number_of(request))))
 
 
 async def leave(request: Request) -> Response:
@@ -61,7 +57,7 @@ async def leave(request: Request) -> Response:
         if not any(one.study_uid == uid and one.state == "mismatch" for one in await standing.of_entry(tx, number)):
             raise HttpError(404, "nothing is to be decided of this study")
         await standing.settle(tx, number, uid, "other")
-        await trail.record(tx, request.identity, request.origin, "U", found, left=uid)
+        await trail.record(tx, By.of(request), "U", found, left=uid)
     return Response(204)
 
 

@@ -18,6 +18,7 @@ from charrua_hl7.worklist.entries import Status, value
 from charrua_hl7.worklist.fields import Fields, fields_of, number_of
 from charrua_hl7.worklist.listing import DAYS, MOST, asked_of, listed
 from charrua_hl7.worklist.seeing import seen
+from charrua_hl7.worklist.trail import By
 
 JSON = ("application/json",)
 LONGEST_REASON = 200
@@ -32,7 +33,7 @@ async def add_entry(request: Request) -> Response:
     fields.end()
     _require(fields, given)
     source = "api" if "authorization" in request.headers else "page"
-    added = await add(request.app, request.identity, request.origin, given, status, source)
+    added = await add(request.app, By.of(request), given, status, source)
     return json_response(
         {
             "entry": added.id,
@@ -90,7 +91,7 @@ async def change_entry(request: Request) -> Response:
     for keyword in by_hand.NEEDED:
         if tag_of(keyword) in given and not text_of(given[tag_of(keyword)]).strip("^= "):
             raise texts.wrong(keyword, "it can be changed, not emptied")
-    return json_response(told(await change(request.app, request.identity, request.origin, number, version, given)))
+    return json_response(told(await change(request.app, By.of(request), number, version, given)))
 
 
 async def bring_to_status(request: Request) -> Response:
@@ -101,7 +102,7 @@ async def bring_to_status(request: Request) -> Response:
     fields.end()
     if status is None:
         raise fields.wrong("status", "it is missing")
-    changed = await bring(request.app, request.identity, request.origin, number, status, reason, version)
+    changed = await bring(request.app, By.of(request), number, status, reason, version)
     return json_response(told(changed))
 
 

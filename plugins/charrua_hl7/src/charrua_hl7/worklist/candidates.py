@@ -13,10 +13,10 @@ from charrua_core.archive.index.levels import tag_of, text_of
 from charrua_core.archive.index.names import name_key
 from charrua_core.types import DicomJson, Identity
 from charrua_hl7.tables import entry
-from charrua_hl7.worklist.entries import OPEN, Entry, Status, of_row, value
+from charrua_hl7.worklist.entries import COLUMNS, OPEN, Entry, Status, of_row, value
 from charrua_hl7.worklist.identity import is_same_patient
 from charrua_hl7.worklist.listing import Asked, listed
-from charrua_hl7.worklist.seeing import sight_of
+from charrua_hl7.worklist.searching import seen_by
 
 MOST = 20
 LOOKED_AT = 500
@@ -57,8 +57,10 @@ async def candidates(
 
 async def _near(connection: AsyncConnection, identity: Identity, study: DicomJson) -> list[Entry]:
     waits = or_(entry.c.status.in_(sorted(OPEN)), entry.c.status == Status.DISCONTINUED)
-    statement = select(entry).where(waits, or_(*_near_by(study))).order_by(entry.c.start_moment.desc()).limit(LOOKED_AT)
-    seen = sight_of(identity)
+    statement = (
+        select(*COLUMNS).where(waits, or_(*_near_by(study))).order_by(entry.c.start_moment.desc()).limit(LOOKED_AT)
+    )
+    seen = seen_by(identity)
     return [of_row(row) for row in await connection.execute(statement) if seen(row.attributes)]
 
 

@@ -159,7 +159,8 @@ async def put(
 
     One of a patient who was merged into another is given that one.
     """
-    from charrua_hl7.patients.merging import of_its_patient  # which needs this module
+    from charrua_hl7.patients.merging import of_their_patients  # which need this module
+    from charrua_hl7.performed import link_entries
 
     told = with_status(attributes, status)
     row = {
@@ -176,10 +177,11 @@ async def put(
         index_elements=["order_key", "step_id"],
         set_={**changed, "version": entry.c.version + 1, "changed_at": func.now()},
     ).returning(entry, literal_column(_status_before("charrua_hl7.entry")).label("status_before"))
-    row = (await tx.execute(statement)).one()
-    written = await of_its_patient(tx, of_row(row))
-    await tell_status(app, tx, [(written, row.status_before, message_id)])
-    return written
+    found = (await tx.execute(statement)).one()
+    [written] = await of_their_patients(tx, [of_row(found)])
+    await tell_status(app, tx, [(written, found.status_before, message_id)])
+    await link_entries(app, tx, [written])
+    return (await locked(tx, [written.id]))[0]
 
 
 def _status_before(of: str) -> str:
@@ -276,16 +278,23 @@ class Draft:
 
 
 async def put_all(app: App, tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[Entry]:
-    """Write the rows of drafts, each once: new entries, or the same steps of the same orders as they are now."""
+    """Write the rows of drafts, each once: new entries, or the same steps of the same orders as they are now.
+
+    Those of patients who were merged into others are given these.
+    """
+    from charrua_hl7.patients.merging import of_their_patients  # which need this module
+    from charrua_hl7.performed import link_entries
+
     if not rows:
         return []
     ordered = sorted(rows, key=lambda row: (row["order_key"], row["step_id"]))  # so that no two wait for each other
     names = frozenset(ordered[0])
     found = (await tx.execute(_put_all(names), {"rows": orjson.dumps(ordered).decode()})).all()
-    written = [of_row(row) for row in found]
+    written = await of_their_patients(tx, [of_row(row) for row in found])
     causes = [row.message_id if "message_id" in names else None for row in found]
     befores = [row.status_before for row in found]
     await tell_status(app, tx, list(zip(written, befores, causes, strict=True)))
+    await link_entries(app, tx, written)
     return written
 
 

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Text, and_, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core.archive.index.names import text_key
 from charrua_core.archive.search.conditions import like
+from charrua_core.archive.search.patterns import grams
 from charrua_core.types import Identity
 from charrua_core.web import HttpError, Query
 from charrua_hl7.tables import entry
-from charrua_hl7.worklist.entries import OPEN, Entry, Status, of_row
-from charrua_hl7.worklist.seeing import sight_of
+from charrua_hl7.worklist.entries import COLUMNS, OPEN, Entry, Status, start_of
+from charrua_hl7.worklist.searching import in_order, seen_by
 
-BATCH = 200
 MOST, USUAL = 500, 100
 MOST_WORDS = 10
 _DAY = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
@@ -133,40 +132,23 @@ def _limit(given: str) -> int:
 
 async def listed(connection: AsyncConnection, identity: Identity, asked: Asked) -> Listed:
     """Give a page of the entries that match and that the identity may see."""
-    found: list[Entry] = []
-    places: list[tuple[str, int]] = []
-    async for one, place in _matching(connection, identity, asked):
+    seen, found = seen_by(identity), list[Entry]()
+    async for one in in_order(
+        connection, select(*COLUMNS, entry.c.start_moment).where(*_conditions(asked)), asked.after
+    ):
+        if not seen(one.attributes):
+            continue
         if len(found) == asked.limit:
-            return Listed(found, f"{places[-1][0]}-{places[-1][1]}")
+            return Listed(found, f"{start_of(found[-1].step)[:14]}-{found[-1].id}")
         found.append(one)
-        places.append(place)
     return Listed(found)
-
-
-async def _matching(
-    connection: AsyncConnection, identity: Identity, asked: Asked
-) -> AsyncIterator[tuple[Entry, tuple[str, int]]]:
-    seen = sight_of(identity)
-    statement = select(entry).where(*_conditions(asked))
-    after = asked.after
-    while rows := (await connection.execute(_page(statement, after))).all():
-        for row in rows:
-            if seen(row.attributes):
-                yield of_row(row), (row.start_moment, row.id)
-        if len(rows) < BATCH:
-            return
-        after = (rows[-1].start_moment, rows[-1].id)
-
-
-def _page(statement: Select[Any], after: tuple[str, int] | None) -> Select[Any]:
-    place = (entry.c.start_moment, entry.c.id)
-    ordered = statement.order_by(*place).limit(BATCH)
-    return ordered if after is None else ordered.where(tuple_(*place) > after)
 
 
 def _conditions(asked: Asked) -> list[ColumnElement[bool]]:
     words = text_key(asked.search).replace("^", " ").replace(",", " ").split()[:MOST_WORDS]
     found: list[ColumnElement[bool]] = [like(entry.c.words, f"*{word}*") for word in words]
+    if pieces := sorted({piece for word in words for piece in grams(word)}):
+        found.append(func.core.grams(entry.c.words).op("@>")(cast(pieces, ARRAY(Text))))
     if asked.statuses != frozenset(Status):
         found.append(entry.c.status.in_(sorted(asked.statuses)))
     if asked.first or asked.last:

@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from charrua_core import audit
 from charrua_core.archive.index.levels import STUDY_INSTANCE_UID
+from charrua_core.types import SYSTEM, Identity, Origin
 from charrua_hl7.worklist.entries import Entry, value
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from charrua_core.types import Identity, Origin
     from charrua_core.web import Request
 
 
-async def record(
-    tx: AsyncConnection, identity: Identity, origin: Origin, action: audit.Action, entry: Entry, **detail: Any
-) -> None:
+@dataclass(frozen=True, slots=True)
+class By:
+    """Whose deed something is, and from where."""
+
+    identity: Identity
+    origin: Origin
+
+    @classmethod
+    def of(cls, request: Request) -> By:
+        """Give who asks."""
+        return cls(request.identity, request.origin)
+
+
+ITSELF = By(SYSTEM, Origin("job"))
+"""The archive."""
+
+
+async def record(tx: AsyncConnection, by: By, action: audit.Action, entry: Entry, **detail: Any) -> None:
     """Write what was done to an entry, in its transaction."""
     uids = studies_of(entry)
     event = audit.Event.ORDER_RECORD
-    await audit.record(tx, event, action, identity.name, origin, study_uids=uids, entry=entry.id, **detail)
+    await audit.record(tx, event, action, by.identity.name, by.origin, study_uids=uids, entry=entry.id, **detail)
 
 
 def looked_at(request: Request, entry: Entry) -> None:

@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from charrua_core import tables
 from charrua_core.archive.index.levels import tag_of
 from charrua_core.services.service import Background
-from charrua_core.types import SYSTEM, Origin
 from charrua_hl7.tables import entry, entry_study
 from charrua_hl7.worklist import trail
 from charrua_hl7.worklist.arrivals import TIMED_OUT, look_for_entries
@@ -95,7 +94,7 @@ def _start(row: Any) -> datetime | None:
 async def _discontinue(app: App, tx: AsyncConnection, numbers: Sequence[int]) -> int:
     changed = await set_status(app, tx, numbers, Status.DISCONTINUED, TIMED_OUT, of=NOT_BEGUN) if numbers else []
     for one in changed:
-        await trail.record(tx, SYSTEM, Origin("job"), "D", one, status=str(one.status))
+        await trail.record(tx, trail.ITSELF, "D", one, status=str(one.status))
     return len(changed)
 
 

@@ -14,6 +14,7 @@ export interface Peer {
   timeout_s: number;
   permissions: string[];
   certificate: string;
+  character_set: string;
   row_filter: Record<string, string[]>;
 }
 
@@ -25,6 +26,19 @@ interface Reached {
   refuses: string[];
 }
 
+/** Those that modalities are mostly set to, of PS3.3 C.12.1.1.2; any other can be typed. */
+const CHARACTER_SETS = [
+  "ISO_IR 100",
+  "ISO_IR 101",
+  "ISO_IR 126",
+  "ISO_IR 144",
+  "ISO_IR 148",
+  "ISO_IR 192",
+  "GB18030",
+  "\\ISO 2022 IR 87",
+  "ISO 2022 IR 13\\ISO 2022 IR 87",
+  "\\ISO 2022 IR 149",
+];
 const MAY = ["echo", "store", "query", "retrieve"];
 
 export function start(page: HTMLElement): void {
@@ -112,6 +126,8 @@ export function edit(known: Partial<Peer>, isNew = !known.tls_mode): Promise<boo
     ),
     ticks(t("It may here"), "permissions", known.permissions ?? MAY),
     field(t("Certificate that proves it is this one"), "certificate", known.certificate ?? "", { spellcheck: "false" }, t("SHA-256 fingerprint, or subject as CN=ct1,O=Hospital; empty: its address does")),
+    field(t("Character set that it is answered in"), "character_set", known.character_set ?? "", { spellcheck: "false", list: "character-sets" }, t("Empty: the one that it asks in, or Unicode. Another only where it can read no other: what that cannot write is left out or becomes ?")),
+    h("datalist", { id: "character-sets" }, ...CHARACTER_SETS.map((value) => h("option", { value }))),
     filters.element,
     h("div", { class: "acts" }, h("button", { type: "button", onclick: (event) => void tryIt(event) }, t("Test"))),
     tested,
@@ -146,6 +162,7 @@ function read(form: FormData, row_filter: Record<string, string[]>): Peer {
     timeout_s: Number(text("timeout_s")),
     permissions: form.getAll("permissions").map(String),
     certificate: text("certificate"),
+    character_set: text("character_set"),
     row_filter,
   };
 }

@@ -161,7 +161,7 @@ function priors(rows: readonly Row[]): HTMLElement {
 async function fillLedger(place: HTMLElement, uid: string): Promise<void> {
   try {
     const ledger = await call<Ledger>("GET", `/studies/${uid}/ledger`);
-    const facts = [...received(ledger), ...sent(ledger)];
+    const facts = [...received(ledger), ...expected(ledger), ...sent(ledger)];
     place.replaceChildren(h("dl", {}, ...facts), ...(ledger.history.length ? [history(place, uid, ledger.history)] : []));
   } catch (error) {
     place.replaceChildren(h("p", { class: "wrong" }, sentenceOf(error)));
@@ -178,6 +178,17 @@ function received(ledger: Ledger): HTMLElement[] {
     return h("div", {}, said);
   });
   return fact(t("Received"), ...lines);
+}
+
+/** What modalities say to have made, against what of it is here. */
+function expected(ledger: Ledger): HTMLElement[] {
+  const lines = ledger.expected.map((one) => {
+    const counts = { received: grouped(one.received), n: grouped(one.objects), sender: one.sender };
+    const said = t("{received} of {n} that {sender} has made", counts);
+    const lacks = one.is_final && one.received < one.objects;
+    return h("div", { class: lacks ? "wrong" : "" }, one.is_final ? said : `${said} · ${t("more to come")}`);
+  });
+  return lines.length ? fact(t("Performed"), ...lines) : [];
 }
 
 function sent(ledger: Ledger): HTMLElement[] {

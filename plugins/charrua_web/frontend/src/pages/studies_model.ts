@@ -50,6 +50,7 @@ export interface Details {
 
 export interface Ledger {
   received: { kind: string; sender: string; objects: number; first_at: string; last_at: string }[];
+  expected: { sender: string; objects: number; received: number; is_final: boolean }[];
   sent: { destination: string; objects: number; last_at: string }[];
   waiting: { destination: string; state: string; sendings: number; last_error: string }[];
   history: Edit[];

@@ -9,7 +9,7 @@ from typing import Any
 from charrua_core.dicom.reaching import reach
 from charrua_core.errors import EditInvalid, PeerUnknown
 from charrua_core.peers import PEER_PERMISSIONS, check_aet, check_peer
-from charrua_core.types import Peer
+from charrua_core.types import Peer, is_character_set
 from charrua_core.web import HttpError, Request, Response, WebRoute, json_response
 from charrua_web.setup.bodies import JSON, json_of
 from charrua_web.setup.reached import sentence
@@ -26,6 +26,7 @@ _FIELDS: Mapping[str, Any] = {
     "timeout_s": (int, float),
     "permissions": list,
     "certificate": str,
+    "character_set": str,
     "row_filter": (dict, type(None)),
 }
 """What a body may hold, with its type."""
@@ -90,6 +91,7 @@ def shown(request: Request, peer: Peer) -> dict[str, Any]:
         "timeout_s": peer.timeout_s,
         "permissions": sorted(peer.permissions),
         "certificate": peer.certificate,
+        "character_set": peer.character_set,
         "row_filter": row_filter,
     }
 
@@ -112,6 +114,8 @@ def _peer(request: Request, aet: str, body: Mapping[str, Any]) -> Peer:
         given["permissions"] = _permissions(given["permissions"])
     if "certificate" in given:
         given["certificate"] = _certificate(given["certificate"])
+    if not is_character_set(given.get("character_set", "")):
+        raise HttpError(400, "character_set: it is no Specific Character Set, as ISO_IR 100 or \\ISO 2022 IR 87")
     if "host" in given:
         given["host"] = given["host"].strip()
     if "timeout_s" in given:
@@ -165,7 +169,7 @@ ROUTES = (
         consumes=JSON,
         statuses={200: "Changed", 201: "Added", **_BAD},
         description="What is left out stays as it was: `host`, `port`, `tls_mode`, `timeout_s`, `permissions`, `certificate`, "
-        "`row_filter`.",
+        "`character_set`, `row_filter`.",
     ),
     WebRoute(
         "DELETE",

@@ -24,6 +24,7 @@ async def study_ledger(request: Request) -> Response:
     records = await history(request.app, identity, uid)
     told = {
         "received": [asdict(one) for one in known.received],
+        "expected": [asdict(one) for one in known.expected],
         "sent": [asdict(one) for one in known.sent],
         "waiting": [{**asdict(one), **_error(request, one.last_error)} for one in known.waiting],
         "history": [_told(record, request) for record in reversed(records)],

@@ -1,0 +1,223 @@
+"""Orders and appointments: what their messages make of the worklist."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from charrua_core.archive.index.levels import tag_of
+from charrua_core.types import Identity, Origin
+from charrua_hl7.errors import MessageRefused
+from charrua_hl7.message import Message
+from charrua_hl7.orders.book import same_order
+from charrua_hl7.orders.taking import take_orders
+from charrua_hl7.processing import Outcome, Received
+from charrua_hl7.tables import entry
+from charrua_hl7.testing import order
+from charrua_hl7.worklist.entries import Status, of_row, order_key, set_status, value
+
+SAID = Identity("HL7 HIS", "system")
+
+
+async def take(app: Any, *texts: str) -> Sequence[Outcome | MessageRefused]:
+    """Do what messages say, all in one transaction."""
+    from datetime import UTC, datetime
+
+    received = [
+        Received(number, Message.parse(text.encode()), datetime.now(UTC), Origin("hl7"), SAID)
+        for number, text in enumerate(texts, 1)
+    ]
+    async with app.db.transaction() as tx:
+        return await take_orders(app, tx, received)
+
+
+async def entries(app: Any) -> list[Any]:
+    async with app.db.reading() as connection:
+        return [
+            of_row(row) for row in await connection.execute(select(entry).order_by(entry.c.order_key, entry.c.step_id))
+        ]
+
+
+def told(outcomes: Sequence[Outcome | MessageRefused]) -> list[str]:
+    return [str(one) if isinstance(one, MessageRefused) else one.sentence for one in outcomes]
+
+
+async def status(app: Any, wanted: Status) -> None:
+    async with app.db.transaction() as tx:
+        await set_status(app, tx, [one.id for one in await entries(app)], wanted, "by hand")
+
+
+async def test_an_order_that_comes_again_keeps_the_uid_that_was_made_for_it(archive_in_process: Any) -> None:
+    app = archive_in_process
+    await take(app, order("1"))
+    [first] = await entries(app)
+    assert told(await take(app, order("1", when="202702020800"))) == ["1 entry changed, the order was here already"]
+    [second] = await entries(app)
+    uid = tag_of("StudyInstanceUID")
+    assert value(first.attributes, uid).startswith("2.25.")
+    assert value(second.attributes, uid) == value(first.attributes, uid)
+    assert value(second.step, tag_of("ScheduledProcedureStepStartDate")) == "20270202"
+
+
+async def test_a_change_changes_what_it_says_and_null_takes_away(archive_in_process: Any) -> None:
+    app = archive_in_process
+    change = "\r".join(
+        [
+            "MSH|^~\\&|HIS|CLINIC|||20270101||ORM^O01|1|P|2.5.1",
+            'PID|||4711^^^CLINIC||Perez^Ana||""|F',
+            "ORC|XO|P1|F1",
+            "OBR|1|P1|F1",
+        ]
+    )
+    await take(app, order("1", modality="MR"), change)
+    [one] = await entries(app)
+    assert value(one.step, tag_of("Modality")) == "MR"
+    assert value(one.attributes, tag_of("AccessionNumber")) != ""
+    assert tag_of("PatientBirthDate") not in one.attributes
+    assert value(one.attributes, tag_of("PatientSex")) == "F"
+
+
+@pytest.mark.parametrize(
+    ("before", "control", "after", "sentence"),
+    [
+        (None, "CA", Status.DISCONTINUED, "1 entry cancelled by the order"),
+        (Status.STARTED, "CA", Status.STARTED, "the order has begun or is over, and cannot be cancelled"),
+        (Status.COMPLETED, "CA", Status.COMPLETED, "the order has begun or is over, and cannot be cancelled"),
+        (Status.STARTED, "DC", Status.DISCONTINUED, "1 entry discontinued by the order"),
+        (Status.COMPLETED, "DC", Status.COMPLETED, "the order is over, and cannot be discontinued"),
+        (None, "HD", Status.DISCONTINUED, "1 entry held by the order"),
+        (Status.DISCONTINUED, "NW", Status.SCHEDULED, "1 entry changed, the order was here already"),
+        (Status.COMPLETED, "NW", Status.COMPLETED, "1 entry changed, the order was here already"),
+        (None, "OK", Status.SCHEDULED, "it changes nothing in the worklist"),
+    ],
+)
+async def test_order_control_decides_about_the_entry(
+    archive_in_process: Any, before: Status | None, control: str, after: Status, sentence: str
+) -> None:
+    app = archive_in_process
+    await take(app, order("1"))
+    if before:
+        await status(app, before)
+    assert told(await take(app, order("1", control))) == [sentence]
+    assert [one.status for one in await entries(app)] == [after]
+
+
+async def test_order_status_decides_where_the_message_is_about_it(archive_in_process: Any) -> None:
+    app = archive_in_process
+    seen = []
+    for control, said in (("SC", "SC"), ("XO", "IP"), ("SC", "IP"), ("SC", "CM"), ("SC", "SC")):
+        await take(app, order("1", control, status=said))
+        seen += [one.status for one in await entries(app)]
+    assert seen == ["SCHEDULED", "SCHEDULED", "STARTED", "COMPLETED", "COMPLETED"]
+
+
+async def test_what_is_held_is_released_and_what_is_cancelled_is_not(archive_in_process: Any) -> None:
+    app = archive_in_process
+    await take(app, order("1"), order("1", "HD"), order("1", "RL"))
+    assert [one.status for one in await entries(app)] == [Status.SCHEDULED]
+    await take(app, order("1", "CA"), order("1", "RL"))
+    assert [(one.status, one.reason) for one in await entries(app)] == [(Status.DISCONTINUED, "cancelled by the order")]
+
+
+async def test_an_order_that_timed_out_is_scheduled_again_when_it_is_moved(archive_in_process: Any) -> None:
+    app = archive_in_process
+    await take(app, order("1"))
+    await status(app, Status.DISCONTINUED)
+    await take(app, order("1", "XO"))
+    assert [one.status for one in await entries(app)] == [Status.DISCONTINUED]
+    await take(app, order("1", "XO", when="202703030800"))
+    assert [one.status for one in await entries(app)] == [Status.SCHEDULED]
+
+
+OMI = "\r".join(
+    [
+        "MSH|^~\\&|HIS|CLINIC|||20270101||OMI^O23^OMI_O23|{control_id}|P|2.5.1",
+        "PID|||4711^^^CLINIC||Perez^Ana",
+        "ORC|{control}|P1^HIS|F1^RIS",
+        "TQ1|||||||{when}",
+        "OBR|1|P1^HIS|F1^RIS|CT^CT of head and neck",
+    ]
+)
+IPC = "IPC|ACC1|RP1|1.2.3.{study}|{step}|CT||||{aet}"
+
+
+def imaging(*steps: str, control: str = "NW", when: str = "202701021030") -> str:
+    """An imaging order with these steps, by their IDs."""
+    listed = [IPC.format(study=7, step=step, aet=f"CT{step}") for step in steps]
+    return "\r".join([OMI.format(control_id=f"{control}{when}", control=control, when=when), *listed])
+
+
+async def test_an_order_has_several_steps_and_those_that_a_change_leaves_out_stay(archive_in_process: Any) -> None:
+    app = archive_in_process
+    assert told(await take(app, imaging("S1", "S2", "S3"))) == ["3 entries added"]
+    assert told(await take(app, imaging("S2", control="XO", when="202705050900"))) == ["1 entry changed"]
+    dates = [value(one.step, tag_of("ScheduledProcedureStepStartDate")) for one in await entries(app)]
+    assert [one.step_id for one in await entries(app)] == ["S1", "S2", "S3"]
+    assert dates == ["20270102", "20270505", "20270102"]
+    assert told(await take(app, imaging("S1", control="CA"))) == ["3 entries cancelled by the order"]
+
+
+async def test_an_appointment_moves_the_entry_of_its_order_and_its_end_cancels_it(archive_in_process: Any) -> None:
+    app = archive_in_process
+
+    def booking(event: str, when: str) -> str:
+        return "\r".join(
+            [
+                f"MSH|^~\\&|RIS|CLINIC|||20270101||SIU^{event}|{event}|P|2.5.1",
+                "SCH|AP1|AF1" + "|" * 24 + "P1|F1",
+                "PID|||4711^^^CLINIC||Perez^Ana",
+                "RGS|1",
+                f"AIS|1||CTHEAD^CT of the head|{when}",
+            ]
+        )
+
+    await take(app, order("1"), booking("S13", "202704040715"))
+    [one] = await entries(app)
+    assert value(one.step, tag_of("ScheduledProcedureStepStartDate")) == "20270404"
+    assert value(one.step, tag_of("Modality")) == "CT"
+    assert told(await take(app, booking("S26", "202704040715"))) == ["1 entry cancelled by the order"]
+    assert told(await take(app, booking("S23", "1"))) == ["SIU is not taken for this event"]
+
+
+async def test_a_message_that_is_refused_leaves_those_beside_it_alone(archive_in_process: Any) -> None:
+    app = archive_in_process
+    two = order("1") + "ORC|ZZ|P1|F1\rOBR|1|P1|F1\r"
+    assert told(await take(app, order("1"), two, order("1", "CA"))) == [
+        "1 entry added",
+        "its order control code is not known here",
+        "1 entry cancelled by the order",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({"filler": ("1", "A")}, {"filler": ("1", "A")}, True),
+        ({"filler": ("1", "A")}, {"filler": ("1", "B")}, False),
+        ({"filler": ("1", "A")}, {"filler": ("1", "")}, True),
+        ({"filler": ("1", ""), "placer": ("9", "")}, {"filler": ("2", ""), "placer": ("9", "")}, False),
+        ({"filler": ("1", ""), "placer": ("9", "")}, {"placer": ("9", "")}, True),
+        ({"placer": ("9", ""), "accession": ("A", "")}, {"accession": ("A", "")}, True),
+        ({"placer": ("8", ""), "accession": ("A", "")}, {"placer": ("9", ""), "accession": ("A", "")}, False),
+        ({"filler": ("1", "")}, {"placer": ("1", "")}, False),
+    ],
+)
+def test_an_order_is_known_by_its_numbers(one: Any, other: Any, same: bool) -> None:
+    assert same_order(one, other) is same
+    assert same_order(other, one) is same
+
+
+def test_the_key_of_an_order_is_its_fillers_number() -> None:
+    numbers = {
+        tag_of("FillerOrderNumberImagingServiceRequest"): {"vr": "LO", "Value": ["F1"]},
+        tag_of("PlacerOrderNumberImagingServiceRequest"): {"vr": "LO", "Value": ["P1"]},
+        tag_of("AccessionNumber"): {"vr": "SH", "Value": ["A1"]},
+    }
+    keys = []
+    while numbers:
+        keys.append(order_key(numbers))
+        numbers.pop(next(iter(numbers)))
+    assert [*keys, order_key({})] == ["filler:F1^", "placer:P1^", "accession:A1^", ""]
