@@ -344,6 +344,17 @@ ENTRIES: dict[str, Recipe] = {
     "GET /worklist/{entry}": numbered(404, entry="1"),
 }
 
+MAPPING = "/hl7/mappings/{type}"
+MAPPINGS: dict[str, Recipe] = {
+    f"GET {MAPPING}": numbered(200, type="ORM"),
+    f"PUT {MAPPING}": numbered(400, type="ORM", body={}),
+    f"DELETE {MAPPING}": numbered(400, type="ORM"),
+    f"GET {MAPPING}/versions": numbered(200, type="ORM"),
+    f"POST {MAPPING}/check": numbered(200, type="ORM", body={}),
+    "POST /hl7/mappings/try": numbered(400, body={}),
+    "GET /setup/hl7/mapping/{type}": numbered(200, type="ORM"),
+}
+
 SERIES = "/studies/{study}/series/{series}"
 FRAMES = f"{SERIES}/instances/{{instance}}/frames/{{frames}}"
 ITEM = "/workitems/{workitem}"
@@ -468,6 +479,7 @@ RECIPES: dict[str, Recipe] = {
     "POST /portal": said(404, patient_id="nobody", accession_number="none"),
     **ACTIONS,
     **ENTRIES,
+    **MAPPINGS,
 }
 
 
