@@ -331,6 +331,7 @@ def assign_page(target: Target) -> Sequence[Ask]:
 ENTRY = "/worklist/entries/{entry}"
 ENTRIES: dict[str, Recipe] = {
     "POST /worklist": numbered(400, body={}),
+    "POST /hl7/patient-changes/{change}/undo": numbered(404, change="1"),
     f"GET {ENTRY}": numbered(404, entry="1"),
     f"PUT {ENTRY}": numbered(404, entry="1", body={"version": 1, "attributes": {}}),
     f"POST {ENTRY}/status": numbered(404, entry="1", body={"status": "COMPLETED"}),
@@ -342,6 +343,17 @@ ENTRIES: dict[str, Recipe] = {
     "GET /worklist/performed": lambda target: [Ask(query=[("study", target.study)], general=True)],
     "GET /worklist/assign": assign_page,
     "GET /worklist/{entry}": numbered(404, entry="1"),
+}
+
+MAPPING = "/hl7/mappings/{type}"
+MAPPINGS: dict[str, Recipe] = {
+    f"GET {MAPPING}": numbered(200, type="ORM"),
+    f"PUT {MAPPING}": numbered(400, type="ORM", body={}),
+    f"DELETE {MAPPING}": numbered(400, type="ORM"),
+    f"GET {MAPPING}/versions": numbered(200, type="ORM"),
+    f"POST {MAPPING}/check": numbered(200, type="ORM", body={}),
+    "POST /hl7/mappings/try": numbered(400, body={}),
+    "GET /setup/hl7/mapping/{type}": numbered(200, type="ORM"),
 }
 
 SERIES = "/studies/{study}/series/{series}"
@@ -401,6 +413,17 @@ RECIPES: dict[str, Recipe] = {
     "PUT /routing/destinations/{destination}": numbered(400, destination="NOWHERE", body={}),
     "DELETE /routing/destinations/{destination}": numbered(404, destination="NOWHERE"),
     "POST /routing/destinations/{destination}/check": numbered(404, destination="NOWHERE"),
+    "GET /hl7/messages": of_all_studies,
+    "GET /hl7/messages/failed": of_all_studies,
+    "GET /hl7/messages/{message}": numbered(403, 404, message="1"),
+    "POST /hl7/messages/{message}/process": numbered(403, 404, message="1"),
+    "POST /hl7/messages/process": numbered(400, 403, body={}),
+    "GET /setup/hl7": of_all_studies,
+    "GET /setup/hl7/messages/{message}": numbered(403, 404, message="1"),
+    "POST /hl7/receivers": numbered(400, body={}),
+    "PUT /hl7/receivers/{name}": numbered(404, name="NOWHERE", body={}),
+    "DELETE /hl7/receivers/{name}": numbered(404, name="NOWHERE"),
+    "POST /hl7/receivers/{name}/test": numbered(404, name="NOWHERE"),
     "PAGE /": said(303),
     "PAGE /studies": list_studies,
     "GET /studies/rows": list_studies,
@@ -457,6 +480,7 @@ RECIPES: dict[str, Recipe] = {
     "POST /portal": said(404, patient_id="nobody", accession_number="none"),
     **ACTIONS,
     **ENTRIES,
+    **MAPPINGS,
 }
 
 

@@ -125,15 +125,16 @@ async def expected_objects(app: App, identity: Identity, study_uid: str) -> Sequ
 @hookimpl
 def web_routes() -> Sequence[WebRoute]:
     """Give the calls on the worklist, what was performed, messages, mappings and receivers."""
-    from charrua_hl7.intake import MESSAGE_ROUTES
+    from charrua_hl7.intake import message_routes
     from charrua_hl7.mapping import MAPPING_ROUTES
     from charrua_hl7.outgoing import receiver_routes
     from charrua_hl7.pages import SCRIPTS
+    from charrua_hl7.patients.calls import PATIENT_ROUTES
     from charrua_hl7.performed import PERFORMED_ROUTES
     from charrua_hl7.worklist.calls import WORKLIST_ROUTES
 
-    own = [*WORKLIST_ROUTES, *PERFORMED_ROUTES, *MESSAGE_ROUTES, *MAPPING_ROUTES, *receiver_routes()]
-    return [*own, *SCRIPTS]
+    own = [*WORKLIST_ROUTES, *PATIENT_ROUTES, *PERFORMED_ROUTES, *message_routes(), *MAPPING_ROUTES]
+    return [*own, *receiver_routes(), *SCRIPTS]
 
 
 @hookimpl
