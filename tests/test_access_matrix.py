@@ -331,6 +331,7 @@ def assign_page(target: Target) -> Sequence[Ask]:
 ENTRY = "/worklist/entries/{entry}"
 ENTRIES: dict[str, Recipe] = {
     "POST /worklist": numbered(400, body={}),
+    "POST /hl7/patient-changes/{change}/undo": numbered(404, change="1"),
     f"GET {ENTRY}": numbered(404, entry="1"),
     f"PUT {ENTRY}": numbered(404, entry="1", body={"version": 1, "attributes": {}}),
     f"POST {ENTRY}/status": numbered(404, entry="1", body={"status": "COMPLETED"}),
@@ -342,6 +343,17 @@ ENTRIES: dict[str, Recipe] = {
     "GET /worklist/performed": lambda target: [Ask(query=[("study", target.study)], general=True)],
     "GET /worklist/assign": assign_page,
     "GET /worklist/{entry}": numbered(404, entry="1"),
+}
+
+MAPPING = "/hl7/mappings/{type}"
+MAPPINGS: dict[str, Recipe] = {
+    f"GET {MAPPING}": numbered(200, type="ORM"),
+    f"PUT {MAPPING}": numbered(400, type="ORM", body={}),
+    f"DELETE {MAPPING}": numbered(400, type="ORM"),
+    f"GET {MAPPING}/versions": numbered(200, type="ORM"),
+    f"POST {MAPPING}/check": numbered(200, type="ORM", body={}),
+    "POST /hl7/mappings/try": numbered(400, body={}),
+    "GET /setup/hl7/mapping/{type}": numbered(200, type="ORM"),
 }
 
 SERIES = "/studies/{study}/series/{series}"
@@ -457,6 +469,7 @@ RECIPES: dict[str, Recipe] = {
     "POST /portal": said(404, patient_id="nobody", accession_number="none"),
     **ACTIONS,
     **ENTRIES,
+    **MAPPINGS,
 }
 
 
