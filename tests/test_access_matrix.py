@@ -345,6 +345,17 @@ ENTRIES: dict[str, Recipe] = {
     "GET /worklist/{entry}": numbered(404, entry="1"),
 }
 
+MAPPING = "/hl7/mappings/{type}"
+MAPPINGS: dict[str, Recipe] = {
+    f"GET {MAPPING}": numbered(200, type="ORM"),
+    f"PUT {MAPPING}": numbered(400, type="ORM", body={}),
+    f"DELETE {MAPPING}": numbered(400, type="ORM"),
+    f"GET {MAPPING}/versions": numbered(200, type="ORM"),
+    f"POST {MAPPING}/check": numbered(200, type="ORM", body={}),
+    "POST /hl7/mappings/try": numbered(400, body={}),
+    "GET /setup/hl7/mapping/{type}": numbered(200, type="ORM"),
+}
+
 SERIES = "/studies/{study}/series/{series}"
 FRAMES = f"{SERIES}/instances/{{instance}}/frames/{{frames}}"
 ITEM = "/workitems/{workitem}"
@@ -402,6 +413,17 @@ RECIPES: dict[str, Recipe] = {
     "PUT /routing/destinations/{destination}": numbered(400, destination="NOWHERE", body={}),
     "DELETE /routing/destinations/{destination}": numbered(404, destination="NOWHERE"),
     "POST /routing/destinations/{destination}/check": numbered(404, destination="NOWHERE"),
+    "GET /hl7/messages": of_all_studies,
+    "GET /hl7/messages/failed": of_all_studies,
+    "GET /hl7/messages/{message}": numbered(403, 404, message="1"),
+    "POST /hl7/messages/{message}/process": numbered(403, 404, message="1"),
+    "POST /hl7/messages/process": numbered(400, 403, body={}),
+    "GET /setup/hl7": of_all_studies,
+    "GET /setup/hl7/messages/{message}": numbered(403, 404, message="1"),
+    "POST /hl7/receivers": numbered(400, body={}),
+    "PUT /hl7/receivers/{name}": numbered(404, name="NOWHERE", body={}),
+    "DELETE /hl7/receivers/{name}": numbered(404, name="NOWHERE"),
+    "POST /hl7/receivers/{name}/test": numbered(404, name="NOWHERE"),
     "PAGE /": said(303),
     "PAGE /studies": list_studies,
     "GET /studies/rows": list_studies,
@@ -458,6 +480,7 @@ RECIPES: dict[str, Recipe] = {
     "POST /portal": said(404, patient_id="nobody", accession_number="none"),
     **ACTIONS,
     **ENTRIES,
+    **MAPPINGS,
 }
 
 

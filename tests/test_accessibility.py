@@ -146,7 +146,7 @@ async def test_axe_finds_nothing_on_any_page(archive, modality, browse, open_bro
     admin = await open_browser("Admin")
     found: list[str] = []
     for pattern in pages():
-        path = pattern.replace("{study}", study).replace("{entry}", "1")
+        path = pattern.replace("{study}", study).replace("{entry}", "1").replace("{type}", "ORM")
         await visit(admin, path + GIVEN.get(pattern, "").replace("{study}", study))
         found += await look(admin, path.replace(study, "uid"), phone=pattern in ON_A_PHONE)
     found += await dialogs(admin)

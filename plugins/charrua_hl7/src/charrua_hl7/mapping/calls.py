@@ -52,7 +52,7 @@ async def change(request: Request) -> Response:
 
 async def reset(request: Request) -> Response:
     """Put the default in force."""
-    version = _version(request.query.first("version", "0"))
+    version = _version(request.query.first("version"))
     kept = await store.reset(request.app, _who(request), request.parameters["type"], version)
     return json_response(kept.as_json())
 

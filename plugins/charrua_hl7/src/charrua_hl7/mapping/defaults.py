@@ -33,7 +33,7 @@ PATIENT: Lines = (
 
 VISIT: Lines = (
     _line("AdmissionID", "PV1-19, PID-18", "id"),
-    _line("IssuerOfAdmissionIDSequence.LocalNamespaceEntityID", "PV1-19.4, PID-18.4", "issuer"),
+    _line("IssuerOfAdmissionIDSequence.LocalNamespaceEntityID", "PV1-19.4", "issuer"),
     _line("CurrentPatientLocation", "PV1-3", "location"),
     _line("ReferringPhysicianName", "PV1-8", "person"),
     _line("ConfidentialityConstraintOnPatientDataDescription", "PV1-16", "words", note="VIP"),

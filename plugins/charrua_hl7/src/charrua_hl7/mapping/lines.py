@@ -99,7 +99,7 @@ Lines = Sequence[Line]
 
 
 def _tag(keyword: str) -> str:
-    number = tag_for_keyword(keyword)
+    number = tag_for_keyword(keyword) if keyword else None
     if number is None:
         raise LineWrong("to", f"{keyword[:80]!r} is no keyword of an attribute")
     return f"{number:08X}"

@@ -120,7 +120,7 @@ async def mapping_script(_request: Request) -> Response:
 MAPPING_PAGES = (
     Page(
         *("/setup/hl7/mapping", "charrua_hl7/mappings.html", show_mappings, "configure", "HL7 mapping"),
-        navigation=Navigation("setup", "HL7 mapping", icon="route", order=46),
+        navigation=Navigation("setup", "HL7 mapping", icon="columns", order=46),
     ),
     Page(
         *("/setup/hl7/mapping/{type}", "charrua_hl7/mapping.html", show_mapping, "configure", "HL7 mapping"),

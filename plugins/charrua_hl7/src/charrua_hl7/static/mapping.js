@@ -42,6 +42,10 @@ function dress(row) {
     more.setAttribute("aria-expanded", String(shown));
   };
   if (field(row, "values").value) open(true);
+  const to = field(row, "to");
+  const toItsEnd = () => (to.scrollLeft = to.scrollWidth); // the attribute stands after its sequences
+  to.addEventListener("blur", toItsEnd);
+  toItsEnd();
   more.addEventListener("click", () => open(further.hidden));
   row.querySelector("[data-up]").addEventListener("click", (event) => move(row, -1, event.currentTarget));
   row.querySelector("[data-down]").addEventListener("click", (event) => move(row, 1, event.currentTarget));
