@@ -142,9 +142,11 @@ class Fuzz:
     where: tuple[str, int]
     mutations: Mutations
     left: int
+    until: float
     accepted: set[int] = field(default_factory=set)
     told: Counter[str] = field(default_factory=Counter)
     pings: int = 0
+    sent: int = 0
 
     async def run(self, connections: int) -> None:
         """Send all of them."""
@@ -160,7 +162,8 @@ class Fuzz:
         try:
             while self.left > 0:
                 several = [self.mutations.frame() for _ in range(min(self.left, 20))]
-                self.left -= len(several)
+                self.left = self.left - len(several) if time.monotonic() < self.until else 0
+                self.sent += len(several)
                 self.pings += 1
                 ping = f"PING{self.pings}"
                 writer.write(b"".join(several) + order(ping))
@@ -229,8 +232,8 @@ def good_sender(where: tuple[str, int]) -> Iterator[list[float]]:
 async def fuzz(server: Server, options: argparse.Namespace) -> bool:
     """Send mutated messages and look for what was acknowledged."""
     mutations = Mutations.of_folder(Path(os.environ["CHARRUA_TEST_DATA"]) / "hl7", random.Random(options.seed))
-    run = Fuzz(server.hl7, mutations, options.messages)
     began = time.monotonic()
+    run = Fuzz(server.hl7, mutations, options.messages, began + options.minutes * 60)
     with good_sender(server.hl7) as times:
         await run.run(options.connections)
     seconds = time.monotonic() - began
@@ -243,7 +246,7 @@ async def fuzz(server: Server, options: argparse.Namespace) -> bool:
     p99 = quantile(times, 0.99)
     lives = server.lives and "worker ended" not in server.log.read_text(errors="replace")
     print(
-        f"fuzz: {options.messages} mutated messages in {seconds:.0f} s: {told}; {len(missing)} acknowledged are missing; "
+        f"fuzz: {run.sent} mutated messages in {seconds:.0f} s: {told}; {len(missing)} acknowledged are missing; "
         f"{added} entries told, {entries} there; {internal} errors of ours; "
         f"a good sender's {len(times)} answers p50 {quantile(times, 0.5):.1f} p99 {p99:.1f} ms; "
         f"the server {'lives' if lives else 'DIED'}"
@@ -351,6 +354,7 @@ def _options(given: Sequence[str] | None = None) -> argparse.Namespace:
     arguments.add_argument("what", choices=("throughput", "fuzz", "crash"))
     arguments.add_argument("--seconds", type=float, default=10, help="of each throughput")
     arguments.add_argument("--messages", type=int, default=200_000, help="that are mutated")
+    arguments.add_argument("--minutes", type=float, default=1440, help="after which no more mutated messages are sent")
     arguments.add_argument("--kills", type=int, default=10)
     arguments.add_argument("--rate", type=float, default=1000, help="messages offered a second through the kills")
     arguments.add_argument("--longest", type=float, default=2.0, help="seconds before a kill, at most")
@@ -364,7 +368,7 @@ def main() -> int:
     """Run what is asked for, on an archive of its own."""
     options = _options()
     isolate()
-    with tempfile.TemporaryDirectory(prefix="charrua-hl7-") as folder:
+    with tempfile.TemporaryDirectory(prefix="charrua-hl7-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)  # an embedded PostgreSQL may run as another user
         server = Server(Path(folder) / "charrua", options.workers)
         server.start()

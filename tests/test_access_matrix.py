@@ -331,6 +331,7 @@ def assign_page(target: Target) -> Sequence[Ask]:
 ENTRY = "/worklist/entries/{entry}"
 ENTRIES: dict[str, Recipe] = {
     "POST /worklist": numbered(400, body={}),
+    "POST /hl7/patient-changes/{change}/undo": numbered(404, change="1"),
     f"GET {ENTRY}": numbered(404, entry="1"),
     f"PUT {ENTRY}": numbered(404, entry="1", body={"version": 1, "attributes": {}}),
     f"POST {ENTRY}/status": numbered(404, entry="1", body={"status": "COMPLETED"}),

@@ -76,6 +76,7 @@ REFUSED = {
     "unknown control": (order(control="ZZ"), "AE", "102", "ORC^1^1"),
     "no patient": (order(patient=""), "AE", "101", "PID^1^3"),
     "segments": (order() + "NTE|1||x\r" * 1001, "AR", "207", ""),
+    "repetitions of a field of MSH": (order(sent="~" * 300), "AR", "207", "MSH"),
     "fields": (order() + "ZZZ" + "|" * 1002, "AR", "207", "ZZZ"),
 }
 
@@ -320,3 +321,24 @@ async def test_messages_that_wait_are_processed_and_old_ones_removed(listen: Any
     assert [entry.accession_number for entry in await listening.entries()] == ["A1"]
     assert await remove_old(listening.app) == 1
     assert [row.control_id for row in await listening.rows()] == ["C1NW"]
+
+
+async def test_health_tells_whether_the_listener_is_there(listen: Any) -> None:
+    from charrua_hl7.intake.health import listener_health as look
+
+    listening = await listen()
+    [there] = await look(listening.app)
+    assert (there.works, there.sentence) == (True, f"listens at 127.0.0.1 port {listening.where[1]}")
+    await listening.listener.stop()
+    assert not (await look(listening.app))[0].works
+
+
+async def test_a_sender_that_sends_far_ahead_does_not_hold_up_another(listen: Any) -> None:
+    listening = await listen()
+    async with listening.sender() as hasty, listening.sender() as calm:
+        await hasty.raw(b"".join(framed(order(str(n)).encode()) for n in range(300)))
+        assert code(await calm.send(order("calm"))) == "AA"
+        kept = await listening.rows()
+        assert len(kept) < 200
+        for _ in range(300):
+            await hasty.answer()

@@ -59,11 +59,12 @@ async def adds_a_remote_server_that_answers(page, port: int) -> None:
     await dialog.locator("[name=aet]").fill("WS1")
     await dialog.locator("[name=host]").fill("127.0.0.1")
     await dialog.locator("[name=port]").fill(str(port))
+    await dialog.locator("[name=character_set]").fill("\\ISO 2022 IR 87")
     await dialog.get_by_role("button", name="Test").click()
     await dialog.get_by_text(f"WS1 at 127.0.0.1:{port} answers in").wait_for()
     assert await dialog.locator(".takes .yes").all_inner_texts() != []
     await dialog.get_by_role("button", name="Save").click()
-    await page.locator("tr", has_text=f"127.0.0.1:{port}").wait_for()
+    await page.locator("tr", has_text=f"127.0.0.1:{port}").get_by_text("ISO 2022 IR 87").wait_for()
 
 
 async def mends_a_refusal_with_one_click(page, archive) -> None:

@@ -17,7 +17,17 @@ from charrua_core.archive.datasets.part10 import file_meta, new_arrival_id
 from charrua_core.archive.datasets.source import SegmentSource
 from charrua_core.archive.edit.values import from_keywords
 from charrua_core.errors import DocumentUnreadable, ImageInvalid, ImagingBusy, ImagingTimeout
-from charrua_core.imaging.making import About, OfficeMissing, kind_of, make, needs_decoding, office, picture_of, to_pdf
+from charrua_core.imaging.making import (
+    About,
+    OfficeMissing,
+    kind_of,
+    make,
+    make_cda,
+    needs_decoding,
+    office,
+    picture_of,
+    to_pdf,
+)
 from charrua_core.imaging.making.about import elements
 from charrua_core.imaging.making.mp4 import Video
 from charrua_core.imaging.making.objects import _video_syntax
@@ -113,6 +123,19 @@ def test_a_pdf_lies_in_its_object_byte_for_byte(tmp_path) -> None:
         image = pydicom.dcmread(made_of(content, tmp_path))
         assert image.EncapsulatedDocument[: image.EncapsulatedDocumentLength] == content
         assert len(image.EncapsulatedDocument) % 2 == 0
+
+
+def test_a_cda_lies_in_its_object_with_its_own_identifier(tmp_path) -> None:
+    source = tmp_path / "report.xml"
+    source.write_bytes(b'<ClinicalDocument><templateId root="9"/><id extension="77" root="1.2.3"/></ClinicalDocument>')
+    made = make_cda(source, About(STUDY, "Report"))
+    with SegmentSource(made.segments) as segments:
+        image = pydicom.dcmread(io.BytesIO(segments.read(0, segments.size)), force=True)
+    assert (image.MIMETypeOfEncapsulatedDocument, image.HL7InstanceIdentifier) == ("text/XML", "1.2.3^77")
+    assert image.EncapsulatedDocument.startswith(source.read_bytes())
+    source.write_bytes(b"<html/>")
+    with pytest.raises(DocumentUnreadable):
+        make_cda(source, About(STUDY, "Report"))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from charrua_core.jobs import JobType
     from charrua_core.services import Service
     from charrua_core.settings import Setting
-    from charrua_core.types import ExpectedObjects, FinalReport, Identity, StoredObject, StudyEdited
+    from charrua_core.types import ExpectedObjects, FinalReport, Finding, Identity, StoredObject, StudyEdited
     from charrua_core.web import Page, StudyAction, WebRoute
 
 
@@ -42,6 +42,14 @@ def services(app: App) -> Sequence[Service]:
     from charrua_hl7.worklist.upkeep import worklist_services
 
     return [*intake_services(app), *worklist_services(app), *performed_upkeep_services(app)]
+
+
+@hookimpl
+async def health(app: App) -> Sequence[Finding]:
+    """Tell whether the HL7 listener is there."""
+    from charrua_hl7.intake.health import listener_health
+
+    return await listener_health(app)
 
 
 @hookimpl
@@ -121,11 +129,12 @@ def web_routes() -> Sequence[WebRoute]:
     from charrua_hl7.mapping import MAPPING_ROUTES
     from charrua_hl7.outgoing import receiver_routes
     from charrua_hl7.pages import SCRIPTS
+    from charrua_hl7.patients.calls import PATIENT_ROUTES
     from charrua_hl7.performed import PERFORMED_ROUTES
     from charrua_hl7.worklist.calls import WORKLIST_ROUTES
 
-    own = [*WORKLIST_ROUTES, *PERFORMED_ROUTES, *message_routes(), *MAPPING_ROUTES, *receiver_routes()]
-    return [*own, *SCRIPTS]
+    own = [*WORKLIST_ROUTES, *PATIENT_ROUTES, *PERFORMED_ROUTES, *message_routes(), *MAPPING_ROUTES]
+    return [*own, *receiver_routes(), *SCRIPTS]
 
 
 @hookimpl

@@ -146,7 +146,7 @@ entry_study = Table(
     # How it was found: uid, accession, assigned
     Column("found_by", C, nullable=False),
     # waiting (to be corrected), corrected, alike, left (as it is), mismatch (another patient's),
-    # other (somebody said that it is not the entry's), undone
+    # other (somebody said that it is not the entry's), handed over (to the entry that it was assigned to), undone
     Column("state", C, nullable=False),
     # The edits that gave it the order's identity, in their order.
     _texts("edits"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import httpx
 import pytest
 from pydicom import dcmread
 from sqlalchemy import select
@@ -22,7 +23,9 @@ from charrua_hl7.intake.keeping import keep
 from charrua_hl7.patients.undoing import undo_change
 from charrua_hl7.tables import entry
 from charrua_hl7.worklist.entries import STEP, put, value
+from charrua_web.server import WebServer
 
+PASSWORD = "an unlikely password"
 HIS = Identity("HL7 HIS", "system", permissions=frozenset({"*"}))
 CONSOLE = Origin("hl7", address="127.0.0.1")
 
@@ -104,3 +107,30 @@ class Hospital:
 async def hospital(open_archive: Any) -> Hospital:
     """A hospital with an archive."""
     return Hospital(await open_archive())
+
+
+class Served:
+    """The pages of a hospital's archive."""
+
+    def __init__(self, app: Any, url: str) -> None:
+        self.app, self.url = app, url
+        self._users = 0
+
+    async def user(self, role: str = "Admin", row_filter: dict[str, list[str]] | None = None) -> str:
+        """Add a user."""
+        self._users += 1
+        await self.app.accounts.add(f"user{self._users}", role, PASSWORD, by="test", row_filter=row_filter)
+        return f"user{self._users}"
+
+    async def client(self, role: str = "Admin", row_filter: dict[str, list[str]] | None = None) -> httpx.AsyncClient:
+        """Give a client that is logged in; close it."""
+        token = await self.app.accounts.create_token(await self.user(role, row_filter), by="test")
+        return httpx.AsyncClient(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+
+
+@pytest.fixture
+async def served(hospital: Hospital) -> Any:
+    """The hospital's archive over HTTP."""
+    server = WebServer(hospital.app)
+    yield Served(hospital.app, (await server.start()).split()[1])
+    await server.stop()

@@ -71,6 +71,21 @@ async def test_a_merge_moves_entries_and_studies_also_those_that_come_later_and_
     assert await hospital.entry(await hospital.order("OLD")) == ("OLD", "HOSP", "Doe^Jane")
 
 
+async def test_a_study_that_was_given_its_orders_identity_is_given_it_again_when_a_merge_is_taken_back(
+    hospital,
+) -> None:
+    number = await hospital.order("OLD", AccessionNumber="A1")
+    before = await hospital.image("OLD", AccessionNumber="A1")
+    await hospital.hears("PID|||NEW^^^HOSP||Roe^Janet", "MRG|OLD^^^HOSP", event="ADT^A40")
+    await hospital.works()
+    late = await hospital.image("OLD", AccessionNumber="A1")
+    await hospital.works()
+    assert {(await hospital.study(uid))[::2] for uid in (before, late)} == {("NEW", "Roe^Janet")}
+    await hospital.undoes((await changes(hospital, "merge"))[0])
+    assert (await hospital.entry(number))[0] == "OLD"
+    assert {(await hospital.study(uid))[::2] for uid in (before, late)} == {("OLD", "Doe^Jane")}
+
+
 async def test_a_merge_undone_in_the_studys_own_history_brings_the_entries_back_too(hospital) -> None:
     number, uid = await hospital.order("OLD"), await hospital.image("OLD")
     await hospital.hears("PID|||NEW^^^HOSP||Roe^Janet", "MRG|OLD^^^HOSP", event="ADT^A40")
@@ -126,6 +141,30 @@ async def test_merges_in_a_row_lead_to_the_last_patient_and_are_taken_back_one_b
     await hospital.undoes(first)
     assert {await hospital.entry(one) for one in (number, late_order)} == {("A", "HOSP", "Doe^Jane")}
     assert {await hospital.study(one) for one in (uid, late)} == {("A", "", "Doe^Jane")}
+
+
+async def test_who_is_merged_into_one_that_was_merged_becomes_what_that_one_became(hospital) -> None:
+    number, uid = await hospital.order("A"), await hospital.image("A")
+    for former, stays in (("B", "C"), ("A", "B")):
+        await hospital.hears(f"PID|||{stays}^^^HOSP||Of^{stays}", f"MRG|{former}^^^HOSP", event="ADT^A40")
+    await hospital.works()
+    assert (await hospital.entry(number), await hospital.study(uid)) == (("C", "HOSP", "Of^C"), ("C", "", "Of^C"))
+
+
+async def test_what_is_said_of_the_one_that_stays_is_said_of_what_comes_under_a_former_id(hospital) -> None:
+    await hospital.hears("PID|||NEW^^^HOSP||Roe^Janet", "MRG|OLD^^^HOSP", event="ADT^A40")
+    for _ in range(2):
+        await hospital.hears("PID|||NEW^^^HOSP||Roe^Johanna")
+    assert len(await changes(hospital)) == 2
+    assert await hospital.entry(await hospital.order("OLD")) == ("NEW", "HOSP", "Roe^Johanna")
+
+
+async def test_a_change_taken_back_before_its_studies_were_edited_edits_none(hospital) -> None:
+    uid = await hospital.image("OLD")
+    await hospital.hears("PID|||NEW^^^HOSP||Roe^Janet", "MRG|OLD^^^HOSP", event="ADT^A40")
+    await hospital.undoes((await changes(hospital))[0])
+    assert await hospital.study(uid) == ("OLD", "", "Doe^Jane")
+    assert await edits(hospital) == 0
 
 
 async def test_a_merge_back_ends_the_memory_of_the_first(hospital) -> None:

@@ -15,7 +15,7 @@ from charrua_core.testing.objects import a_study
 from charrua_core.testing.performed import Performer, a_discontinuation, a_scheduled_step, a_series, a_step, an_end
 from charrua_core.types import SYSTEM, Identity, Peer, RowFilter
 from charrua_hl7.performed import in_progress, performed_of, performed_of_entry
-from charrua_hl7.performed.known import SILENT_AFTER
+from charrua_hl7.performed.known import SILENT_AFTER, unscheduled
 from charrua_hl7.performed.upkeep import complete_forgotten, remove_old_steps
 from charrua_hl7.tables import performed
 
@@ -76,6 +76,14 @@ async def test_row_filters_let_see_the_steps_that_pass_them(served: Any, ct: Per
         ({"ReferringPhysicianName": "House*"}, 0),  # what it does not state is not proven
     ):
         assert len(await performed_of(served.app, who_sees(**admitted), study)) == seen, admitted
+
+
+async def test_steps_without_an_entry_are_told(served: Any, ct: Performer) -> None:
+    await served.order(study := generate_uid())
+    await ct.create(a_step(study))
+    _, alone = await ct.create(a_step(scheduled=[a_scheduled_step(generate_uid(), AccessionNumber="")]))
+    assert [one["sop_instance_uid"] for one in await unscheduled(served.app, SYSTEM)] == [alone]
+    assert await unscheduled(served.app, who_sees(Modality="MR")) == []
 
 
 async def test_a_step_that_was_discontinued_tells_why(served: Any, ct: Performer) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
 from pydicom.uid import generate_uid
 from sqlalchemy import select
 
@@ -151,8 +150,7 @@ async def test_an_order_that_comes_after_its_step_is_linked(served: Any, ct: Per
     assert (again.id, await served.status(again)) == (entry.id, "SCHEDULED")
 
 
-@pytest.mark.parametrize("_", range(3))
-async def test_orders_and_steps_of_the_same_moment_are_linked(served: Any, _: int) -> None:
+async def test_orders_and_steps_of_the_same_moment_are_linked(served: Any) -> None:
     studies = [generate_uid() for _ in range(8)]
     steps = [Performer(served.peer).create(a_step(study)) for study in studies]
     orders = [served.order(study, AccessionNumber=f"N{at}") for at, study in enumerate(studies)]

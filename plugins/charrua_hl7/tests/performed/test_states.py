@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import random
 from typing import Any
 
 import pytest
@@ -24,6 +26,7 @@ from charrua_core.testing.performed import (
     with_values,
 )
 from charrua_core.types import Peer
+from charrua_hl7.performed.refusals import PERFORM_STATUSES
 from charrua_hl7.tables import performed
 
 STATUS, PATIENT_NAME, SCHEDULED = 0x00400252, 0x00100010, 0x00400270
@@ -94,6 +97,45 @@ async def test_what_cannot_be_read_is_refused(served: Any) -> None:
     async with associate(served.peer, [ProposedContext(MPPS, UNCOMPRESSED[:1])], calling_aet="CT1") as association:
         answer = await association.create(MPPS, "1.2", content)
     assert (answer.status, answer.attribute_identifier_list) == (0x0106, (SCHEDULED,))
+
+
+async def test_mutated_data_sets_are_answered_and_change_nothing_else(served: Any) -> None:
+    chance = random.Random(7)
+    whole = [encoded(a_step("1.2.3"), explicit=True), encoded(an_end(a_series("1.2.4", ["1.2.5"])), explicit=True)]
+    begun = encoded(a_step(), explicit=True)
+    statuses = set()
+    async with associate(served.peer, [ProposedContext(MPPS, UNCOMPRESSED[:1])], calling_aet="CT1") as association:
+        for number in range(MUTATIONS):
+            attributes = mutated(whole[number % 2], chance)
+            uid = (await association.create(MPPS, "", begun)).affected_sop_instance_uid or ""
+            asking = association.set(MPPS, uid, attributes) if number % 2 else association.create(MPPS, "", attributes)
+            answer = await asking
+            statuses.add((answer.status, answer.error_id))
+    assert {status for status, _ in statuses} <= set(PERFORM_STATUSES)
+    assert (0x0110, None) not in statuses  # what is not understood is answered, not stumbled over
+    async with served.app.db.reading() as connection:
+        states = set((await connection.scalars(select(performed.c.status))).all())
+    assert states <= {"IN PROGRESS", "COMPLETED", "DISCONTINUED"}
+
+
+MUTATIONS = int(os.environ.get("CHARRUA_TEST_MUTATIONS", "60"))
+
+
+def mutated(content: bytes, chance: random.Random) -> bytes:
+    """The bytes with some of them changed, taken out, put in twice, or cut off."""
+    data = bytearray(content)
+    for _ in range(chance.randint(1, 4)):
+        at, length = chance.randrange(len(data)), chance.randint(1, 12)
+        kind = chance.randrange(4)
+        if kind == 0:
+            data[at : at + length] = chance.randbytes(len(data[at : at + length]))
+        elif kind == 1 and len(data) > 100:
+            del data[at : at + length]
+        elif kind == 2:
+            data[at:at] = data[at : at + length]
+        else:
+            data[at] ^= 1 << chance.randrange(8)
+    return bytes(data[: chance.randrange(50, len(data))] if chance.random() < 0.1 else data)
 
 
 def encoded(attributes: Dataset, explicit: bool = False) -> bytes:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select, update
 
 from charrua_core import tables
 from charrua_core.archive.edit.undo import history, undo
@@ -12,7 +14,7 @@ from charrua_core.types import SYSTEM, StudyEdited
 from charrua_hl7.tables import performed, performed_entry
 from charrua_hl7.worklist import changing, correcting
 from charrua_hl7.worklist.assigning import study_edited
-from charrua_hl7.worklist.upkeep import complete_what_came_first, discontinue_what_is_late
+from charrua_hl7.worklist.upkeep import complete_what_came_first, complete_what_is_silent, discontinue_what_is_late
 
 PATIENT = {"patid": "4711", "patname": "SILVA^ANA", "patbd": "19610412", "patsex": "F"}
 ORDER = {"id": "A1", "descr": "KNEE LEFT", "modality": "CT", "referring": "HOUSE^GREGORY", **PATIENT}
@@ -81,7 +83,7 @@ async def test_a_study_is_known_by_accession_number_and_patient_and_never_made_a
     assert (await study_row(place.app, stranger.StudyInstanceUID)).patient_id == "4711"
     await place.app.troubles.flush()
     [trouble] = await place.app.troubles.all()
-    assert (trouble.who, trouble.facts["entry"]) == ("worklist", str(others["entry"]))
+    assert (trouble.kind, trouble.facts["page"]) == ("order", f"/worklist/{others['entry']}")
     path = f"/worklist/entries/{others['entry']}"
     assert "another patient" in (await admin.get(f"/worklist/{others['entry']}", headers={"Accept": "text/html"})).text
     assert (await admin.delete(f"{path}/studies/{stranger.StudyInstanceUID}")).status_code == 204
@@ -109,6 +111,10 @@ async def test_a_modality_that_tells_what_it_does_says_itself_when_it_is_done(pl
     entry = await told(admin, one)
     assert (entry["status"], entry["arrived"]) == ("STARTED", one["study"])
     assert (await study_row(place.app, one["study"])).patient_id == "4711"
+    assert await complete_what_is_silent(place.app) == 0
+    async with place.app.db.transaction() as tx:
+        await tx.execute(update(performed).values(changed_at=func.now() - timedelta(days=2)))
+    assert await complete_what_is_silent(place.app) == 1
 
 
 async def test_an_order_that_comes_after_its_study_is_completed(place, admin) -> None:
@@ -218,6 +224,24 @@ async def test_an_assignment_that_is_undone_in_the_studys_history_is_undone_at_t
     await study_edited(place.app, StudyEdited(undone.id, "undo", uids, undone.made_at, undoes=edit))
     assert (await told(admin, one))["status"] == "SCHEDULED"
     assert (await admin.delete(f"/worklist/entries/{one['entry']}/assign")).status_code == 409
+
+
+async def test_the_entry_that_was_chosen_by_mistake_is_still_to_be_performed(place, admin) -> None:
+    mistaken, meant = await added(admin), await added(admin, id="A2", patid="99", patname="DOE^JANE")
+    uid = mistaken["study"]
+    await place.come(*a_study(StudyInstanceUID=uid, Modality="CT", PatientID="4711"))
+    path = f"/worklist/entries/{meant['entry']}/assign"
+    assert (await admin.post(path, json={"study": uid})).status_code == 200
+    left = await told(admin, mistaken)
+    assert (left["status"], left["arrived"]) == ("SCHEDULED", "")
+    assert left["study"] != uid
+    await complete_what_came_first(place.app)
+    assert (await study_row(place.app, uid)).patient_id == "99"
+    assert (await told(admin, mistaken))["status"] == "SCHEDULED"
+    assert (await admin.delete(path)).json()["status"] == "SCHEDULED"
+    again = await told(admin, mistaken)
+    assert (again["status"], again["arrived"], again["study"]) == ("COMPLETED", uid, uid)
+    assert (await study_row(place.app, uid)).patient_id == "4711"
 
 
 async def test_series_are_assigned_to_an_entry(place, admin) -> None:

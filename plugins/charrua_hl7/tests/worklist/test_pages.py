@@ -60,10 +60,15 @@ async def test_the_list_is_searched_while_typing_and_an_entry_is_added_and_disco
     rows = page.locator("[data-entry]")
     assert await rows.count() == 3
     assert "<b>O'BRIEN, PAT" in await page.locator("#entries").inner_text()
+    await admin.post("/worklist", json={"patid": "5000", "patname": "NEWCOMER", "modality": "US"})
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await page.locator("tr.new").get_by_text("NEWCOMER").wait_for()
+    assert await rows.count() == 4
     await page.keyboard.press("/")
     await page.keyboard.type("knee silva")
     await rows.nth(1).wait_for(state="detached")
     assert await rows.count() == 1
+    await page.wait_for_function("location.search.includes('knee')")
     await page.get_by_role("link", name="All", exact=True).click()
     assert await page.get_by_role("searchbox").input_value() == "knee silva"
     await page.goto("/worklist")

@@ -12,9 +12,9 @@ from charrua_core.archive.datasets.identifier import decode_identifier, encode_i
 from charrua_core.archive.search import Found, Query, read_query, search, unsupported
 from charrua_core.audit import Event
 from charrua_core.dicom import Association, CommandField, Message, ServiceClass
+from charrua_core.dicom.cancelling import Cancelled, until_cancelled
 from charrua_core.errors import AssociationAborted, CharruaError, NotPermitted
 from charrua_core.types import DicomJson
-from charrua_qr.cancelling import Cancelled, until_cancelled
 from charrua_qr.keys import matching_keys
 from charrua_qr.measured import MATCHES
 from charrua_qr.models import (

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from charrua_core.dicom import Association, CommandField, Message, ServiceClass
+from charrua_core.dicom.cancelling import until_cancelled
 from charrua_core.dicom.configured import associate_as
 from charrua_core.errors import PeerUnknown, PeerUnreachable
 from charrua_core.types import Peer, RowFilter
-from charrua_qr.cancelling import until_cancelled
 from charrua_qr.models import MOVE, RETRIEVE_STATUSES, answer_retrieve
 from charrua_qr.parts import Part
 from charrua_qr.retrieve import RetrieveScp

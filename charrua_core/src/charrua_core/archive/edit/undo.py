@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -42,13 +43,13 @@ async def undo(app: App, identity: Identity, edit_id: str, *, reason: str = "", 
     return await make(app, identity, await _permission(app, identity, edit_id), origin, plan)
 
 
-async def hindrance(app: App, identity: Identity, edit_id: str) -> str:
-    """Give why `undo` would refuse to take this edit back as things are, "" where it would not."""
+async def hindrance(app: App, identity: Identity, edit_id: str, besides: Collection[str] = ()) -> str:
+    """Give why `undo` would refuse to take this edit back once those `besides` are taken back, "" where it would not."""
     async with app.db.reading() as connection:
         try:
             undone = await _one(connection, edit_id)
             await edit_targets.require_seen(connection, identity, undone)
-            await _require_undoable(connection, undone)
+            await _require_undoable(connection, undone, besides)
         except CharruaError as error:
             return str(error) or type(error).__name__
     return ""
@@ -88,13 +89,13 @@ async def _one(tx: AsyncConnection, edit_id: str) -> Record:
     return record
 
 
-async def _require_undoable(tx: AsyncConnection, record: Record) -> None:
+async def _require_undoable(tx: AsyncConnection, record: Record, besides: Collection[str] = ()) -> None:
     """Raise EditInvalid where it was undone, or others stand on it: told to those alone who see what it is about."""
     invalid_unless(record.undone_by is None, "this edit was undone before")
     for later in await in_force(tx, record.study_uids):
         if later.kind == "purge" and later.targets["edit"] == record.id:
             raise EditInvalid("the files are removed: this deletion cannot be undone any more")
-        if later.made_at > record.made_at and _same_matter(record, later):
+        if later.id not in besides and later.made_at > record.made_at and _same_matter(record, later):
             raise EditInvalid(f"edit {later.id} was made over it later: undo that one first")
 
 

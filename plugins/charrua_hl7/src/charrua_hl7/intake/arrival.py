@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +20,8 @@ from charrua_hl7.processing import Received
 PERMISSIONS = frozenset({"worklist", "edit"})
 LONGEST = 200
 """Characters of a text by which messages are found: an index takes no more than some thousand bytes."""
+_TEXTS = ("MSH-3", "MSH-4", "MSH-10", "MSH-12", "PID-3", "PID-2")
+LONGEST_HEAD = 4096
 LARGE = 64 * 1024
 """Messages from this size on are read in a thread."""
 
@@ -29,8 +33,16 @@ class Arrival:
     content: bytes
     address: str
     message: Message | None = None
+    unreadable: MessageRefused | None = None
     refused: MessageRefused | None = None
     header: Header = field(default_factory=lambda: Header.of(None))
+    type: str = ""
+    """MSH-9, "" where it could not be read."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    digest: bytes = b""
+    """BLAKE2b of its bytes."""
+    key: tuple[str, str, str, bytes] = ("", "", "", b"")
+    """By what a repeated message is known: sending application and facility, control ID, digest of all its bytes."""
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     id: int = 0
     attempts: int = 0
@@ -56,31 +68,31 @@ class Arrival:
     def _read(self) -> None:
         try:
             refuse_excess(self.content)
-            self.message = Message.parse(self.content)
-        except MessageRefused as refused:
-            self.refused = refused
+            message = Message.parse(self.content)
+            self._look_at(message)
+            self.message = message
         except Exception as error:
-            self.refused = MessageUnreadable(f"it cannot be read: {type(error).__name__}")
-        self.header = Header.of(self.message)
+            self.unreadable = error if isinstance(error, MessageRefused) else MessageUnreadable("it cannot be read")
+            with suppress(Exception):  # who sent it may be told all the same
+                self._look_at(Message.parse(self.content.lstrip().splitlines()[0][:LONGEST_HEAD]))
+        self.digest = hashlib.blake2b(self.content, digest_size=16).digest()
+        self.key = (self.text("MSH-3"), self.text("MSH-4"), self.text("MSH-10"), self.digest)
+        self.refused = self.unreadable
 
-    @property
-    def type(self) -> str:
-        """MSH-9, "" where it could not be read."""
-        return storable(self.message.type) if self.message else ""
+    def _look_at(self, message: Message) -> None:
+        self.header = Header.of(message)
+        self.texts = {path: storable(message.text(path).strip()) for path in _TEXTS}
+        self.type = storable(message.type)
 
-    @property
-    def key(self) -> tuple[str, str, str, bytes]:
-        """By what a repeated message is known: sending application and facility, control ID, digest of all its bytes."""
-        return (self.text("MSH-3"), self.text("MSH-4"), self.text("MSH-10"), self.digest)
-
-    @property
-    def digest(self) -> bytes:
-        """BLAKE2b of its bytes."""
-        return hashlib.blake2b(self.content, digest_size=16).digest()
+    def begin_anew(self) -> None:
+        """Forget what a transaction that was undone has made of it."""
+        self.refused, self.repeats, self.answer_of = self.unreadable, False, None
+        self.sentence = self.patient_id = self.accession_number = ""
+        self.id = self.attempts = 0
 
     def text(self, path: str) -> str:
-        """Give a text of it by which it is found."""
-        return storable(self.message.text(path).strip()) if self.message else ""
+        """Give a text of it by which it is found, "" where it has none."""
+        return self.texts.get(path, "")
 
     @property
     def acknowledgement(self) -> str:

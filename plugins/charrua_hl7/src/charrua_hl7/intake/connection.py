@@ -55,7 +55,7 @@ class Connection(asyncio.Protocol):
         if contents:
             self._began_at = self._heard_at
         for content in contents:
-            self._expect(self._listener.intake.offer(content, self.address))
+            self._expect(self._listener.intake.offer(content, self.address, self))
         return None if self._framer.too_long is None else self._refuse_long(self._framer.too_long)
 
     def eof_received(self) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TOGETHER = 64
-"""Messages of one transaction."""
+"""Messages of one transaction at most."""
+TOGETHER_AT_LEAST = 8
+TOGETHER_S = 0.03
+"""What one transaction should take: nobody waits for longer than for the one before and his own."""
 TOGETHER_BYTES = 1 << 20
 READ_AT_A_TIME = 16
 """Messages that are read before the loop sees to others."""
@@ -47,16 +50,18 @@ class Intake:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._waiting: deque[Frame] = deque()
+        self._waiting: dict[Hashable, deque[Frame]] = {}
+        self._most = TOGETHER_AT_LEAST
         self._some = asyncio.Event()
 
-    def offer(self, content: bytes, address: str) -> asyncio.Future[bytes | None]:
+    def offer(self, content: bytes, address: str, sender: Hashable = None) -> asyncio.Future[bytes | None]:
         """Take the content of a frame; give the answer to it, once all of it is committed.
 
-        The answer is b"" where the sender wants none, None where nothing could be kept.
+        The answer is b"" where the sender wants none, None where nothing could be kept. What one `sender` offers is done in
+        its order; the senders take turns, so that none waits for all that another has sent ahead.
         """
         frame = Frame(content, address, asyncio.get_running_loop().create_future())
-        self._waiting.append(frame)
+        self._waiting.setdefault(sender, deque()).append(frame)
         self._some.set()
         return frame.answer
 
@@ -65,20 +70,34 @@ class Intake:
         try:
             while True:
                 await self._some.wait()
-                await self._process(self._taken())
+                await self._process_in_time(self._taken())
                 if not self._waiting:
                     self._some.clear()
         finally:
-            for frame in self._waiting:
-                _answer(frame, None)
+            for frames in self._waiting.values():
+                for frame in frames:
+                    _answer(frame, None)
 
     def _taken(self) -> list[Frame]:
         taken: list[Frame] = []
         size = 0
-        while self._waiting and len(taken) < TOGETHER and size < TOGETHER_BYTES:
-            taken.append(self._waiting.popleft())
+        while self._waiting and len(taken) < self._most and size < TOGETHER_BYTES:
+            sender, frames = next(iter(self._waiting.items()))
+            del self._waiting[sender]
+            taken.append(frames.popleft())
             size += len(taken[-1].content)
+            if frames:  # the others have their turn before
+                self._waiting[sender] = frames
         return taken
+
+    async def _process_in_time(self, frames: Sequence[Frame]) -> None:
+        """Process them, and choose from how long that took how many are taken the next time."""
+        began = time.monotonic()
+        await self._process(frames)
+        if time.monotonic() - began > TOGETHER_S:
+            self._most = max(TOGETHER_AT_LEAST, self._most * 3 // 4)
+        elif len(frames) == self._most:
+            self._most = min(TOGETHER, self._most + 4)
 
     async def _process(self, frames: Sequence[Frame]) -> None:
         try:

@@ -19,7 +19,6 @@ from charrua_core.types import Origin
 from charrua_hl7.errors import MessageRefused
 from charrua_hl7.intake.acknowledging import Own, answers
 from charrua_hl7.intake.arrival import Arrival
-from charrua_hl7.outgoing.causes import sent_by
 from charrua_hl7.processing import Outcome, Several, handler_of, handlers
 
 if TYPE_CHECKING:
@@ -43,26 +42,52 @@ async def keep(app: App, arrivals: Sequence[Arrival]) -> None:
 
     Raises DatabaseUnavailable, and whatever else keeps all of them from being kept: nothing may be acknowledged then.
     """
+    alone = False
     for left in reversed(range(TRIES)):
         try:
             async with app.db.transaction() as tx:
-                await _keep(app, tx, arrivals)
+                await _keep(app, tx, arrivals, alone=alone)
         except Exception as error:
-            if not left or not worth_another_try(error):
+            if not left or connection_lost(error):
                 raise
+            alone = alone or not worth_another_try(error)
             await asyncio.sleep(0.01 * (TRIES - left))
         else:
             return
 
 
-async def _keep(app: App, tx: AsyncConnection, arrivals: Sequence[Arrival]) -> None:
+async def _keep(app: App, tx: AsyncConnection, arrivals: Sequence[Arrival], *, alone: bool) -> None:
+    for one in arrivals:
+        one.begin_anew()
+    numbers = await _numbers(tx, arrivals)
     new = await _without_repeated(tx, arrivals)
-    await _number(tx, new)
-    await process(app, tx, new)
+    for one in new:
+        one.id = one.id or next(numbers)
+    await process(app, tx, new, alone=alone)
     await write(tx, new)
     for one in arrivals:
         if one.answer_of is not None:
             one.answer, one.refused = one.answer_of.answer, one.answer_of.refused
+
+
+async def _numbers(tx: AsyncConnection, arrivals: Sequence[Arrival]) -> Iterator[int]:
+    """Give as many numbers as there are messages, locking out whoever has one of them at this moment, too."""
+    digests = sorted({one.digest for one in arrivals})
+    found = await tx.execute(_NUMBERS, {"digests": digests, "count": len(arrivals)})
+    return iter(sorted(number for (number,) in found))
+
+
+# In one order in every process, so that no two wait for each other.
+_NUMBERS = text("""
+WITH locked AS MATERIALIZED (
+    SELECT pg_advisory_xact_lock(key) FROM (
+        SELECT hashtextextended(encode(digest, 'hex'), 2575) AS key
+        FROM unnest(CAST(:digests AS bytea[])) AS asked(digest) ORDER BY key
+    ) AS keys
+)
+SELECT nextval(pg_get_serial_sequence('charrua_hl7.message', 'id'))
+FROM (SELECT count(*) FROM locked) AS all_of_them, generate_series(1, CAST(:count AS int))
+""")
 
 
 # -- repeated messages ---------------------------------------------------------------------------------------------------
@@ -89,22 +114,14 @@ async def _without_repeated(tx: AsyncConnection, arrivals: Sequence[Arrival]) ->
 
 
 async def _known(tx: AsyncConnection, arrivals: Sequence[Arrival]) -> Mapping[tuple[str, str, str, bytes], Any]:
-    """Give the rows of messages that came before, locking out whoever has the same at this moment."""
-    keys = [one.key for one in arrivals]
-    applications, facilities, control_ids, digests = map(list, zip(*keys, strict=True)) if keys else ([], [], [], [])
-    given = {"applications": applications, "facilities": facilities, "control_ids": control_ids, "digests": digests}
-    await tx.execute(_LOCK, {"digests": digests})
-    rows = await tx.execute(_KNOWN, given)
+    """Give the rows of messages that came before."""
+    if not arrivals:
+        return {}
+    names = ("applications", "facilities", "control_ids", "digests")
+    columns = map(list, zip(*(one.key for one in arrivals), strict=True))
+    rows = await tx.execute(_KNOWN, dict(zip(names, columns, strict=True)))
     return {(row.sending_application, row.sending_facility, row.control_id, bytes(row.digest)): row for row in rows}
 
-
-# In one order in every process, so that no two wait for each other.
-_LOCK = text("""
-SELECT pg_advisory_xact_lock(key) FROM (
-    SELECT DISTINCT hashtextextended(encode(digest, 'hex'), 2575) AS key
-    FROM unnest(CAST(:digests AS bytea[])) AS asked(digest) ORDER BY key
-) AS keys
-""")
 
 _KNOWN = text("""
 SELECT kept.id, kept.sending_application, kept.sending_facility, kept.control_id, kept.digest, kept.state, kept.answer,
@@ -116,25 +133,18 @@ WHERE kept.direction = 'in' ORDER BY kept.id
 """)
 
 
-async def _number(tx: AsyncConnection, arrivals: Sequence[Arrival]) -> None:
-    """Give those their numbers that have none yet, in the order in which they came."""
-    without = [one for one in arrivals if not one.id]
-    numbers = await tx.scalars(_NUMBERS, {"count": len(without)})
-    for one, number in zip(without, sorted(numbers), strict=True):
-        one.id = number
-
-
-_NUMBERS = text("""
-SELECT nextval(pg_get_serial_sequence('charrua_hl7.message', 'id')) FROM generate_series(1, CAST(:count AS int))
-""")
-
-
 # -- what is done --------------------------------------------------------------------------------------------------------
-async def process(app: App, tx: AsyncConnection, arrivals: Sequence[Arrival]) -> None:
-    """Do what the messages say, and set what came of each and its answer."""
-    with sent_by({one.id: (one.text("MSH-3"), one.text("MSH-4")) for one in arrivals}):
-        for handler, several in _runs(arrivals):
-            await _do(app, tx, handler, several)
+async def process(app: App, tx: AsyncConnection, arrivals: Sequence[Arrival], *, alone: bool) -> None:
+    """Do what the messages say, and set what came of each and its answer.
+
+    Each `alone` leaves nothing of one that fails. Several at once are quicker: an error undoes the whole transaction then.
+    """
+    for handler, several in _runs(arrivals):
+        if alone:
+            for one in several:
+                await _do_alone(app, tx, handler, one)
+        else:
+            _take(several, await handler(app, tx, [one.received() for one in several]))
     own = Own(app.settings["hl7_application"], app.settings["hl7_facility"])
     for one in arrivals:
         one.attempts += 1
@@ -157,30 +167,23 @@ def _runs(arrivals: Sequence[Arrival]) -> Iterator[tuple[Several, list[Arrival]]
         yield handler, [one for _, one in several]
 
 
-async def _do(app: App, tx: AsyncConnection, handler: Several, arrivals: Sequence[Arrival]) -> None:
-    """Do several at once; where that fails, each by itself."""
+async def _do_alone(app: App, tx: AsyncConnection, handler: Several, one: Arrival) -> None:
     try:
         async with tx.begin_nested():
-            outcomes = await handler(app, tx, [one.received() for one in arrivals])
+            _take([one], await handler(app, tx, [one.received()]))
     except Exception as error:
         if connection_lost(error) or worth_another_try(error):
             raise
-        if len(arrivals) == 1:
-            arrivals[0].refused = _failed(arrivals[0], error)
-            return
-        for one in arrivals:
-            await _do(app, tx, handler, [one])
-        return
+        one.refused = _failed(one, error)
+
+
+def _take(arrivals: Sequence[Arrival], outcomes: Sequence[Outcome | MessageRefused]) -> None:
     for one, outcome in zip(arrivals, outcomes, strict=True):
-        _take(one, outcome)
-
-
-def _take(one: Arrival, outcome: Outcome | MessageRefused) -> None:
-    if isinstance(outcome, MessageRefused):
-        one.refused = outcome
-        return
-    one.sentence, one.patient_id = outcome.sentence, outcome.patient_id
-    one.accession_number = outcome.accession_number
+        if isinstance(outcome, MessageRefused):
+            one.refused = outcome
+        else:
+            one.sentence, one.patient_id = outcome.sentence, outcome.patient_id
+            one.accession_number = outcome.accession_number
 
 
 def _failed(one: Arrival, error: Exception) -> MessageRefused:

@@ -108,7 +108,7 @@ async def _again(app: App, identity: Identity, numbers: Sequence[int]) -> list[K
     async with app.db.transaction() as tx:
         statement = select(message).where(own, message.c.direction == "in").order_by(message.c.id).with_for_update()
         arrivals = [await _arrival(row) for row in await tx.execute(statement)]
-        await process(app, tx, arrivals)
+        await process(app, tx, arrivals, alone=True)
         await write(tx, arrivals)
         again = [one.id for one in arrivals]
         origin = Origin("web", user=identity.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from charrua_core.types import DicomJson
 from charrua_hl7.errors import ValueInvalid
 from charrua_hl7.tables import entry
-from charrua_hl7.worklist.entries import Draft, Entry, of_row, order_key, order_numbers, put_all
+from charrua_hl7.worklist.entries import Draft, Entry, key_of, of_row, order_numbers, put_all
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -22,6 +22,20 @@ if TYPE_CHECKING:
 Place = tuple[str, str]
 """Order key and Scheduled Procedure Step ID."""
 Numbers = dict[str, tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """By what an order is known."""
+
+    numbers: Numbers
+    key: str
+
+    @classmethod
+    def of(cls, attributes: DicomJson) -> Order:
+        """Give it for the order whose attributes these are."""
+        numbers = order_numbers(attributes)
+        return cls(numbers, key_of(numbers, attributes))
 
 
 @dataclass(slots=True)
@@ -50,24 +64,27 @@ class Book:
 
     drafts: dict[Place, Draft] = field(default_factory=dict)
     _places: dict[tuple[str, str], dict[Place, None]] = field(default_factory=lambda: defaultdict(dict))
+    _numbers: dict[Place, Numbers] = field(default_factory=dict)
     _changed: dict[Place, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
-    async def of(cls, tx: AsyncConnection, orders: Iterable[DicomJson]) -> Book:
-        """Give the entries of all orders whose attributes these are, locked until the transaction ends."""
+    async def of(cls, tx: AsyncConnection, orders: Sequence[Order]) -> Book:
+        """Give the entries of all these orders, locked until the transaction ends."""
         book = cls()
-        for found in await _entries(tx, list(orders)):
+        for found in await _entries(tx, orders):
             draft = Draft(found.order_key, found.attributes, found.status, found.reason, None, found.source)
             book._take((found.order_key, found.step_id), draft)
         return book
 
-    def order(self, attributes: DicomJson) -> list[Draft]:
+    def order(self, order: Order) -> list[Draft]:
         """Give the entries of an order, the first first."""
-        own, asked = order_key(attributes), order_numbers(attributes)
-        names = [("key", own), *((kind, number) for kind, (number, _) in asked.items())]
+        names = [("key", order.key), *((kind, number) for kind, (number, _) in order.numbers.items())]
         places = dict.fromkeys(place for name in names for place in self._places.get(name, ()))
-        found = [self.drafts[place] for place in places]
-        return [one for one in found if one.order_key == own or same_order(asked, order_numbers(one.attributes))]
+        return [
+            self.drafts[place]
+            for place in places
+            if place[0] == order.key or same_order(order.numbers, self._numbers[place])
+        ]
 
     def turn(self, page: Page) -> None:
         """Have what a message changes count."""
@@ -80,15 +97,10 @@ class Book:
         await put_all(app, tx, list(self._changed.values()))
 
     def _take(self, place: Place, draft: Draft) -> None:
-        self.drafts[place] = draft
-        for name in _names(draft):
+        numbers = order_numbers(draft.attributes)
+        self.drafts[place], self._numbers[place] = draft, numbers
+        for name in (("key", draft.order_key), *((kind, number) for kind, (number, _) in numbers.items())):
             self._places[name][place] = None
-
-
-def _names(draft: Draft) -> Iterator[tuple[str, str]]:
-    yield "key", draft.order_key
-    for kind, (number, _) in order_numbers(draft.attributes).items():
-        yield kind, number
 
 
 def same_order(one: Numbers, other: Numbers) -> bool:
@@ -108,11 +120,10 @@ def _is_same(one: tuple[str, str], other: tuple[str, str]) -> bool:
     return one[0] == other[0] and (one[1] == other[1] or not (one[1] and other[1]))
 
 
-async def _entries(tx: AsyncConnection, orders: list[DicomJson]) -> list[Entry]:
-    numbers = [order_numbers(one) for one in orders]
+async def _entries(tx: AsyncConnection, orders: Sequence[Order]) -> list[Entry]:
     kinds = {"filler": entry.c.filler_order, "placer": entry.c.placer_order, "accession": entry.c.accession_number}
-    conditions = [entry.c.order_key.in_(sorted({*map(order_key, orders)} - {""}))]
+    conditions = [entry.c.order_key.in_(sorted({order.key for order in orders} - {""}))]
     for kind, column in kinds.items():
-        conditions.append(column.in_(sorted({one[kind][0] for one in numbers if kind in one})))
+        conditions.append(column.in_(sorted({one.numbers[kind][0] for one in orders if kind in one.numbers})))
     statement = select(entry).where(or_(*conditions)).order_by(entry.c.id).with_for_update()
     return [of_row(row) for row in await tx.execute(statement)]

@@ -15,11 +15,11 @@ from charrua_hl7 import mapping
 from charrua_hl7.errors import EventUnsupported, FieldMissing, KeyUnknown, MessageRefused, TooLate, ValueInvalid
 from charrua_hl7.mapping import OrderedStep
 from charrua_hl7.mapping.steps import BOOKINGS
-from charrua_hl7.orders.book import Book, Page
+from charrua_hl7.orders.book import Book, Order, Page
 from charrua_hl7.orders.controls import CANCELLED, DEEDS, DISCONTINUED, HELD, STATUSES, Change, Deed
 from charrua_hl7.orders.missing import completed, root_of
 from charrua_hl7.processing import Outcome, Received
-from charrua_hl7.worklist.entries import OPEN, STEP, Draft, Status, columns_of, order_key, order_numbers, step_of, value
+from charrua_hl7.worklist.entries import OPEN, STEP, Draft, Status, columns_of, step_of, value
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -32,6 +32,7 @@ EVENTS = {
 }
 """By message code; "" is of senders that leave the event out, "001" is seen for O01."""
 
+Asked = list[tuple[Order, OrderedStep]]
 _PATIENT = ("PatientID", "PatientName")
 _ACCESSION = tag_of("AccessionNumber")
 
@@ -50,63 +51,66 @@ async def take_orders(
 ) -> Sequence[Outcome | MessageRefused]:
     """Do what the messages say to the worklist (a handler as of `charrua_hl7.processing.Several`)."""
     asked = [await _asked(app, tx, one) for one in received]
-    steps = [step.attributes for one in asked if isinstance(one, list) for step in one]
-    book = await Book.of(tx, steps)
+    book = await Book.of(tx, [order for one in asked if isinstance(one, list) for order, _ in one])
     root, modality = await root_of(app, tx), app.settings["worklist_default_modality"]
     outcomes = [_done(book, one, _Made(root, modality, of.id)) for one, of in zip(asked, received, strict=True)]
     await book.write(app, tx)
     return outcomes
 
 
-async def _asked(app: App, tx: AsyncConnection, one: Received) -> list[OrderedStep] | MessageRefused:
+async def _asked(app: App, tx: AsyncConnection, one: Received) -> Asked | MessageRefused:
     code, _, event = one.message.type.partition("^")
     try:
         if event not in EVENTS[code]:
             raise EventUnsupported(f"{code} is not taken for this event", "MSH^1^9")
-        return await mapping.ordered_steps(app, tx, one.message)
+        steps = await mapping.ordered_steps(app, tx, one.message)
+        return [(Order.of(step.attributes), step) for step in steps]
     except MessageRefused as refused:
         return refused
 
 
-def _done(book: Book, steps: list[OrderedStep] | MessageRefused, made: _Made) -> Outcome | MessageRefused:
-    if isinstance(steps, MessageRefused):
-        return steps
+def _done(book: Book, asked: Asked | MessageRefused, made: _Made) -> Outcome | MessageRefused:
+    if isinstance(asked, MessageRefused):
+        return asked
+    page = Page()
     try:
-        page = Page()
-        sentences: list[str] = []
-        for _, order in groupby(steps, key=lambda step: order_numbers(step.attributes)):
-            sentences += _order(book, page, list(order), made)
-        if not sentences:
-            raise FieldMissing("it orders nothing", "ORC")
+        sentences = [
+            sentence
+            for order, steps in groupby(asked, key=lambda pair: pair[0])
+            for sentence in _order(book, page, order, [step for _, step in steps], made)
+        ]
     except MessageRefused as refused:
         return refused
     book.turn(page)
-    first = steps[0].attributes
+    first = asked[0][1].attributes
     patient_id, accession = value(first, tag_of("PatientID")), value(first, _ACCESSION)
     return Outcome("; ".join(dict.fromkeys(sentences)), patient_id, accession)
 
 
-def _order(book: Book, page: Page, steps: list[OrderedStep], made: _Made) -> Iterator[str]:
+def _order(book: Book, page: Page, order: Order, steps: list[OrderedStep], made: _Made) -> Iterator[str]:
     """Do what is said of one order; give it as sentences.
 
     What ends an order ends all of its steps; only where others of them are spoken of besides, those that are named.
     """
     parts = [list(part) for _, part in groupby(steps, key=lambda step: step.control)]
     for part in parts:
-        yield _part(book, page, part, made, named={_step_id(step) for step in part} if len(parts) > 1 else None)
+        named = {_step_id(step) for step in part} if len(parts) > 1 else None
+        known = [page.drafts.get((one.order_key, one.step_id), one) for one in book.order(order)]
+        yield _part(page, order, known, part, made, named)
 
 
-def _part(book: Book, page: Page, steps: list[OrderedStep], made: _Made, named: set[str] | None) -> str:
+def _part(
+    page: Page, order: Order, known: list[Draft], steps: list[OrderedStep], made: _Made, named: set[str] | None
+) -> str:
     deed = DEEDS.get(steps[0].control)
     if deed is None:
         raise ValueInvalid("its order control code is not known here", "ORC^1^1")
     if deed is Deed.NOTE:
         return "it changes nothing in the worklist"
-    if not order_key(steps[0].attributes):
+    if not order.key:
         raise FieldMissing("the order has no number of its placer or filler, and no accession number", "ORC^1^2")
-    known = [page.drafts.get((one.order_key, one.step_id), one) for one in book.order(steps[0].attributes)]
     if deed in (Deed.NEW, Deed.CHANGE):
-        return _write(page, known, steps, made, deed)
+        return _write(page, known[0].order_key if known else order.key, known, steps, made, deed)
     known = [one for one in known if named is None or one.step_id in named]
     if not known:
         raise KeyUnknown("no order of this number is known here", "ORC^1^2")
@@ -114,8 +118,7 @@ def _part(book: Book, page: Page, steps: list[OrderedStep], made: _Made, named: 
 
 
 # -- new and changed -----------------------------------------------------------------------------------------------------
-def _write(page: Page, known: list[Draft], steps: list[OrderedStep], made: _Made, deed: Deed) -> str:
-    key = known[0].order_key if known else order_key(steps[0].attributes)
+def _write(page: Page, key: str, known: list[Draft], steps: list[OrderedStep], made: _Made, deed: Deed) -> str:
     pairs = _paired(known, steps, deed)
     for number, (step, before) in enumerate(pairs, 1):
         change = STATUSES.get(step.control, {}).get(step.order_status)

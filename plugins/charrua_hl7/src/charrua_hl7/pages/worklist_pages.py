@@ -22,6 +22,7 @@ from charrua_core.web import PUBLIC, HttpError, Navigation, Page, Request, Respo
 from charrua_hl7 import tables
 from charrua_hl7.marking import N_
 from charrua_hl7.performed import performed_of_entry
+from charrua_hl7.performed.verdict import REASONS
 from charrua_hl7.worklist import standing, trail
 from charrua_hl7.worklist.answers import texts
 from charrua_hl7.worklist.arrivals import ARRIVED, TIMED_OUT
@@ -48,7 +49,7 @@ STATUS_WORDS: Mapping[str, tuple[str, str]] = {
     "DISCONTINUED": (N_("discontinued"), "warn"),
 }
 """Statuses as the page says them, with the look of their pill."""
-OURS = (N_(ARRIVED), N_(TIMED_OUT), N_(ASSIGNED), N_(BY_HAND))
+OURS = (N_(ARRIVED), N_(TIMED_OUT), N_(ASSIGNED), N_(BY_HAND), *REASONS)
 """Reasons that the archive gives itself; what people have written is never translated."""
 STATES: Mapping[str, str] = {
     "waiting": N_("is being given the order's identity"),
@@ -57,6 +58,7 @@ STATES: Mapping[str, str] = {
     "left": N_("was left as it came"),
     "mismatch": N_("is another patient's"),
     "other": N_("is not this entry's"),
+    "handed over": N_("was assigned to another entry"),
     "undone": N_("was taken back"),
 }
 LABELS: Mapping[str, str] = {

@@ -33,10 +33,15 @@ def documents(observations: Sequence[Segment]) -> Iterator[Document]:
         kind, encoding, data = _parts(one)
         if one.text("2").strip().upper() == "ED" and kind:
             content = _decoded(one, encoding, data, f"OBX^{place}^5")
-            mark = b"%PDF-" if kind == "pdf" else b"ClinicalDocument"
-            if mark not in content[: 1 << 16]:
-                raise ValueInvalid(f"OBX-5 of segment {place} is no {kind.upper()}", f"OBX^{place}^5")
+            if not _is_whole(kind, content):
+                raise ValueInvalid(f"OBX-5 of segment {place} is no {kind.upper()}, or it is cut off", f"OBX^{place}^5")
             yield Document(kind, _title(one, kind), content)
+
+
+def _is_whole(kind: str, content: bytes) -> bool:
+    if kind == "pdf":
+        return b"%PDF-" in content[:1024] and b"%%EOF" in content[-4096:]
+    return b"ClinicalDocument" in content[: 1 << 16]
 
 
 def _parts(one: Segment) -> tuple[Literal["pdf", "cda"] | None, str, str]:

@@ -43,6 +43,7 @@ async def merge(app: App, tx: AsyncConnection, received: Received, one: Said) ->
 
 
 async def _merge(app: App, tx: AsyncConnection, received: Received, one: Said, former: Who) -> Done:
+    await rows.lock_merges(tx, former)
     theirs = await issuers_of(tx, former, one.who)
     entries, studies = await on_entries.of_patient(tx, former, theirs), await studies_of(tx, former, theirs)
     change = await _remembered(tx, received, one, former)

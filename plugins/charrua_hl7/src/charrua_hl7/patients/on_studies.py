@@ -61,6 +61,8 @@ async def _done(app: App, number: int) -> str:
         await _apply(app, change)
     except (EditInvalid, NotPermitted) as error:
         return await _failed(app, change, error)
+    if change.kind == "merge":  # the one that stays may have become another
+        await _follow(app, change.who)
     async with app.db.transaction() as tx:
         await rows.amend(tx, number, state="done")
     return ""

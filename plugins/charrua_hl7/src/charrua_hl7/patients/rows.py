@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, Row, Select, Text, cast, func, insert, select, update
+from sqlalchemy import ARRAY, Row, Select, Text, cast, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core.types import DicomJson
@@ -162,6 +162,20 @@ async def is_survivor(tx: AsyncConnection, who: Who) -> bool:
     return await tx.scalar(select(patient_change.c.id).where(*kept, *REMEMBERED).limit(1)) is not None
 
 
+async def lock_merges(tx: AsyncConnection, former: Who) -> None:
+    """Wait until no transaction writes entries of this patient, and let none begin: none misses a merge that it cannot see."""
+    await tx.execute(_LOCK_MERGES, {"id": former.patient_id})
+
+
+_LOCK_MERGES = text("SELECT pg_advisory_xact_lock(hashtextextended(:id, 40))")
+# In one order in every process, so that no two wait for each other.
+_LOCK_WRITES = text("""
+SELECT pg_advisory_xact_lock_shared(key) FROM (
+    SELECT DISTINCT hashtextextended(id, 40) AS key FROM unnest(CAST(:ids AS text[])) AS asked(id) ORDER BY key
+) AS keys
+""")
+
+
 async def became(tx: AsyncConnection, who: Who) -> Change | None:
     """Give the merge in force that made this patient another one."""
     statement = select(patient_change).where(patient_change.c.former_id == who.patient_id, *REMEMBERED)
@@ -173,7 +187,8 @@ async def became(tx: AsyncConnection, who: Who) -> Change | None:
 
 
 async def merged_among(tx: AsyncConnection, patient_ids: Collection[str]) -> set[str]:
-    """Give those IDs of which a merge is remembered: most often none."""
+    """Give those IDs of which a merge is remembered, most often none; others wait until the transaction ends."""
+    await tx.execute(_LOCK_WRITES, {"ids": list(patient_ids)})
     statement = select(patient_change.c.former_id).where(patient_change.c.former_id.in_(patient_ids), *REMEMBERED)
     return set(await tx.scalars(statement))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core import audit
@@ -16,13 +16,23 @@ from charrua_core.errors import CharruaError, EditInvalid, NotPermitted
 from charrua_core.types import SYSTEM, Identity, Origin, StudyEdited
 from charrua_hl7.patients import on_entries, rows
 from charrua_hl7.patients.rows import Change
-from charrua_hl7.tables import patient_change
+from charrua_hl7.tables import entry_study, patient_change
+from charrua_hl7.worklist import standing
+from charrua_hl7.worklist.correcting import enqueue as enqueue_correction
 
 if TYPE_CHECKING:
     from charrua_core.app import App
 
 UNDO = "hl7.undo_edits"
 """The job that takes edits back where the process ended before it had done so."""
+
+
+class Correction(NamedTuple):
+    """An edit that gave a study the identity of its order."""
+
+    edit: str
+    entry: int
+    study: str
 
 
 class ChangeNotFound(CharruaError):
@@ -52,33 +62,38 @@ async def undo_change(app: App, identity: Identity, number: int, origin: Origin)
     left = await _in_force(app, change.edits)
     if change.undone_at and not left:
         raise ChangeStays("it was taken back before")
-    for edit_id in left[::-1]:
-        if hindrance := await edit_undo.hindrance(app, identity, edit_id):
+    over = await corrections_since(app, change)
+    besides = {one.edit for one in over}
+    for edit_id in [*besides, *left]:
+        if hindrance := await edit_undo.hindrance(app, identity, edit_id, besides):
             raise ChangeStays(f"an edit of its studies cannot be undone: {hindrance}")
+    work = {"change": number, "by": identity.name, "over": [(one.edit, one.entry, one.study) for one in over]}
     if not change.undone_at:
-        change = await _forget(app, identity.name, number, origin)
-    await undo_edits(app, {"change": number, "by": identity.name}, identity=identity, origin=origin)
+        change = await _forget(app, work, over, origin)
+    await undo_edits(app, work, identity=identity, origin=origin)
     return change
 
 
-async def _forget(app: App, by: str, number: int, origin: Origin) -> Change:
+async def _forget(app: App, work: dict[str, Any], over: Sequence[Correction], origin: Origin) -> Change:
     """Bring entries back and forget a merge; what becomes of the studies is a job's matter from then on."""
     async with app.db.transaction() as tx:
-        change = await rows.get(tx, number, lock=True)
+        change = await rows.get(tx, work["change"], lock=True)
         if change is None or change.undone_at:
             raise ChangeStays("it was taken back before")
         if (later := await rows.later_on(tx, change)) is not None:
             raise ChangeStays(f"change {later} was made over it later: take that one back first")
-        await _take_back(tx, change, by, origin)
-        if change.edits:
-            await app.jobs.enqueue(UNDO, {"change": number, "by": by}, tx=tx)
-        undone = await rows.get(tx, number)
+        await _take_back(tx, change, work["by"], origin)
+        for one in over:  # without its edit, which would otherwise be a person's decision against it
+            await standing.settle(tx, one.entry, one.study, "waiting", [])
+        await app.jobs.enqueue(UNDO, work, tx=tx)
+        undone = await rows.get(tx, change.id)
     return undone or change
 
 
 async def _take_back(tx: AsyncConnection, change: Change, by: str, origin: Origin) -> None:
     back = await on_entries.take_back(tx, change.entries)
-    await rows.amend(tx, change.id, undone_at=datetime.now(UTC), undone_by=by)
+    state = "done" if change.state == "waiting" else change.state
+    await rows.amend(tx, change.id, undone_at=datetime.now(UTC), undone_by=by, state=state)
     ended = update(patient_change).where(patient_change.c.ended_by == change.id)
     await tx.execute(ended.values(ended_by=None))
     await audit.record(tx, audit.Event.PATIENT_RECORD, "U", by, origin, change=change.id, entries=back, undone=True)
@@ -93,7 +108,8 @@ async def undo_edits(
     if change is None:
         return
     who = identity or await _named(app.accounts, payload["by"])
-    for edit_id in (await _in_force(app, change.edits))[::-1]:
+    over = [Correction(*one) for one in payload["over"]]
+    for edit_id in await _in_force(app, [*(one.edit for one in over), *change.edits[::-1]]):
         try:
             await edit_undo.undo(
                 app, who, edit_id, reason=f"patient change {change.id}", origin=origin or Origin("hl7", user=who.name)
@@ -101,6 +117,32 @@ async def undo_edits(
         except EditInvalid:
             if await _in_force(app, [edit_id]):
                 raise
+    async with app.db.transaction() as tx:
+        for one in over:
+            await enqueue_correction(app, tx, one.entry, one.study)
+
+
+async def corrections_since(app: App, change: Change) -> list[Correction]:
+    """Give what studies were given of the entries that a change has moved, since then: they say the patient that is undone.
+
+    What a person has assigned is not among it.
+    """
+    columns = (entry_study.c.entry_id, entry_study.c.study_uid, entry_study.c.edits)
+    ids = [int(number) for number in change.entries]
+    of_entries = (
+        entry_study.c.entry_id.in_(ids),
+        entry_study.c.state == "corrected",
+        entry_study.c.found_by != "assigned",
+    )
+    async with app.db.reading() as connection:
+        found = (await connection.execute(select(*columns).where(*of_entries))).all()
+    since = []
+    for row in found:
+        for edit_id in row.edits:
+            record = await edit_undo.seen(app, SYSTEM, edit_id)
+            if record is not None and record.undone_by is None and record.made_at > change.at:
+                since.append((record.made_at, Correction(edit_id, row.entry_id, row.study_uid)))
+    return [one for _, one in sorted(since, reverse=True)]
 
 
 async def _named(accounts: Accounts, name: str) -> Identity:

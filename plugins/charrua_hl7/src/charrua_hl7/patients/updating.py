@@ -11,7 +11,7 @@ from charrua_hl7.patients import on_entries, rows
 from charrua_hl7.patients.done import Done, finish
 from charrua_hl7.patients.known import for_studies, studies_of
 from charrua_hl7.patients.said import ADMISSION, Said
-from charrua_hl7.patients.who import issuers_of
+from charrua_hl7.patients.who import Who, issuers_of
 from charrua_hl7.processing import Received
 from charrua_hl7.worklist.entries import OPEN, Entry, value
 
@@ -47,7 +47,7 @@ async def update(
     noted = await on_entries.give(tx, entries, given)
     studies = await studies_of(tx, one.who, issuers)
     differing = [study for study in studies if for_studies(said, [study])]
-    if not noted and not differing and not await rows.is_survivor(tx, one.who):
+    if not noted and not differing and not await _is_news(tx, one.who, said):
         return Done(same=bool(entries or studies))
     before = on_entries.patient_in(entries[0].attributes if entries else studies[0].attributes if studies else {})
     number = await rows.add(
@@ -61,6 +61,13 @@ async def update(
     )
     await rows.note_entries(tx, number, noted)
     return await finish(app, tx, received, number, Done(len(noted), len(differing)), [study.uid for study in differing])
+
+
+async def _is_news(tx: AsyncConnection, who: Who, said: DicomJson) -> bool:
+    """Whether others were merged into this patient, and what still comes under their IDs is to be given something new."""
+    last = await rows.last_of(tx, who)
+    new = last is not None and any(not on_entries.alike(last.after.get(tag), one) for tag, one in said.items())
+    return new and await rows.is_survivor(tx, who)
 
 
 def _is_of_visit(entry: Entry, visit: DicomJson) -> bool:

@@ -16,10 +16,9 @@ from charrua_hl7.performed import steps
 from charrua_hl7.performed.model import CHARACTER_SET, MPPS, RETRIEVE, Caller
 from charrua_hl7.performed.refusals import (
     ATTRIBUTE_LIST_ERROR,
-    CREATE_STATUSES,
     GET_STATUSES,
     NOT_ALL_ATTRIBUTES,
-    SET_STATUSES,
+    PERFORM_STATUSES,
     SUCCESS,
     SopClassUnknown,
     StepRefused,
@@ -50,7 +49,7 @@ def performed_scps(app: App) -> Sequence[ServiceClass]:
             {MPPS},
             scp.handle,
             creating,
-            statuses={**CREATE_STATUSES, **SET_STATUSES},
+            statuses=PERFORM_STATUSES,
             about=about,
         ),
         ServiceClass(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, ColumnElement, Text, cast, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Text, cast, exists, or_, select
 
 from charrua_core import audit, tables
 from charrua_core.archive.index.levels import tag_of
@@ -59,6 +59,12 @@ async def performed_of_entry(app: App, identity: Identity, entry_id: int) -> lis
     """Give what performs an entry of the worklist, in the same way."""
     linked = select(performed_entry.c.performed_id).where(performed_entry.c.entry_id == entry_id)
     return await _told(app, identity, performed.c.id.in_(linked))
+
+
+async def unscheduled(app: App, identity: Identity) -> list[dict[str, Any]]:
+    """Give what was performed without an entry of the worklist: of the newest steps, in the same way."""
+    newest = select(performed.c.id).where(~exists().where(performed_entry.c.performed_id == performed.c.id))
+    return await _told(app, identity, performed.c.id.in_(newest.order_by(performed.c.id.desc()).limit(MOST)))
 
 
 async def expected_of(app: App, identity: Identity, study_uid: str) -> list[ExpectedObjects]:
@@ -174,11 +180,13 @@ def _moment(attributes: DicomJson, date: str, time: str) -> str:
 
 async def _show(request: Request) -> Response:
     study = request.query.first("study")
-    if not is_valid_uid(study):
+    if study and not is_valid_uid(study):
         raise HttpError(400, f"study={study[:80]!r} is no UID")
-    steps = await performed_of(request.app, request.identity, study)
-    request.app.audit.later(
-        audit.Event.PROCEDURE_RECORD, "R", request.identity.name, request.origin, study_uids=[study], steps=len(steps)
+    app, identity = request.app, request.identity
+    steps = await performed_of(app, identity, study) if study else await unscheduled(app, identity)
+    about = [study] if study else []
+    app.audit.later(
+        audit.Event.PROCEDURE_RECORD, "R", identity.name, request.origin, study_uids=about, steps=len(steps)
     )
     return json_response({"study": study, "steps": steps})
 
@@ -191,7 +199,12 @@ PERFORMED_ROUTES = (
         "query",
         "Tell what modalities say they have performed of a study, and how much of it has arrived",
         tag="Worklist",
-        query=(Parameter("study", "Study Instance UID"),),
-        statuses={200: "The steps, oldest first; none where nothing is known, or may be seen", 400: "No UID"},
+        query=(
+            Parameter("study", "Study Instance UID; without it, what was performed without an entry of the worklist"),
+        ),
+        statuses={
+            200: "The steps, oldest first; none where nothing is known, or may be seen",
+            400: "The study is no UID",
+        },
     ),
 )

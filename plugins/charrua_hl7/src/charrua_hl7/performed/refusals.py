@@ -97,20 +97,16 @@ _ALWAYS = {
     0xA700: "the data set is too large, or the database is away",
     0xC000: "the data set cannot be read",
 }
-CREATE_STATUSES = {
+PERFORM_STATUSES = {
     **_ALWAYS,
-    0x0106: "the status given was not IN PROGRESS, or an attribute has a value that it cannot have",
-    0x0111: "a performed procedure step of this UID exists",
-    0x0120: "an attribute of type 1 is missing",
-    0x0121: "an attribute of type 1 has no value",
-}
-SET_STATUSES = {
-    **_ALWAYS,
-    0x0106: "an attribute has a value that it cannot have",
-    0x0107: "done, but for attributes that N-SET may not change: they are listed",
-    0x0110: "with Error ID A710: the step is COMPLETED or DISCONTINUED, and may no longer be updated; else processing failure",
-    0x0112: "no such performed procedure step",
-    0x0121: "COMPLETED asks for an attribute that has no value",
+    0x0106: "N-CREATE: the status is not IN PROGRESS; an attribute has a value that it cannot have",
+    0x0107: "N-SET: done, but for attributes that may not be changed: they are listed",
+    0x0110: "N-SET, with Error ID A710: the step is COMPLETED or DISCONTINUED, and may no longer be updated; "
+    "else processing failure",
+    0x0111: "N-CREATE: a performed procedure step of this UID exists",
+    0x0112: "N-SET: no such performed procedure step",
+    0x0120: "N-CREATE: an attribute of type 1 is missing",
+    0x0121: "an attribute of type 1 has no value, or one that COMPLETED asks for",
 }
 GET_STATUSES = {
     **_ALWAYS,

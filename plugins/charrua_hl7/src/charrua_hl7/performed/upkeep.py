@@ -17,6 +17,7 @@ from charrua_core import tables
 from charrua_core.services.service import Background
 from charrua_hl7.performed.known import SILENT_AFTER
 from charrua_hl7.performed.model import State
+from charrua_hl7.performed.verdict import FORGOTTEN
 from charrua_hl7.tables import entry, performed, performed_entry
 from charrua_hl7.worklist.entries import Status, set_status
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 EVERY_S = 3600.0
 BATCH = 500
-FORGOTTEN = "its study has arrived, and its modality has said nothing for a day"
 
 
 def performed_upkeep(app: App) -> Background:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from charrua_core.types import DicomJson
+from charrua_hl7.marking import N_
 from charrua_hl7.performed.model import CODE, MEANING, REASON, SCHEME, State, items, text
 from charrua_hl7.worklist.entries import Status
 
@@ -13,6 +14,12 @@ _BY_MISTAKE = ("110514", "DCM")
 """Incorrect worklist entry selected (PS3.16 CID 9300): the entry was not performed, and still is to be."""
 
 _ANY = frozenset(Status)
+
+GOING, DONE = N_("in progress at the modality"), N_("completed at the modality")
+BROKEN_OFF, MISTAKEN = N_("discontinued at the modality"), N_("chosen by mistake at the modality, and not performed")
+FORGOTTEN = N_("its study has arrived, and its modality has said nothing for a day")
+REASONS = (GOING, DONE, BROKEN_OFF, MISTAKEN, FORGOTTEN)
+"""Why an entry has its status, where the modality has not said it in words of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +58,12 @@ def verdict(steps: Sequence[Step]) -> Verdict | None:
     """
     counted = [step for step in steps if not step.by_mistake]
     if any(step.state is State.IN_PROGRESS for step in counted):
-        return Verdict(Status.STARTED, "in progress at the modality")
+        return Verdict(Status.STARTED, GOING)
     if any(step.state is State.COMPLETED for step in counted):
-        return Verdict(Status.COMPLETED, "completed at the modality")
+        return Verdict(Status.COMPLETED, DONE)
     if counted:
         reasons = dict.fromkeys(step.reason for step in counted if step.reason)
-        return Verdict(Status.DISCONTINUED, "; ".join(reasons) or "discontinued at the modality")
+        return Verdict(Status.DISCONTINUED, "; ".join(reasons) or BROKEN_OFF)
     if steps:
-        reason = "chosen by mistake at the modality, and not performed"
-        return Verdict(Status.SCHEDULED, reason, frozenset({Status.STARTED}))
+        return Verdict(Status.SCHEDULED, MISTAKEN, frozenset({Status.STARTED}))
     return None

@@ -56,9 +56,11 @@ function follow(page) {
     waiting = setTimeout(search, PAUSE_MS);
   });
   document.addEventListener("keydown", (event) => press(event, page, form));
-  setInterval(() => {
+  const look = () => {
     if (document.visibilityState === "visible" && !document.querySelector("dialog[open]")) void renew(location.href, true);
-  }, EVERY_MS);
+  };
+  setInterval(look, EVERY_MS);
+  document.addEventListener("visibilitychange", look);
 
   function search() {
     clearTimeout(waiting);

@@ -36,7 +36,6 @@ TIMED_OUT = "nobody performed it in time"
 REMEMBERED = 20_000
 REMEMBERED_S = 60.0
 """For so long, further objects of a study are not looked up: an order that comes after the first images is found then."""
-_MISMATCH = "a study came with the accession number of an entry, and is another patient's"
 
 
 class _Lately:
@@ -125,7 +124,7 @@ async def _came(app: App, tx: AsyncConnection, one: Entry, study: RowMapping, by
     uid = study["study_uid"]
     if by == "accession" and not await _is_of_its_patient(tx, one, study["attributes"]):
         if await standing.note(tx, one, uid, by, "mismatch", SYSTEM.name):
-            app.troubles.note("operation", "worklist", reason=_MISMATCH, entry=one.id)
+            app.troubles.note("order", str(one.id), page=f"/worklist/{one.id}")
         return
     corrects = app.settings["worklist_corrects_studies"]
     if not await standing.note(tx, one, uid, by, "waiting" if corrects else "left", SYSTEM.name):

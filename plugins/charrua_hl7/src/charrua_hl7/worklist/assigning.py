@@ -23,6 +23,7 @@ from charrua_hl7.worklist import standing, trail
 from charrua_hl7.worklist.changing import begin_anew
 from charrua_hl7.worklist.correcting import reason_of, record_of
 from charrua_hl7.worklist.entries import OPEN, Entry, Status, locked, set_status, value
+from charrua_hl7.worklist.handing import give_back, hand_over
 from charrua_hl7.worklist.identity import assigned, differences, of_new_study, patient_of
 from charrua_hl7.worklist.seeing import seen
 from charrua_hl7.worklist.standing import Standing
@@ -65,7 +66,7 @@ async def assign(app: App, by: By, number: int, uid: str, series: Sequence[str])
     made = await (_series(app, by, found, uid, series) if series else _study(app, by, found, uid))
     target = str(made[0].after.get("study_uid", uid)) if series else uid
     try:
-        completed = await _complete(app, by, found, target, [one.id for one in made])
+        completed = await _complete(app, by, found, target, [one.id for one in made], whole=not series)
     except BaseException:
         await _take_back(app, by, [one.id for one in made])
         raise
@@ -115,11 +116,13 @@ async def _series(app: App, by: By, found: Entry, uid: str, series: Sequence[str
     return [record]
 
 
-async def _complete(app: App, by: By, found: Entry, uid: str, edits: list[str]) -> Entry:
+async def _complete(app: App, by: By, found: Entry, uid: str, edits: list[str], *, whole: bool) -> Entry:
     async with app.db.transaction() as tx:
         one = await seen(tx, by.identity, found.id, locked=True)
         await standing.note(tx, one, uid, "assigned", "corrected" if edits else "alike", by.identity.name, edits)
         await standing.arrived(tx, one.id, uid)
+        if whole:
+            await hand_over(app, tx, by, uid, one.id)
         await set_status(app, tx, [one.id], Status.COMPLETED, ASSIGNED, of=frozenset(Status))
         completed = await seen(tx, by.identity, found.id)
         await trail.record(tx, by, "U", completed, assigned=uid, edits=edits)
@@ -163,6 +166,7 @@ async def restore(app: App, by: By, last: Standing) -> None:
             [now] = await set_status(app, tx, [now.id], status, last.former_reason, of=frozenset(Status))
             if status in OPEN:
                 await begin_anew(tx, now.id, app.jobs.clock.now())
+        await give_back(app, tx, by, last.study_uid)
         await trail.record(tx, by, "U", now, unassigned=last.study_uid)
 
 

@@ -65,8 +65,6 @@ async def add(app: App, by: By, given: DicomJson, status: Status | None, source:
         _require_sight(by.identity, attributes)
         status = status or Status.SCHEDULED
         added = await put(app, tx, attributes, order_key=order_key(attributes), source=source, status=status)
-        await link_entries(app, tx, [added])
-        [added] = await locked(tx, [added.id])
         await trail.record(tx, by, "C", added)
     return added
 

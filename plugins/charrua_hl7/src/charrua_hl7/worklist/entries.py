@@ -248,7 +248,12 @@ def order_key(attributes: DicomJson) -> str:
     Study Instance UID. An order whose filler number comes later keeps the key that it had: who looks for it asks for all
     of its numbers (`charrua_hl7.orders`).
     """
-    for kind, (number, authority) in order_numbers(attributes).items():
+    return key_of(order_numbers(attributes), attributes)
+
+
+def key_of(numbers: Mapping[str, tuple[str, str]], attributes: DicomJson) -> str:
+    """Give the key of an order that has these `order_numbers`."""
+    for kind, (number, authority) in numbers.items():
         return f"{kind}:{number}^{authority}"
     uid = value(attributes, tag_of("StudyInstanceUID"))
     return f"study:{uid}" if uid else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
@@ -11,6 +12,7 @@ from charrua_core.archive.datasets.identifier import decode_identifier, encode_i
 from charrua_core.archive.search.asked import asked_for
 from charrua_core.audit import Event
 from charrua_core.dicom import Association, CommandField, Message, ServiceClass
+from charrua_core.dicom.cancelling import Cancelled, until_cancelled
 from charrua_core.errors import AssociationAborted, CharruaError, NotPermitted
 from charrua_core.types import DicomJson, Origin
 from charrua_hl7.worklist.searching import NO_LEVEL, Search, keys_of, search
@@ -86,17 +88,21 @@ class FindScp:
     async def handle(self, association: Association, message: Message) -> None:
         """Answer one request."""
         answer = _Answer(self._app, association, message)
-        error: CharruaError | None = None
+        status, comment = SUCCESS, None
         try:
-            status = await answer.give()
-        except AssociationAborted as aborted:
-            answer.audit(aborted)
+            await until_cancelled(message, answer.give())
+        except Cancelled:
+            # The end of the association breaks the search off as well, which nobody has asked for.
+            status = CANCELLED if association.is_open else AssociationAborted.dimse_status
+        except (AssociationAborted, asyncio.CancelledError):
+            answer.audit(AssociationAborted.dimse_status)
             raise
-        except CharruaError as raised:
-            status, error = raised.dimse_status, raised
-            _log_refusal(association, raised)
-        answer.audit(error)
-        await association.respond(message, status, error_comment=str(error)[:64] if error else None)
+        except CharruaError as error:
+            status, comment = error.dimse_status, str(error)[:64]
+            _log_refusal(association, error)
+        answer.audit(status)
+        if association.is_open:
+            await association.respond(message, status, error_comment=comment)
 
 
 def _log_refusal(association: Association, error: CharruaError) -> None:
@@ -114,8 +120,8 @@ class _Answer:
         self._keys: list[str] = []
         self._sent = 0
 
-    async def give(self) -> int:
-        """Send all matches; give the final status."""
+    async def give(self) -> None:
+        """Send all matches."""
         if not self._identity.may("query"):
             await self._message.drain()
             raise NotPermitted("this AE may not query here")
@@ -124,7 +130,7 @@ class _Answer:
         asked = self._search(identifier)
         self._keys = sorted(asked.keys)
         async with aclosing(search(self._app, asked, self._identity)) as matches:
-            return await self._send_all(matches, self._encoder(identifier))
+            await self._send_all(matches, self._encoder(identifier))
 
     def _search(self, identifier: DicomJson) -> Search:
         settings, agreed = self._app.settings, self._association.extended.get(MODALITY_WORKLIST, b"")
@@ -141,12 +147,10 @@ class _Answer:
         syntax = self._message.context.transfer_syntax
         return lambda attributes: encode_identifier(asked_for(attributes, identifier, NO_LEVEL), syntax, *charsets)
 
-    async def _send_all(self, matches: AsyncIterator[DicomJson], encode: Callable[[DicomJson], bytes]) -> int:
+    async def _send_all(self, matches: AsyncIterator[DicomJson], encode: Callable[[DicomJson], bytes]) -> None:
         batch: list[bytes] = []
         try:
             async for attributes in matches:
-                if self._message.cancelled:
-                    return CANCELLED
                 batch.append(encode(attributes))
                 if len(batch) == BATCH:
                     await self._send(batch)
@@ -154,7 +158,6 @@ class _Answer:
             await self._send(batch)  # what was found before the limit or the failure is told
             raise
         await self._send(batch)
-        return SUCCESS
 
     async def _send(self, batch: list[bytes]) -> None:
         if batch:
@@ -162,7 +165,7 @@ class _Answer:
             self._sent += len(batch)
             batch.clear()
 
-    def audit(self, error: CharruaError | None) -> None:
+    def audit(self, status: int) -> None:
         """Write the query into the audit trail (PS3.15 A.5.3.10): which keys it had, not their values."""
         association, identity = self._association, self._identity
         user = identity.name if identity.kind == "user" else ""
@@ -173,8 +176,9 @@ class _Answer:
             "E",
             identity.name,
             origin,
-            succeeded=error is None,
+            succeeded=status in (SUCCESS, CANCELLED),
             level="WORKLIST",
             keys=self._keys,
             matches=self._sent,
+            status=f"{status:04X}",
         )

@@ -15,7 +15,7 @@ from charrua_hl7.tables import entry, entry_study
 from charrua_hl7.worklist.entries import Entry
 
 FoundBy = Literal["uid", "accession", "assigned"]
-State = Literal["waiting", "corrected", "alike", "left", "mismatch", "other", "undone"]
+State = Literal["waiting", "corrected", "alike", "left", "mismatch", "other", "handed over", "undone"]
 _ROW = entry_study.c
 ITS_OWN = frozenset({"waiting", "corrected", "alike", "left"})
 """States of studies that are the entry's."""

@@ -8,15 +8,16 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core import tables
 from charrua_core.archive.index.levels import tag_of
 from charrua_core.services.service import Background
-from charrua_hl7.tables import entry, entry_study
+from charrua_hl7.performed import in_progress
+from charrua_hl7.tables import IS_OPEN, entry, entry_study, performed_entry
 from charrua_hl7.worklist import trail
-from charrua_hl7.worklist.arrivals import TIMED_OUT, look_for_entries
+from charrua_hl7.worklist.arrivals import ARRIVED, TIMED_OUT, look_for_entries
 from charrua_hl7.worklist.correcting import correction_job
 from charrua_hl7.worklist.entries import OPEN, Status, set_status, step_of, value
 
@@ -48,6 +49,7 @@ async def _keep(app: App) -> None:
             if alone:
                 await discontinue_what_is_late(app)
                 await complete_what_came_first(app)
+                await complete_what_is_silent(app)
         await asyncio.sleep(EVERY_S)
 
 
@@ -56,22 +58,24 @@ async def discontinue_what_is_late(app: App) -> int:
     timeout: timedelta = app.settings["worklist_timeout"]
     if not timeout:
         return 0
-    before, changed, place = app.jobs.clock.now() - timeout, 0, 0
+    before, changed, place = app.jobs.clock.now() - timeout, 0, ("", 0)
     while True:
         async with app.db.transaction() as tx:
             rows = await _candidates(tx, before, place)
             changed += await _discontinue(app, tx, [row.id for row in rows if _counts_from(row) <= before])
         if len(rows) < BATCH:
             return changed
-        place = rows[-1].id
+        place = (rows[-1].start_moment, rows[-1].id)
 
 
-async def _candidates(tx: AsyncConnection, before: datetime, after: int) -> Sequence[Any]:
-    """Those that may be late: by the index on status and start, of which few are both open and old."""
+async def _candidates(tx: AsyncConnection, before: datetime, after: tuple[str, int]) -> Sequence[Any]:
+    """Those that may be late: by the index of what is open, of which little is old."""
     here = f"{before.astimezone():%Y%m%d%H%M%S}"
-    waiting = (entry.c.status.in_(NOT_BEGUN), entry.c.start_moment <= here, entry.c.id > after)
+    place = (entry.c.start_moment, entry.c.id)
+    is_open: Any = text(IS_OPEN)
+    waiting = (is_open, entry.c.status.in_(NOT_BEGUN), entry.c.start_moment <= here, tuple_(*place) > after)
     columns = (entry.c.id, entry.c.start_moment, entry.c.created_at, entry.c.reopened_at, entry.c.attributes)
-    return (await tx.execute(select(*columns).where(*waiting).order_by(entry.c.id).limit(BATCH))).all()
+    return (await tx.execute(select(*columns).where(*waiting).order_by(*place).limit(BATCH))).all()
 
 
 def _counts_from(row: Any) -> datetime:
@@ -111,6 +115,26 @@ def _each_modality(found: Sequence[Any]) -> Iterator[tuple[str, str]]:
         yield from ((row.study_uid, modality) for modality in row.modalities or [""])
 
 
+async def complete_what_is_silent(app: App) -> int:
+    """Complete entries whose study is here, and of which the modality that began them says nothing more (MPPS)."""
+    async with app.db.transaction() as tx:
+        numbers = (await tx.scalars(_BEGUN_AND_HERE)).all()
+        over = set(numbers) - await in_progress(tx, numbers)
+        changed = await set_status(app, tx, sorted(over), Status.COMPLETED, ARRIVED) if over else []
+        for one in changed:
+            await trail.record(tx, trail.ITSELF, "U", one, status=str(one.status))
+    return len(changed)
+
+
+_BEGUN_AND_HERE = (
+    select(entry.c.id)
+    .where(
+        entry.c.status == Status.STARTED,
+        entry.c.arrived_study_uid != "",
+        exists().where(performed_entry.c.entry_id == entry.c.id),
+    )
+    .limit(BATCH)
+)
 _CAME_FIRST = (
     select(tables.study.c.study_uid, tables.study.c.modalities)
     .join(entry, entry.c.study_uid == tables.study.c.study_uid)

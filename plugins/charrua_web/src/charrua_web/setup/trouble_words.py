@@ -180,6 +180,14 @@ def _message(_app: App, _one: Trouble, values: Mapping[str, str]) -> Told:
     return Told(sentence, N_("It is kept: see the messages. It can be processed again once what it needs is there."))
 
 
+def _order(_app: App, _one: Trouble, values: Mapping[str, str]) -> Told:
+    return Told(
+        N_("A study came with the accession number of worklist entry %(who)s, and is of another patient.", **values),
+        N_("Nothing was corrected by itself: look at both, and say whether the study is the entry's.", **values),
+        (Mend("page", N_("To the entry"), {"path": values.get("page", "/worklist")}),),
+    )
+
+
 def _other(_app: App, one: Trouble, values: Mapping[str, str]) -> Told:
     return Told(N_("%(kind)s: %(who)s %(reason)s", kind=one.kind, **values), _LOOK)
 
@@ -216,4 +224,5 @@ _TELLERS = {
     "log_in": _log_in,
     "connection": _connection,
     "message": _message,
+    "order": _order,
 }

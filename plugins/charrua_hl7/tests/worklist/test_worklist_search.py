@@ -150,6 +150,7 @@ KEYS: list[tuple[dict[str, Any], str]] = [
     ({"ScheduledProcedureStepStartDate": "20260705-20260707", "ScheduledProcedureStepStartTime": "1000-1800"}, "B"),
     ({"ScheduledProcedureStepStartDate": "20260705-20260707", "ScheduledProcedureStepStartTime": "0830-1815"}, "ABC"),
     ({"ScheduledProcedureStepStartDate": "20260705-20260707", "ScheduledProcedureStepStartTime": "1000-"}, "C"),
+    ({"ScheduledProcedureStepStartDate": "20260705-20260706", "ScheduledProcedureStepStartTime": "1800-0930"}, "B"),
     ({"ScheduledProcedureStepStartDate": "20260706-", "ScheduledProcedureStepStartTime": "0901-"}, "C"),
     ({"ScheduledProcedureStepStartDate": "-20260706", "ScheduledProcedureStepStartTime": "-0800"}, "A"),
     ({"ScheduledProcedureStepStartDate": "20260706", "ScheduledProcedureStepStartTime": "0800-0900"}, "B"),

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from charrua_core.dicom import Message
+from charrua_core.dicom.message import Message
 
 Result = TypeVar("Result")
 
