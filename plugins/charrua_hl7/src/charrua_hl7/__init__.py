@@ -125,7 +125,7 @@ async def expected_objects(app: App, identity: Identity, study_uid: str) -> Sequ
 @hookimpl
 def web_routes() -> Sequence[WebRoute]:
     """Give the calls on the worklist, what was performed, messages, mappings and receivers."""
-    from charrua_hl7.intake import MESSAGE_ROUTES
+    from charrua_hl7.intake import message_routes
     from charrua_hl7.mapping import MAPPING_ROUTES
     from charrua_hl7.outgoing import receiver_routes
     from charrua_hl7.pages import SCRIPTS
@@ -133,7 +133,7 @@ def web_routes() -> Sequence[WebRoute]:
     from charrua_hl7.performed import PERFORMED_ROUTES
     from charrua_hl7.worklist.calls import WORKLIST_ROUTES
 
-    own = [*WORKLIST_ROUTES, *PATIENT_ROUTES, *PERFORMED_ROUTES, *MESSAGE_ROUTES, *MAPPING_ROUTES]
+    own = [*WORKLIST_ROUTES, *PATIENT_ROUTES, *PERFORMED_ROUTES, *message_routes(), *MAPPING_ROUTES]
     return [*own, *receiver_routes(), *SCRIPTS]
 
 

@@ -1,4 +1,4 @@
-"""`charrua hl7`. Imported at every call of `charrua`: what a command needs is imported when it runs."""
+"""`charrua hl7`: its groups and commands stand in the rooms that they belong to."""
 
 from __future__ import annotations
 

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from charrua_core.services import Service
     from charrua_core.web import WebRoute
 
-MESSAGE_ROUTES: Sequence[WebRoute] = ()
+
+def message_routes() -> Sequence[WebRoute]:
+    """Give the calls on messages."""
+    from charrua_hl7.intake.calls import ROUTES
+
+    return ROUTES
 
 
 def intake_services(app: App) -> Sequence[Service]:

@@ -14,8 +14,7 @@ from typing import Any
 from hl7apy.core import Message
 
 from charrua_hl7.message import Separators
-from charrua_hl7.outgoing.receiver import Receiver
-from charrua_hl7.texts import CHARACTER_SETS
+from charrua_hl7.outgoing.receiver import CHARACTER_SETS, Receiver
 
 MARKS = Separators()
 DATA = "--data-of-the-document--"

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from charrua_hl7.outgoing.errors import ReceiverInvalid
-from charrua_hl7.texts import CHARACTER_SETS
 
 TLS_MODES = ("off", "encrypt", "verify")
 """Without TLS; with it, whoever the receiver is; with it, and a certificate that the archive's authorities have signed."""
@@ -16,6 +15,12 @@ VERSIONS = ("2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6")
 SENDS = ("results", "orders")
 """Reports that are final (ORU^R01); the state of orders (ORM^O01)."""
 WIDEST = "UNICODE UTF-8"
+CHARACTER_SETS: Mapping[str, str] = {
+    WIDEST: "utf-8",
+    "ASCII": "ascii",
+    **{f"8859/{part}": f"iso8859-{part}" for part in (*range(1, 10), 15)},
+}
+"""Of table 0211 those that are one set of 8 bits or less, and Unicode; with Python's names."""
 _NAME = re.compile(r"[\w][\w .-]{0,63}")
 _NAMED = re.compile(r"[^|^~\\&\r\n]{0,180}")  # HD of MSH-5 and MSH-6: without delimiters
 _TEXTS = ("host", "tls", "application", "facility", "version", "character_set")
@@ -78,7 +83,7 @@ def _checked(one: Receiver) -> Receiver:
         raise ReceiverInvalid("port: a whole number from 1 to 65535 is expected")
     for field, choices in (("tls", TLS_MODES), ("version", VERSIONS), ("character_set", tuple(CHARACTER_SETS))):
         if getattr(one, field) not in choices:
-            raise ReceiverInvalid(f"{field}: it is one of {', '.join(filter(None, choices))}")
+            raise ReceiverInvalid(f"{field}: it is one of {', '.join(choices)}")
     for field in ("application", "facility"):
         if not _NAMED.fullmatch(getattr(one, field)):
             raise ReceiverInvalid(f"{field}: a text of up to 180 characters without delimiters of HL7 is expected")
