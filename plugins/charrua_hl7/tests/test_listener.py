@@ -75,6 +75,7 @@ REFUSED = {
     "unknown order": (order(control="CA"), "AE", "204", "ORC^1^2"),
     "unknown control": (order(control="ZZ"), "AE", "102", "ORC^1^1"),
     "no patient": (order(patient=""), "AE", "101", "PID^1^3"),
+    "steps": (order() + "OBR|1|P1|F1\r" * 201, "AR", "207", ""),
     "segments": (order() + "NTE|1||x\r" * 1001, "AR", "207", ""),
     "repetitions of a field of MSH": (order(sent="~" * 300), "AR", "207", "MSH"),
     "fields": (order() + "ZZZ" + "|" * 1002, "AR", "207", "ZZZ"),

@@ -16,6 +16,8 @@ from charrua_hl7.texts import decoded, unescaped, wide_codec
 
 NULL = '""'
 MOST_SEGMENTS, MOST_REPETITIONS = 1000, 200
+LARGE, MANY = 32 * 1024, 60
+"""Bytes and segments of a large message."""
 _PATH = re.compile(r"(?:([A-Z][A-Z0-9]{2})-)?(\d{1,3})(?:\[(\d{1,3})\])?(?:\.(\d{1,3}))?(?:\.(\d{1,3}))?")
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -90,6 +92,13 @@ class Message:
 
     segments: Sequence[Segment]
     separators: Separators
+    size: int = 0
+    """In bytes."""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether looking through it takes so long that others should not wait for it."""
+        return self.size > LARGE or len(self.segments) > MANY
 
     @classmethod
     def parse(cls, content: bytes) -> Message:
@@ -101,7 +110,7 @@ class Message:
         text = text.strip(_FRAME)
         separators = _separators(text, codec)
         lines = _lines(text, separators)
-        return cls([_segment(line, separators) for line in lines], separators)
+        return cls([_segment(line, separators) for line in lines], separators, len(content))
 
     def text(self, path: str) -> str:
         """Give the text at a path, of the first segment of that name."""

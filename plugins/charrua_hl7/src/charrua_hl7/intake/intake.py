@@ -15,7 +15,7 @@ from charrua_hl7.intake import measured
 from charrua_hl7.intake.acknowledging import Own, batch_answer
 from charrua_hl7.intake.arrival import Arrival
 from charrua_hl7.intake.framing import BEGIN, END
-from charrua_hl7.intake.keeping import keep
+from charrua_hl7.intake.keeping import keep, where
 from charrua_hl7.intake.splitting import Split, split
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Intake:
             await self._keep_together(frames)
         except Exception as error:
             lost = connection_lost(error)
-            log.error("HL7 messages could not be kept", exc_info=None if lost else error, extra={"lost": lost})
+            log.error("HL7 messages could not be kept\n%s", "" if lost else where(error), extra={"lost": lost})
             if lost or len(frames) == 1:
                 for frame in frames:
                     _count(frame, kept=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -186,11 +187,16 @@ def _take(arrivals: Sequence[Arrival], outcomes: Sequence[Outcome | MessageRefus
             one.accession_number = outcome.accession_number
 
 
+def where(error: BaseException) -> str:
+    """Give what kind of an error it is and where it came from, without its words: they may have a patient's name in them."""
+    return "".join([*traceback.format_tb(error.__traceback__), type(error).__name__])
+
+
 def _failed(one: Arrival, error: Exception) -> MessageRefused:
     """Give what the sender is told: no more than what it is."""
     if isinstance(error, MessageRefused):
         return error
-    log.error("an HL7 message could not be processed", exc_info=error, extra={"message_id": one.id, "type": one.type})
+    log.error("an HL7 message could not be processed\n%s", where(error), extra={"message_id": one.id, "type": one.type})
     return Failed()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,7 +25,8 @@ __all__ = ["MAPPING_ROUTES", "OrderedStep", "ordered_steps", "patient_of"]
 async def ordered_steps(app: App, tx: AsyncConnection, message: Message) -> list[OrderedStep]:
     """Give the steps of an order or appointment by the mapping in force for its type. Raises MessageRefused."""
     lines = await _lines(app, tx, message)
-    mapped = mapped_steps(message, lines, app.settings["worklist_default_modality"])
+    work = partial(mapped_steps, message, lines, app.settings["worklist_default_modality"])
+    mapped = await asyncio.to_thread(work) if message.is_large else work()
     return [one.step for one in mapped]
 
 

@@ -12,7 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from charrua_core.archive.index.levels import tag_of
 from charrua_core.types import DicomJson
 from charrua_hl7 import mapping
-from charrua_hl7.errors import EventUnsupported, FieldMissing, KeyUnknown, MessageRefused, TooLate, ValueInvalid
+from charrua_hl7.errors import (
+    EventUnsupported,
+    FieldMissing,
+    KeyUnknown,
+    MessageRefused,
+    MessageTooLarge,
+    TooLate,
+    ValueInvalid,
+)
 from charrua_hl7.mapping import OrderedStep
 from charrua_hl7.mapping.steps import BOOKINGS
 from charrua_hl7.orders.book import Book, Order, Page
@@ -31,6 +39,9 @@ EVENTS = {
     "SIU": {*BOOKINGS},
 }
 """By message code; "" is of senders that leave the event out, "001" is seen for O01."""
+
+_STEPS = frozenset({"OBR", "IPC", "AIS"})
+MOST_STEPS = 200
 
 Asked = list[tuple[Order, OrderedStep]]
 _PATIENT = ("PatientID", "PatientName")
@@ -63,6 +74,8 @@ async def _asked(app: App, tx: AsyncConnection, one: Received) -> Asked | Messag
     try:
         if event not in EVENTS[code]:
             raise EventUnsupported(f"{code} is not taken for this event", "MSH^1^9")
+        if sum(segment.name in _STEPS for segment in one.message.segments) > MOST_STEPS:
+            raise MessageTooLarge(f"it orders more than {MOST_STEPS} steps")
         steps = await mapping.ordered_steps(app, tx, one.message)
         return [(Order.of(step.attributes), step) for step in steps]
     except MessageRefused as refused:
