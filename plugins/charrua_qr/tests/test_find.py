@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing
+from dataclasses import replace
 from io import BytesIO
 from statistics import median
 
@@ -113,6 +114,13 @@ async def test_answers_are_in_a_character_set_that_the_peer_can_read(modality, w
     await modality.store(an_object(SpecificCharacterSet=term, PatientName=name))
     [(_, match), _] = await answers(workstation, identifier("STUDY", PatientName=""))
     assert (match.get("SpecificCharacterSet"), str(match.PatientName)) == (answered_in, name)
+
+
+async def test_a_peer_that_reads_one_character_set_alone_is_answered_in_that(archive, modality, workstation):
+    await modality.store(an_object(SpecificCharacterSet="ISO_IR 192", PatientName="Müller^Łoś"))
+    await archive.add_peer(replace(workstation.peer, character_set="ISO_IR 100"))
+    [match] = await workstation.find("STUDY", SpecificCharacterSet="ISO_IR 192", PatientName="")
+    assert (match.SpecificCharacterSet, match.PatientName) == ("ISO_IR 100", "Müller^Los")
 
 
 async def test_a_key_is_read_in_the_character_set_that_it_is_written_in(modality, workstation):

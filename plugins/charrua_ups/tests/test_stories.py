@@ -52,6 +52,13 @@ async def test_a_workitem_is_ordered_found_claimed_performed_and_completed(order
     assert "TransactionUID" not in item
 
 
+async def test_a_peer_that_reads_one_character_set_alone_is_told_workitems_in_that(orderer: Party, listening) -> None:
+    await orderer.push(a_workitem())
+    plain = await listening("PLAIN", character_set="ISO_IR 6")
+    [found] = await plain.find(PatientName="núñez*", SpecificCharacterSet="ISO_IR 192")
+    assert (found.SpecificCharacterSet, found.PatientName) == ("ISO_IR 6", "Nunez^Jose")
+
+
 async def test_of_two_performers_that_claim_at_once_one_has_it(orderer: Party, performer: Party) -> None:
     _, uid = await orderer.push(a_workitem())
     claims = {generate_uid(): party for party in (orderer, performer) * 4}

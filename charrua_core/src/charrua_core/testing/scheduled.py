@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from io import BytesIO
 from typing import Any
 
 from pydicom.dataset import Dataset
 from pynetdicom import AE
+from pynetdicom.dsutils import decode, encode
 from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 
+from charrua_core.dicom import ProposedContext, associate
 from charrua_core.types import Peer
 
 MODALITY_WORKLIST = "1.2.840.10008.5.1.4.31"
+_EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 _OF_STEP = (
     *("Modality", "RequestedContrastAgent", "ScheduledStationAETitle", "ScheduledProcedureStepStartDate"),
     *("ScheduledProcedureStepStartTime", "ScheduledProcedureStepEndDate", "ScheduledProcedureStepEndTime"),
@@ -40,7 +44,7 @@ class Failed(Exception):
         self.status = status
 
 
-def _ask(archive: Peer, aet: str, queries: Sequence[Dataset], extended: bytes) -> list[list[Dataset] | int]:
+def _ask(archive: Peer, aet: str, query: Dataset, extended: bytes) -> list[tuple[int, Dataset | None]]:
     ae = AE(aet)
     ae.add_requested_context(MODALITY_WORKLIST)
     item = SOPClassExtendedNegotiation()
@@ -49,26 +53,30 @@ def _ask(archive: Peer, aet: str, queries: Sequence[Dataset], extended: bytes) -
     if not association.is_established:
         raise ConnectionError(f"{aet} was not admitted")
     try:
-        return [_answer(list(association.send_c_find(query, MODALITY_WORKLIST))) for query in queries]
+        return [(int(status.Status), found) for status, found in association.send_c_find(query, MODALITY_WORKLIST)]
     finally:
         association.release()
 
 
-def _answer(answers: list[tuple[Any, Any]]) -> list[Dataset] | int:
-    final = int(answers[-1][0].Status)
-    return final if final else [found for status, found in answers if status.Status in (0xFF00, 0xFF01)]
-
-
-async def ask_all(
-    archive: Peer, queries: Sequence[Dataset], aet: str = "STATION", extended: bytes = b""
-) -> list[list[Dataset] | int]:
-    """Give what each C-FIND of one association finds, or the status with which it failed."""
-    return await asyncio.to_thread(_ask, archive, aet, queries, extended)
-
-
 async def ask(archive: Peer, query: Dataset, aet: str = "STATION", extended: bytes = b"") -> list[Dataset]:
-    """Give what a C-FIND finds. Raises Failed."""
-    [found] = await ask_all(archive, [query], aet, extended)
-    if isinstance(found, int):
-        raise Failed(found)
-    return found
+    """Give what a C-FIND of pynetdicom finds. Raises Failed."""
+    *found, (final, _) = await asyncio.to_thread(_ask, archive, aet, query, extended)
+    if final:
+        raise Failed(final)
+    return [one for _, one in found if one is not None]
+
+
+async def ask_all(archive: Peer, queries: Sequence[Dataset], aet: str = "STATION") -> list[list[Dataset] | int]:
+    """Give what each C-FIND of one association finds, or the status with which it failed.
+
+    By our own client: pynetdicom may lose the first answer where a query follows another at once.
+    """
+    contexts = [ProposedContext(MODALITY_WORKLIST, (_EXPLICIT_LITTLE,))]
+    async with associate(archive, contexts, calling_aet=aet) as association:
+        return [await _answers(association, query) for query in queries]
+
+
+async def _answers(association: Any, query: Dataset) -> list[Dataset] | int:
+    asked = encode(query, is_implicit_vr=False, is_little_endian=True) or b""
+    *found, (final, _) = [one async for one in association.find(MODALITY_WORKLIST, asked)]
+    return int(final) or [decode(BytesIO(data), False, True) for _, data in found]

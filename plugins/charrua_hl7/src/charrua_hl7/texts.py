@@ -120,6 +120,15 @@ def decoded(content: bytes) -> tuple[str, str]:
     return _declared_text(content, codec)
 
 
+def codec_of(name: str) -> str:
+    """Give the codec of a character set as MSH-18 names it, "" of one that is not known."""
+    return CHARACTER_SETS.get(_plain(name), "")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name).upper()
+
+
 def wide_codec(content: bytes) -> str:
     """Give the codec of a text whose characters have several bytes each, "" of any other."""
     return next((codec for start, codec in _STARTS if content.startswith(start) and "utf-8" not in codec), "")
@@ -132,7 +141,7 @@ def _declared(content: bytes) -> tuple[list[str], str]:
     fields = head.split(head[3:4]) if len(head) > 8 else []
     repetition = fields[1][1:2] if len(fields) > 1 else b"~"
     named = fields[17].split(repetition or b"~") if len(fields) > 17 else []
-    names = [re.sub(r"[\s_-]", "", name.decode("ascii", "replace")).upper() for name in named]
+    names = [_plain(name.decode("ascii", "replace")) for name in named]
     first = next(filter(None, names), "")
     return [name for name in names if name], CHARACTER_SETS.get(first, "")
 

@@ -10,6 +10,7 @@ import pytest
 
 from charrua_hl7.errors import MessageRefused, MessageTooLarge, MessageUnreadable, ValueInvalid
 from charrua_hl7.message import Message, split_batch
+from charrua_hl7.texts import codec_of
 
 
 def a_message(name: str = "Doe^Jane", declared: str = "", *, codec: str = "utf-8", end: str = "\r") -> bytes:
@@ -74,6 +75,20 @@ def test_segments_end_as_their_sender_ends_them(end) -> None:
 )
 def test_characters_are_those_of_the_sender(declared, codec, name) -> None:
     assert named(a_message(name, declared, codec=codec)) == name.replace("^", " ")
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("8859/15", "iso8859-15"),
+        ("UNICODE UTF-8", "utf-8"),
+        ("gb 18030-2000", "gb18030"),
+        ("ISO_IR 87", "iso2022_jp_ext"),
+        ("?", ""),
+    ],
+)
+def test_a_set_is_known_however_its_name_is_written(name, codec) -> None:
+    assert codec_of(name) == codec
 
 
 def test_escape_sequences_switch_between_declared_sets() -> None:

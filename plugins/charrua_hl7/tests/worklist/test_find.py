@@ -44,7 +44,7 @@ async def numbers(archive: Any, asked: Dataset = EVERYTHING, aet: str = "CT1", *
     return [one.AccessionNumber for one in await ask(archive.peer, asked, aet, **how)]
 
 
-@pytest.mark.settings(worklist_results=3)
+@pytest.mark.settings(worklist_results=3, worklist_timeout=0)
 async def test_a_station_asks_for_its_worklist(archive) -> None:
     told = {
         "PatientName": "Núñez^José",
@@ -108,6 +108,7 @@ async def test_a_station_asks_for_its_worklist(archive) -> None:
     assert "Núñez" not in archive.told() and "4711" not in archive.told()
 
 
+@pytest.mark.settings(worklist_timeout=0)
 async def test_a_query_is_cancelled_while_the_database_is_at_it(archive) -> None:
     await prepared(archive, [entry(1)])
     connection = await asyncpg.connect(archive.environment["CHARRUA_DATABASE_URL"])
@@ -138,6 +139,7 @@ SAID = [
 
 
 @with_dcmtk
+@pytest.mark.settings(worklist_timeout=0)
 async def test_findscu_is_told_names_in_the_bytes_of_its_character_set(archive, tmp_path: Path) -> None:
     named = list(dict.fromkeys(name for name, *_ in SAID))
     sets = [peer for _, peer, *_ in SAID]

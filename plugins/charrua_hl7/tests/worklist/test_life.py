@@ -193,6 +193,8 @@ async def test_a_study_is_assigned_to_an_entry_and_that_is_undone(place, admin) 
     path = f"/worklist/entries/{one['entry']}/assign"
     preview = (await admin.get(path, params={"study": uid})).json()["changes"]
     assert {"keyword": "PatientID", "name": "Patient ID", "before": "X1", "after": "4711"} in preview
+    assert {"keyword": "PatientComments", "name": "Patient Comments", "before": "his", "after": ""} in preview
+    assert "StudyDescription" not in {one["keyword"] for one in preview}
     answer = await admin.post(path, json={"study": uid})
     assert answer.status_code == 200, answer.text
     assert (answer.json()["status"], answer.json()["arrived"]) == ("COMPLETED", uid)

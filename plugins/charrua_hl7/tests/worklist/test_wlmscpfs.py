@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 from pydicom.dataset import Dataset
 
 from charrua_core.testing.outside import DATA, program, with_data, with_dcmtk
@@ -185,6 +186,7 @@ def number(entry: Dataset) -> int:
 
 @with_data
 @with_dcmtk
+@pytest.mark.settings(worklist_timeout=0)  # the files are of the past century
 async def test_wlmscpfs_and_the_archive_find_the_same(archive, tmp_path: Path) -> None:
     assert (await archive.run("worklist", "import", *map(str, FILES))).startswith("imported 10 of 10")
     await archive.add_peer(Peer("STATION", "127.0.0.1", 11112))

@@ -199,7 +199,7 @@ def _encoded(text: str, header: Header) -> bytes:
     """In the character set that it says it has, which is the sender's."""
     if text.isascii():
         return text.encode()
-    from charrua_hl7.texts import CHARACTER_SETS
+    from charrua_hl7.texts import codec_of
 
     name = header.character_set.split(header.separators.repetition)[0].strip().upper()
-    return text.encode(CHARACTER_SETS.get(name, "utf-8"), "replace")
+    return text.encode(codec_of(name) or "utf-8", "replace")

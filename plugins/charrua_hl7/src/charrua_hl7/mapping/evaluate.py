@@ -62,7 +62,7 @@ def put(attributes: DicomJson, tags: Sequence[str], element: dict[str, Any]) -> 
 
 def _from_sources(line: Line, scope: Scope, days: dict[tuple[str, ...], str], result: Evaluated) -> Given | None:
     for place in line.places:
-        parts = place.parts(scope)
+        parts = scope.parts(place)
         if not parts:
             continue
         if line.values:
@@ -89,7 +89,7 @@ def default_values(line: Line, scope: Scope) -> list[Any] | None:
 
 
 def _default_parts(line: Line, scope: Scope) -> Sequence[Part]:
-    return line.default_place.parts(scope) if line.default_place else [Part(((line.default,),), _NOWHERE)]
+    return scope.parts(line.default_place) if line.default_place else [Part(((line.default,),), _NOWHERE)]
 
 
 def _replaced(line: Line, part: Part) -> Part:

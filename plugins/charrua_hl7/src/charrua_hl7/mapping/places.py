@@ -8,7 +8,7 @@ of the segments OBX in whose field 3 one of these stands; `PID>NTE-3` is field 3
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from charrua_hl7.message import Segment
@@ -97,19 +97,16 @@ class Place:
             subcomponent,
         )
 
-    def parts(self, scope: Scope) -> Sequence[Part]:
-        """Give what stands there, one for each segment and repetition, the empty ones left out."""
-        segments = scope.segments(self.segment)
-        return scope.remembered(self.written, self._found, segments) if segments else ()
-
-    def _found(self, segments: Sequence[Segment]) -> Sequence[Part]:
-        return [
-            part
-            for segment in segments
-            if segment.written(self.field) and (self.which is None or _has(segment, self.which))
-            for components in self._repetitions(segment)
-            if not (part := Part(self._narrowed(components), segment)).empty
-        ]
+    def found(self, segments: Sequence[Segment]) -> Sequence[Part]:
+        """Give what stands there in segments, one for each of them and repetition, the empty ones left out."""
+        parts = []
+        for segment in segments:
+            if segment.written(self.field) and (self.which is None or _has(segment, self.which)):
+                for components in self._repetitions(segment):
+                    part = Part(self._narrowed(components), segment)
+                    if not part.empty:
+                        parts.append(part)
+        return parts
 
     def _repetitions(self, segment: Segment) -> Sequence[tuple[Component, ...]]:
         found = segment.field(self.field)
@@ -129,9 +126,6 @@ class Place:
         return subcomponents[self.subcomponent - 1 : self.subcomponent] if self.subcomponent else subcomponents
 
 
-Find = Callable[[Sequence[Segment]], Sequence[Part]]
-
-
 class Scope:
     """The segments in which a step's places are looked up: its own, then those of its order, then those of all."""
 
@@ -141,15 +135,15 @@ class Scope:
             self._named.update(one)
         self._found: dict[str, Sequence[Part]] = {}
 
-    def segments(self, name: str) -> Sequence[Segment]:
-        """Give the segments of a name that are nearest."""
-        return self._named.get(name, ())
-
-    def remembered(self, place: str, find: Find, segments: Sequence[Segment]) -> Sequence[Part]:
-        """Give what was found at a place before, else find it: several lines look at the same."""
-        if place not in self._found:
-            self._found[place] = find(segments)
-        return self._found[place]
+    def parts(self, place: Place) -> Sequence[Part]:
+        """Give what stands at a place in the segments that are nearest; several lines look at the same."""
+        segments = self._named.get(place.segment)
+        if segments is None:
+            return ()
+        found = self._found.get(place.written)
+        if found is None:
+            found = self._found[place.written] = place.found(segments)
+        return found
 
 
 def layer(segments: Iterable[Segment], *, notes: bool = True) -> dict[str, list[Segment]]:

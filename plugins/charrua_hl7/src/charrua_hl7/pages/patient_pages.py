@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from charrua_core.web import Page, Request, Shown
+from charrua_core.web import Navigation, Page, Request, Shown
 from charrua_hl7.marking import N_
 from charrua_hl7.patients.calls import changes, number_in
 
@@ -53,7 +53,7 @@ async def show_changes(request: Request) -> Shown:
 
 PATIENT_PAGES = (
     Page(
-        *("/setup/hl7/patients", "charrua_hl7/patient_changes.html", show_changes, "edit"),
-        N_("Patients changed by HL7"),
+        *("/setup/hl7/patients", "charrua_hl7/patient_changes.html", show_changes, "edit", "Patients changed by HL7"),
+        navigation=Navigation("setup", "HL7 patients", icon="person", order=49),
     ),
 )

@@ -24,7 +24,7 @@ from charrua_hl7.worklist.changing import begin_anew
 from charrua_hl7.worklist.correcting import reason_of, record_of
 from charrua_hl7.worklist.entries import OPEN, Entry, Status, locked, set_status, value
 from charrua_hl7.worklist.handing import give_back, hand_over
-from charrua_hl7.worklist.identity import assigned, differences, of_new_study, patient_of
+from charrua_hl7.worklist.identity import assigned, of_new_study, patient_of
 from charrua_hl7.worklist.seeing import seen
 from charrua_hl7.worklist.standing import Standing
 from charrua_hl7.worklist.trail import By
@@ -49,7 +49,8 @@ async def changes(app: App, by: By, number: int, uid: str) -> tuple[Entry, Dicom
     async with app.db.reading() as connection:
         found = await seen(connection, by.identity, number)
     study = await study_seen(app, by.identity, uid)
-    return found, study, differences(found.attributes, study)
+    _, over = assigned(found.attributes, study)
+    return found, study, {tag: one for tag, one in over.items() if text_of(one) != text_of(study.get(tag))}
 
 
 async def assign(app: App, by: By, number: int, uid: str, series: Sequence[str]) -> tuple[Entry, list[str], str]:

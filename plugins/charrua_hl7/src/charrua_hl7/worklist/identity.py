@@ -22,7 +22,7 @@ def differences(order: DicomJson, study: DicomJson) -> Overlay:
     The description is given where the study has none.
     """
     over: Overlay = {tag: order[tag] for tag in (*_PATIENT, *_ORDER) if _says_otherwise(order, study, tag)}
-    if PATIENT_ID in over and not text_of(order.get(ISSUER_OF_PATIENT_ID)) and study.get(ISSUER_OF_PATIENT_ID):
+    if PATIENT_ID in over and not text_of(order.get(ISSUER_OF_PATIENT_ID)) and text_of(study.get(ISSUER_OF_PATIENT_ID)):
         over[ISSUER_OF_PATIENT_ID] = None  # it was the other ID's
     described = order.get(_DESCRIBED)
     for tag in (_STUDY_DESCRIPTION, _DESCRIBED):
