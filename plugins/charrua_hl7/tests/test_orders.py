@@ -168,6 +168,15 @@ async def test_steps_that_have_the_same_id_by_mistake_are_entries_all_the_same(a
     assert [one.step_id for one in await entries(app)] == ["S1", "S1-2"]
 
 
+async def test_a_message_that_comes_back_to_an_order_speaks_of_the_same_entry(archive_in_process: Any) -> None:
+    app = archive_in_process
+    other = "\rORC|NW|P2|F2\rOBR|1|P2|F2|MR^MR"
+    again = "\rORC|NW|P1^HIS|F1^RIS\rOBR|1|P1^HIS|F1^RIS|CT^CT\r" + IPC.format(study=8, step="S1", aet="CTX")
+    [outcome] = await take(app, imaging("S1") + other + again)
+    assert len(await entries(app)) == 2
+    assert told([outcome]) == ["1 entry added; 1 entry changed, the order was here already"]
+
+
 async def test_an_appointment_moves_the_entry_of_its_order_and_its_end_cancels_it(archive_in_process: Any) -> None:
     app = archive_in_process
 

@@ -76,15 +76,19 @@ class Book:
             book._take((found.order_key, found.step_id), draft)
         return book
 
-    def order(self, order: Order) -> list[Draft]:
-        """Give the entries of an order, the first first."""
+    def order(self, order: Order, page: Page) -> list[Draft]:
+        """Give the entries of an order as a page that is being written has them, the first first."""
         names = [("key", order.key), *((kind, number) for kind, (number, _) in order.numbers.items())]
         places = dict.fromkeys(place for name in names for place in self._places.get(name, ()))
-        return [
-            self.drafts[place]
+        found = {
+            place: page.drafts.get(place, self.drafts[place])
             for place in places
             if place[0] == order.key or same_order(order.numbers, self._numbers[place])
-        ]
+        }
+        for place, draft in page.drafts.items():  # which the same message has added
+            if place[0] == order.key or same_order(order.numbers, order_numbers(draft.attributes)):
+                found.setdefault(place, draft)
+        return list(found.values())
 
     def turn(self, page: Page) -> None:
         """Have what a message changes count."""

@@ -110,7 +110,7 @@ def _order(book: Book, page: Page, order: Order, steps: list[OrderedStep], made:
     parts = [list(part) for _, part in groupby(steps, key=lambda step: step.control)]
     for part in parts:
         named = {_step_id(step) for step in part} if len(parts) > 1 else None
-        known = [page.drafts.get((one.order_key, one.step_id), one) for one in book.order(order)]
+        known = book.order(order, page)
         yield _part(page, order, known, part, made, named)
 
 
