@@ -160,6 +160,14 @@ async def test_an_order_has_several_steps_and_those_that_a_change_leaves_out_sta
     assert told(await take(app, imaging("S1", control="CA"))) == ["3 entries cancelled by the order"]
 
 
+async def test_steps_that_have_the_same_id_by_mistake_are_entries_all_the_same(archive_in_process: Any) -> None:
+    app = archive_in_process
+    twice = imaging("S1") + "\r" + IPC.format(study=8, step="S1", aet="CTX")
+    assert told(await take(app, twice)) == ["2 entries added"]
+    assert told(await take(app, twice)) == ["2 entries changed, the order was here already"]
+    assert [one.step_id for one in await entries(app)] == ["S1", "S1-2"]
+
+
 async def test_an_appointment_moves_the_entry_of_its_order_and_its_end_cancels_it(archive_in_process: Any) -> None:
     app = archive_in_process
 

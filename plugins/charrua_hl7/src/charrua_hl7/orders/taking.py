@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -46,6 +47,7 @@ MOST_STEPS = 200
 Asked = list[tuple[Order, OrderedStep]]
 _PATIENT = ("PatientID", "PatientName")
 _ACCESSION = tag_of("AccessionNumber")
+_STEP_ID = tag_of("ScheduledProcedureStepID")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ def _part(
 
 # -- new and changed -----------------------------------------------------------------------------------------------------
 def _write(page: Page, key: str, known: list[Draft], steps: list[OrderedStep], made: _Made, deed: Deed) -> str:
-    pairs = _paired(known, steps, deed)
+    pairs = _paired(known, _named_apart(steps), deed)
     for number, (step, before) in enumerate(pairs, 1):
         change = STATUSES.get(step.control, {}).get(step.order_status)
         draft = _new(step, key, number, made) if before is None else _changed(before, step, deed)
@@ -143,6 +145,20 @@ def _write(page: Page, key: str, known: list[Draft], steps: list[OrderedStep], m
                 replace(one, attributes=_of_order(one.attributes, steps[0].attributes), message_id=made.message_id)
             )
     return _told(pairs, deed)
+
+
+def _named_apart(steps: Sequence[OrderedStep]) -> list[OrderedStep]:
+    """Give the steps with an ID of its own each: where one names another's, both are entries, the same ones each time."""
+    count: Counter[str] = Counter()
+    found = []
+    for step in steps:
+        own = _step_id(step)
+        count[own] += 1
+        if own and count[own] > 1:
+            item = step_of(step.attributes) | {_STEP_ID: {"vr": "SH", "Value": [f"{own[:12]}-{count[own]}"]}}
+            step = replace(step, attributes=step.attributes | {STEP: {"vr": "SQ", "Value": [item]}})
+        found.append(step)
+    return found
 
 
 def _paired(known: Sequence[Draft], steps: Sequence[OrderedStep], deed: Deed) -> list[tuple[OrderedStep, Draft | None]]:
@@ -164,7 +180,7 @@ def _paired(known: Sequence[Draft], steps: Sequence[OrderedStep], deed: Deed) ->
 
 
 def _step_id(step: OrderedStep) -> str:
-    return value(step_of(step.attributes), tag_of("ScheduledProcedureStepID"))
+    return value(step_of(step.attributes), _STEP_ID)
 
 
 def _new(step: OrderedStep, key: str, number: int, made: _Made) -> Draft:
@@ -177,7 +193,7 @@ def _new(step: OrderedStep, key: str, number: int, made: _Made) -> Draft:
 def _changed(before: Draft, step: OrderedStep, deed: Deed) -> Draft:
     """Give the entry with what the step says. What has not begun begins again where it is ordered, or moved, anew."""
     item = step_of(before.attributes) | step_of(step.attributes)
-    item[tag_of("ScheduledProcedureStepID")] = {"vr": "SH", "Value": [before.step_id]}
+    item[_STEP_ID] = {"vr": "SH", "Value": [before.step_id]}
     attributes = _of_order(before.attributes, step.attributes) | {STEP: {"vr": "SQ", "Value": [_with_values(item)]}}
     after = replace(before, attributes=attributes)
     moved = before.reason not in (CANCELLED, DISCONTINUED, HELD) and _start(after) != _start(before)
