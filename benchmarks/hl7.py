@@ -39,7 +39,7 @@ def order(number: str) -> bytes:
     obr = f"OBR|1|P{number}|F{number}|CTHEAD^CT of the head{'|' * 14}{number}{'|' * 6}CT{'|' * 12}202701021030"
     lines = [
         f"MSH|^~\\&|HIS|CLINIC|CHARRUA|SITE|20270101080000||ORM^O01^ORM_O01|{number}|P|2.5.1",
-        f"PID|1||{number}^^^CLINIC||Perez^Ana^Maria||19700102|F|||Calle 1^^Montevideo",
+        f"PID|1||{number}^^^CLINIC||Perez^Ana^Maria||19700102|F|||Street 1^^Montevideo",
         "PV1|1|O|RAD^1^2||||100^Doctor^Dora|200^Referrer^Rita",
         f"ORC|NW|P{number}|F{number}|||||^^^202701021030^^R",
         obr,

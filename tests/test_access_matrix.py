@@ -351,7 +351,7 @@ MAPPINGS: dict[str, Recipe] = {
     f"PUT {MAPPING}": numbered(400, type="ORM", body={}),
     f"DELETE {MAPPING}": numbered(400, type="ORM"),
     f"GET {MAPPING}/versions": numbered(200, type="ORM"),
-    f"POST {MAPPING}/check": numbered(200, type="ORM", body={}),
+    f"POST {MAPPING}/check": numbered(200, 403, type="ORM", body={}),
     "POST /hl7/mappings/try": numbered(400, body={}),
     "GET /setup/hl7/mapping/{type}": numbered(200, type="ORM"),
 }

@@ -101,7 +101,7 @@ def wrong(*lines, code="ORM") -> list[tuple[int | None, str]]:
         ({"to": "PatientAddress", "from": ["PID-11"] * 21}, "from"),
         ({"to": "PatientBirthDate", "from": ["PID-7"], "as": "day", "default": "never"}, "default"),
         ({"to": "PatientAddress", "from": ["PID-11"], "values": ["RX"]}, "values"),
-        ({"to": "PatientAddress", "from": ["PID-11"], "vlaues": {}}, "vlaues"),
+        ({"to": "PatientAddress", "from": ["PID-11"], "renamed": {}}, "renamed"),
         ({"to": "PatientID", "from": ["PID-2"], "as": "id"}, "to"),
         ("PatientID", "to"),
     ],

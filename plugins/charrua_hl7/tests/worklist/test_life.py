@@ -21,6 +21,7 @@ ORDER = {"id": "A1", "descr": "KNEE LEFT", "modality": "CT", "referring": "HOUSE
 WRONG = {
     "PatientName": "SILVA^ANNA",
     "PatientID": "471",
+    "PatientBirthDate": "",
     "PatientSex": "",
     "AccessionNumber": "",
     "StudyDescription": "",
@@ -88,6 +89,18 @@ async def test_a_study_is_known_by_accession_number_and_patient_and_never_made_a
     assert "another patient" in (await admin.get(f"/worklist/{others['entry']}", headers={"Accept": "text/html"})).text
     assert (await admin.delete(f"{path}/studies/{stranger.StudyInstanceUID}")).status_code == 204
     assert (await admin.delete(f"{path}/studies/{stranger.StudyInstanceUID}")).status_code == 404
+
+
+async def test_who_was_typed_in_over_the_wrong_entry_stays_who_they_are(place, admin) -> None:
+    """The study has the UID of the order, and the ID and birth date of another person."""
+    one = await added(admin)
+    wrong = {**WRONG, "PatientBirthDate": "19890101"}
+    await place.come(*a_study(StudyInstanceUID=one["study"], Modality="CT", **wrong))
+    entry = await told(admin, one)
+    assert (entry["status"], entry["arrived"]) == ("SCHEDULED", "")
+    assert (await study_row(place.app, one["study"])).patient_id == "471"
+    await place.app.troubles.flush()
+    assert [trouble.who for trouble in await place.app.troubles.all()] == [str(one["entry"])]
 
 
 async def test_of_several_steps_the_one_of_the_modality_is_completed(place, admin) -> None:

@@ -20,6 +20,7 @@ from charrua_core.types import Origin
 from charrua_hl7.errors import MessageRefused
 from charrua_hl7.intake.acknowledging import Own, answers
 from charrua_hl7.intake.arrival import Arrival
+from charrua_hl7.outgoing.causes import sent_by
 from charrua_hl7.processing import Outcome, Several, handler_of, handlers
 
 if TYPE_CHECKING:
@@ -140,12 +141,13 @@ async def process(app: App, tx: AsyncConnection, arrivals: Sequence[Arrival], *,
 
     Each `alone` leaves nothing of one that fails. Several at once are quicker: an error undoes the whole transaction then.
     """
-    for handler, several in _runs(arrivals):
-        if alone:
-            for one in several:
-                await _do_alone(app, tx, handler, one)
-        else:
-            _take(several, await handler(app, tx, [one.received() for one in several]))
+    with sent_by({one.id: (one.text("MSH-3"), one.text("MSH-4")) for one in arrivals}):
+        for handler, several in _runs(arrivals):
+            if alone:
+                for one in several:
+                    await _do_alone(app, tx, handler, one)
+            else:
+                _take(several, await handler(app, tx, [one.received() for one in several]))
     own = Own(app.settings["hl7_application"], app.settings["hl7_facility"])
     for one in arrivals:
         one.attempts += 1

@@ -16,6 +16,7 @@ from charrua_hl7 import mapping
 from charrua_hl7.errors import (
     EventUnsupported,
     FieldMissing,
+    KeyTaken,
     KeyUnknown,
     MessageRefused,
     MessageTooLarge,
@@ -29,6 +30,7 @@ from charrua_hl7.orders.controls import CANCELLED, DEEDS, DISCONTINUED, HELD, ST
 from charrua_hl7.orders.missing import completed, root_of
 from charrua_hl7.processing import Outcome, Received
 from charrua_hl7.worklist.entries import OPEN, STEP, Draft, Status, columns_of, step_of, value
+from charrua_hl7.worklist.identity import is_another_person
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -134,6 +136,7 @@ def _part(
 
 # -- new and changed -----------------------------------------------------------------------------------------------------
 def _write(page: Page, key: str, known: list[Draft], steps: list[OrderedStep], made: _Made, deed: Deed) -> str:
+    _require_same_person(known, steps[0])
     pairs = _paired(known, _named_apart(steps), deed)
     for number, (step, before) in enumerate(pairs, 1):
         change = STATUSES.get(step.control, {}).get(step.order_status)
@@ -145,6 +148,13 @@ def _write(page: Page, key: str, known: list[Draft], steps: list[OrderedStep], m
                 replace(one, attributes=_of_order(one.attributes, steps[0].attributes), message_id=made.message_id)
             )
     return _told(pairs, deed)
+
+
+def _require_same_person(known: Sequence[Draft], step: OrderedStep) -> None:
+    """Raise KeyTaken where an order that was performed would become another person's: its number was given out twice."""
+    begun = [one for one in known if one.status in (Status.STARTED, Status.COMPLETED)]
+    if any(is_another_person(one.attributes, step.attributes) for one in begun):
+        raise KeyTaken("the order of this number has begun or is over, and is of another patient", "ORC^1^2")
 
 
 def _named_apart(steps: Sequence[OrderedStep]) -> list[OrderedStep]:

@@ -24,7 +24,7 @@ from charrua_hl7.performed import in_progress, link_entries
 from charrua_hl7.tables import entry, entry_study
 from charrua_hl7.worklist import correcting, standing, trail
 from charrua_hl7.worklist.entries import COLUMNS, OPEN, Entry, Status, locked, of_row, set_status
-from charrua_hl7.worklist.identity import is_same_patient
+from charrua_hl7.worklist.identity import is_another_person, is_same_patient
 from charrua_hl7.worklist.standing import FoundBy
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ async def _study(tx: AsyncConnection, uid: str) -> RowMapping | None:
 async def _came(app: App, tx: AsyncConnection, one: Entry, study: RowMapping, by: FoundBy) -> None:
     """Note at an entry that is locked that its study is here."""
     uid = study["study_uid"]
-    if by == "accession" and not await _is_of_its_patient(tx, one, study["attributes"]):
+    if not await _is_of_its_patient(tx, one, study["attributes"], by):
         if await standing.note(tx, one, uid, by, "mismatch", SYSTEM.name):
             app.troubles.note("order", str(one.id), page=f"/worklist/{one.id}")
         return
@@ -138,9 +138,15 @@ async def _came(app: App, tx: AsyncConnection, one: Entry, study: RowMapping, by
     await trail.record(tx, trail.ITSELF, "U", one, arrived=uid)
 
 
-async def _is_of_its_patient(tx: AsyncConnection, one: Entry, study: DicomJson) -> bool:
-    """Whether a study is of the entry's patient, or of one who was merged into them."""
+async def _is_of_its_patient(tx: AsyncConnection, one: Entry, study: DicomJson, by: FoundBy) -> bool:
+    """Whether a study is of the entry's patient, or of one who was merged into them.
+
+    Under the UID that the order gave, it may have the patient's ID wrong, if no more: who has taken the wrong entry at the
+    modality and typed in the right patient is not to be corrected.
+    """
     if is_same_patient(one.attributes, study):
+        return True
+    if by == "uid" and not is_another_person(one.attributes, study):
         return True
     merges = await chain(tx, Who.of(study))
     return bool(merges) and merges[-1].who.is_like(Who.of(one.attributes))

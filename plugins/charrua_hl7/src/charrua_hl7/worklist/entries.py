@@ -297,8 +297,8 @@ async def put_all(app: App, tx: AsyncConnection, rows: Sequence[Mapping[str, Any
     found = (await tx.execute(_put_all(names), {"rows": orjson.dumps(ordered).decode()})).all()
     written = await of_their_patients(tx, [of_row(row) for row in found])
     causes = [row.message_id if "message_id" in names else None for row in found]
-    befores = [row.status_before for row in found]
-    await tell_status(app, tx, list(zip(written, befores, causes, strict=True)))
+    former = [row.status_before for row in found]
+    await tell_status(app, tx, list(zip(written, former, causes, strict=True)))
     await link_entries(app, tx, written)
     return written
 

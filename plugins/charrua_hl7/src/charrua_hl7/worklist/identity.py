@@ -62,6 +62,18 @@ def is_same_patient(order: DicomJson, study: DicomJson) -> bool:
     return len(ids) == 1 and len(issuers) < 2
 
 
+def is_another_person(order: DicomJson, study: DicomJson) -> bool:
+    """Whether an order and a study of two patient IDs name two persons: a mistyped ID leaves all else alike.
+
+    They do where family name, birth date or sex contradict one another; what one of them leaves open contradicts nothing.
+    """
+    ids = {text_of(one.get(PATIENT_ID)).strip() for one in (order, study)} - {""}
+    said = ({tag: text_of(one.get(tag)).strip() for tag in (_BIRTH_DATE, _SEX)} for one in (order, study))
+    families = ({_NAME: name_key(text_of(one.get(_NAME)).split("^")[0])} for one in (order, study))
+    ours, theirs = (one | family for one, family in zip(said, families, strict=True))
+    return len(ids) > 1 and any(ours[tag] and theirs[tag] and ours[tag] != theirs[tag] for tag in ours)
+
+
 def _says_otherwise(order: DicomJson, study: DicomJson, tag: str) -> bool:
     wanted, now = text_of(order.get(tag)).strip(), text_of(study.get(tag)).strip()
     if order.get(tag, {}).get("vr") == "PN":

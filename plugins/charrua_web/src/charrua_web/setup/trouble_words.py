@@ -182,7 +182,7 @@ def _message(_app: App, _one: Trouble, values: Mapping[str, str]) -> Told:
 
 def _order(_app: App, _one: Trouble, values: Mapping[str, str]) -> Told:
     return Told(
-        N_("A study came with the accession number of worklist entry %(who)s, and is of another patient.", **values),
+        N_("A study came for worklist entry %(who)s, and is of another patient.", **values),
         N_("Nothing was corrected by itself: look at both, and say whether the study is the entry's.", **values),
         (Mend("page", N_("To the entry"), {"path": values.get("page", "/worklist")}),),
     )
