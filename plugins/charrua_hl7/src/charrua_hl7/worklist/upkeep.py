@@ -69,13 +69,17 @@ async def discontinue_what_is_late(app: App) -> int:
 
 
 async def _candidates(tx: AsyncConnection, before: datetime, after: tuple[str, int]) -> Sequence[Any]:
-    """Those that may be late: by the index of what is open, of which little is old."""
+    """Those that may be late: by the index of what is open, of which little is old.
+
+    What a message is changing at this moment is looked at the next time: two that wait for each other would both fail.
+    """
     here = f"{before.astimezone():%Y%m%d%H%M%S}"
     place = (entry.c.start_moment, entry.c.id)
     is_open: Any = text(IS_OPEN)
     waiting = (is_open, entry.c.status.in_(NOT_BEGUN), entry.c.start_moment <= here, tuple_(*place) > after)
     columns = (entry.c.id, entry.c.start_moment, entry.c.created_at, entry.c.reopened_at, entry.c.attributes)
-    return (await tx.execute(select(*columns).where(*waiting).order_by(*place).limit(BATCH))).all()
+    found = select(*columns).where(*waiting).order_by(*place).limit(BATCH)
+    return (await tx.execute(found.with_for_update(skip_locked=True))).all()
 
 
 def _counts_from(row: Any) -> datetime:
