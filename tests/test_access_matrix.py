@@ -591,6 +591,7 @@ def test_what_is_answered_beside_the_routes_is_for_anybody() -> None:
     assert {rule.rule for rule in pages.quart.url_map.iter_rules()} == PUBLIC_PAGES
 
 
+@pytest.mark.always
 @pytest.mark.settings(media_most_pictures=0)  # pictures on media take most of the time, and are those of /rendered
 async def test_nobody_sees_or_does_more_than_role_and_filter_say(archive, modality) -> None:
     matrix = Matrix(await make_callers(archive), await shelve(modality), RECIPES, calls=calls_today)

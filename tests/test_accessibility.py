@@ -5,6 +5,7 @@ The pages come from the table of routes, so that a new page is among them; every
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,14 @@ async def fill(client: Any, study: str) -> str:
     return str(answers[2].json()["link"])
 
 
+async def order(archive: Any) -> None:
+    """Have a message that is shown."""
+    reader, writer = await asyncio.open_connection(*archive.hl7)
+    writer.write(b"\x0bMSH|^~\\&|HIS||||20270101||ORM^O01|1|P|2.5\rPID|1||4711||Silva^Ana\rORC|NW|P1|F1\r\x1c\r")
+    assert b"|AA|" in await reader.readuntil(b"\x1c\r")
+    writer.close()
+
+
 DIALOGS = ("Share", "Send", "Edit", "Assign", "Attach", "Delete…")
 """What opens from the actions of a chosen study."""
 TOOLS = {"searches": "button.saved", "columns": "button.columns", "keys": "button.map", "field": "button.add-field"}
@@ -143,10 +152,13 @@ async def test_axe_finds_nothing_on_any_page(archive, modality, browse, open_bro
         image.PatientBirthDate = "19610412"
     await modality.give([*images, *a_study(images=2)])
     link = await fill(await browse(), study)
+    await order(archive)
     admin = await open_browser("Admin")
     found: list[str] = []
     for pattern in pages():
-        path = pattern.replace("{study}", study).replace("{entry}", "1").replace("{type}", "ORM")
+        path = (
+            pattern.replace("{study}", study).replace("{entry}", "1").replace("{type}", "ORM").replace("{message}", "1")
+        )
         await visit(admin, path + GIVEN.get(pattern, "").replace("{study}", study))
         found += await look(admin, path.replace(study, "uid"), phone=pattern in ON_A_PHONE)
     found += await dialogs(admin)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
+from charrua_core.testing import outside
 from charrua_hl7.intake.framing import framed
 from charrua_hl7.intake.splitting import split
 from charrua_hl7.message import Message
 from charrua_hl7.testing import Sender, code, order
 
-FOLDER = Path(os.environ.get("CHARRUA_TEST_DATA", "/nowhere")) / "hl7"
+FOLDER = outside.DATA / "hl7"
 
 
 async def column(archive: Any, statement: str) -> list[Any]:

@@ -328,6 +328,8 @@ async def test_health_tells_whether_the_listener_is_there(listen: Any) -> None:
     from charrua_hl7.intake.health import listener_health as look
 
     listening = await listen()
+    assert await look(listening.app) == []  # a command, which asks nobody
+    listening.app.roles = frozenset({"dicom"})
     [there] = await look(listening.app)
     assert (there.works, there.sentence) == (True, f"listens at 127.0.0.1 port {listening.where[1]}")
     await listening.listener.stop()

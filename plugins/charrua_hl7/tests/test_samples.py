@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from charrua_core.testing import outside
 from charrua_hl7.intake.framing import framed
 from charrua_hl7.intake.splitting import split
 from charrua_hl7.message import Message
 from charrua_hl7.testing import code
 
-FOLDER = Path(os.environ.get("CHARRUA_TEST_DATA", "/nowhere")) / "hl7"
+FOLDER = outside.DATA / "hl7"
 ANSWERS = {
     "cosyte-malformed-empty-input.hl7": "AR",
     "cosyte-malformed-no-msh-segment.hl7": "AR",

@@ -20,8 +20,6 @@ EXPLICIT, IMPLICIT, JPEG_LOSSLESS = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2", 
 NOT_STORAGE = [
     "1.2.840.10008.1.20.1",  # Storage Commitment Push Model
     "1.2.840.10008.1.3.10",  # Media Storage Directory
-    "1.2.840.10008.5.1.4.31",  # Modality Worklist - FIND
-    "1.2.840.10008.3.1.2.3.3",  # Modality Performed Procedure Step
     "1.2.840.10008.5.1.4.39.2",  # Color Palette Query/Retrieve - FIND
     "1.2.840.10008.5.1.1.9",  # Basic Grayscale Print
 ]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
+
+from charrua_core.testing import outside
 
 from .told import order_of, patient_by
 
-DATA = Path(os.environ.get("CHARRUA_TEST_DATA", "/nowhere")) / "hl7"
+DATA = outside.DATA / "hl7"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="there are no sample messages")
 
 OF_DCM4CHE = {

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from base64 import b64encode
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from charrua_core.tables import study
+from charrua_core.testing import outside
 from charrua_core.testing.files import PDF
 from charrua_hl7.errors import KeyUnknown, ValueInvalid
 from charrua_hl7.tables import entry
 
-DATA = Path(os.environ.get("CHARRUA_TEST_DATA", "/nowhere")) / "hl7"
+DATA = outside.DATA / "hl7"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="CHARRUA_TEST_DATA names no messages")
 PID = "PID|||4711^^^HOSP||Doe^Jane"
 OBR = "OBR|1|P1|F1|CT^Chest CT||||||||||||||A1|||||||{status}"

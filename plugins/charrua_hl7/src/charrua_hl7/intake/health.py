@@ -20,7 +20,12 @@ _MEND = "charrua restart; the log says why it has ended"
 
 
 async def listener_health(app: App) -> Sequence[Finding]:
-    """Tell whether the listener takes connections; where this machine is none of `hl7_senders`, only where it listens."""
+    """Tell whether the listener of a running server takes connections.
+
+    Where this machine is none of `hl7_senders`, only where it listens.
+    """
+    if not {"dicom", "web"} & set(app.roles):
+        return []
     host, port = app.settings["hl7_host"], app.settings["hl7_port"]
     listening = app.sockets.get(SOCKET)
     if listening is not None and listening.fileno() >= 0:

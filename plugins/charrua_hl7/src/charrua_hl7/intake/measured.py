@@ -16,7 +16,7 @@ MESSAGES = metrics.counter(
 SECONDS = metrics.histogram(
     "charrua_hl7_message_seconds", "From the last byte of an HL7 message to its acknowledgement."
 )
-CONNECTIONS = metrics.gauge("charrua_hl7_connections", "Connections of the HL7 listener that are open.")
+CONNECTIONS = metrics.gauge("charrua_hl7_connections_open", "Connections of the HL7 listener that are open.")
 REFUSED = metrics.counter(
     "charrua_hl7_refused_connections_total",
     "Connections of the HL7 listener that were refused or cut.",
