@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
 
 from charrua_core.testing.daily import is_todays
 
-PARTS = 3
+PARTS = 4
 SERVERS = {"start_archive", "browser_at"}
 """Fixtures that start an archive's processes, or a browser."""
 SAMPLED = "CHARRUA_TEST_SAMPLED"
@@ -28,6 +29,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     others = [item for item in items if is_story(item) and not is_todays(item.nodeid, parts=PARTS)]
     config.hook.pytest_deselected(items=others)
     items[:] = [item for item in items if item not in set(others)]
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from walking over thousands of tests again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def is_story(item: pytest.Item) -> bool:

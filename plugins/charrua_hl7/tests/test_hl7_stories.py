@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import random
+import sys
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -57,11 +60,20 @@ async def test_two_worker_processes_share_the_port_and_nothing_acknowledged_is_l
         assert code(await his.send(order("after"))) == "AA"
 
 
+def mutated() -> Any:
+    """The mutations of `benchmarks.hl7`, of which this test takes a sample."""
+    path = Path(__file__).parents[3] / "benchmarks" / "hl7_mutations.py"
+    spec = importlib.util.spec_from_file_location("hl7_mutations", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules["hl7_mutations"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Mutations
+
+
 @pytest.mark.skipif(not FOLDER.is_dir(), reason="CHARRUA_TEST_DATA names no folder with hl7")
 async def test_mutated_messages_are_all_answered_and_what_is_acknowledged_is_there(listen: Any) -> None:
-    from benchmarks.hl7_mutations import Mutations
-
-    mutations = Mutations.of_folder(FOLDER, random.Random(7))
+    mutations = mutated().of_folder(FOLDER, random.Random(7))
     listening = await listen()
     accepted = set()
     async with listening.sender() as his:
