@@ -231,7 +231,8 @@ def good_sender(where: tuple[str, int]) -> Iterator[list[float]]:
 
 async def fuzz(server: Server, options: argparse.Namespace) -> bool:
     """Send mutated messages and look for what was acknowledged."""
-    mutations = Mutations.of_folder(Path(os.environ["CHARRUA_TEST_DATA"]) / "hl7", random.Random(options.seed))
+    folder = Path(os.environ.get("CHARRUA_TEST_DATA", "../shared/data")) / "hl7"
+    mutations = Mutations.of_folder(folder, random.Random(options.seed))
     began = time.monotonic()
     run = Fuzz(server.hl7, mutations, options.messages, began + options.minutes * 60)
     with good_sender(server.hl7) as times:
