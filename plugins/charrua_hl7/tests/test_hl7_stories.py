@@ -71,7 +71,7 @@ def mutated() -> Any:
     return module.Mutations
 
 
-@pytest.mark.skipif(not FOLDER.is_dir(), reason="CHARRUA_TEST_DATA names no folder with hl7")
+@outside.with_data
 async def test_mutated_messages_are_all_answered_and_what_is_acknowledged_is_there(listen: Any) -> None:
     mutations = mutated().of_folder(FOLDER, random.Random(7))
     listening = await listen()

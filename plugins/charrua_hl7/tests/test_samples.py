@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from charrua_core.testing import outside
 from charrua_hl7.intake.framing import framed
 from charrua_hl7.intake.splitting import split
@@ -21,7 +19,7 @@ ANSWERS = {
 }
 ORDERS = ("ORM", "OMI", "OMG", "SIU")
 
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="CHARRUA_TEST_DATA names no folder with hl7")
+pytestmark = outside.with_data
 
 
 async def test_every_message_of_other_systems_is_answered_and_kept(listen: Any) -> None:

@@ -9,7 +9,7 @@ from charrua_core.testing import outside
 from .told import order_of, patient_by
 
 DATA = outside.DATA / "hl7"
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="there are no sample messages")
+pytestmark = outside.with_data
 
 OF_DCM4CHE = {
     "PatientName": "Smith^Lucy^Mark",

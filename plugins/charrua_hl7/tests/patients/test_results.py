@@ -14,7 +14,7 @@ from charrua_hl7.errors import KeyUnknown, ValueInvalid
 from charrua_hl7.tables import entry
 
 DATA = outside.DATA / "hl7"
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="CHARRUA_TEST_DATA names no messages")
+needs_data = outside.with_data
 PID = "PID|||4711^^^HOSP||Doe^Jane"
 OBR = "OBR|1|P1|F1|CT^Chest CT||||||||||||||A1|||||||{status}"
 
