@@ -264,5 +264,10 @@ def not_the_entrys(_target: Target) -> Sequence[Ask]:
     return [Ask(values={"entry": "1"}, blind=True, good=frozenset({404}))]
 
 
+def list_steps(target: Target) -> Sequence[Ask]:
+    queries = [], [("search", target.patient_id)], [("entry", "none"), ("state", "COMPLETED")]
+    return [Ask(query=query, general=True) for query in queries]
+
+
 def assign_page(target: Target) -> Sequence[Ask]:
     return [Ask(query=[("study", target.study)], names=frozenset({"study"}))]

@@ -23,6 +23,7 @@ from .access_asks import (
     frames,
     item,
     label,
+    list_steps,
     list_studies,
     measure,
     no_selection,
@@ -81,6 +82,7 @@ ENTRIES: dict[str, Recipe] = {
     "GET /worklist/patient": lambda target: [Ask(query=[("id", target.patient_id)], general=True)],
     "GET /worklist/performed": lambda target: [Ask(query=[("study", target.study)], general=True)],
     "GET /worklist/assign": assign_page,
+    "GET /worklist/steps": list_steps,
     "GET /worklist/{entry}": numbered(404, entry="1"),
 }
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from sqlalchemy import ARRAY, ColumnElement, Text, and_, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -144,11 +145,17 @@ async def listed(connection: AsyncConnection, identity: Identity, asked: Asked) 
     return Listed(found)
 
 
-def _conditions(asked: Asked) -> list[ColumnElement[bool]]:
-    words = text_key(asked.search).replace("^", " ").replace(",", " ").split()[:MOST_WORDS]
-    found: list[ColumnElement[bool]] = [like(entry.c.words, f"*{word}*") for word in words]
+def has_words(column: ColumnElement[Any], searched: str) -> list[ColumnElement[bool]]:
+    """Give what holds where each word that is searched for stands anywhere in a folded text; an index of its grams helps."""
+    words = text_key(searched).replace("^", " ").replace(",", " ").split()[:MOST_WORDS]
+    found: list[ColumnElement[bool]] = [like(column, f"*{word}*") for word in words]
     if pieces := sorted({piece for word in words for piece in grams(word)}):
-        found.append(func.core.grams(entry.c.words).op("@>")(cast(pieces, ARRAY(Text))))
+        found.append(func.core.grams(column).op("@>")(cast(pieces, ARRAY(Text))))
+    return found
+
+
+def _conditions(asked: Asked) -> list[ColumnElement[bool]]:
+    found = has_words(entry.c.words, asked.search)
     if asked.statuses != frozenset(Status):
         found.append(entry.c.status.in_(sorted(asked.statuses)))
     if asked.first or asked.last:
