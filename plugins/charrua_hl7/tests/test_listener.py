@@ -220,7 +220,7 @@ async def test_without_the_database_nothing_is_acknowledged(listen: Any, monkeyp
 async def test_a_sender_that_may_not_send_is_cut_off_and_noted(listen: Any) -> None:
     listening = await listen()
     await listening.app.change_setting("hl7_senders", "10.1.0.0/16 192.0.2.7", by="root")
-    async with listening.sender() as his:
+    async with listening.sender() as his, asyncio.timeout(5):
         assert await his.reader.read() == b""
     await listening.app.troubles.flush()
     [trouble] = await listening.app.troubles.all()
@@ -235,7 +235,8 @@ async def test_there_are_no_more_connections_than_may_be(listen: Any) -> None:
     async with listening.sender() as one_of_two, listening.sender() as two, listening.sender() as three:
         assert code(await one_of_two.send(order("1"))) == "AA"
         assert code(await two.send(order("2"))) == "AA"
-        assert await three.reader.read() == b""
+        async with asyncio.timeout(5):  # sooner than one that is idle
+            assert await three.reader.read() == b""
     await asyncio.sleep(0.05)
     async with listening.sender() as his:
         assert code(await his.send(order("3"))) == "AA"

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Text, and_, cast, func, or_, select
+from sqlalchemy import ARRAY, ColumnElement, and_, cast, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core.archive.index.names import text_key
 from charrua_core.archive.search.conditions import like
 from charrua_core.archive.search.patterns import grams
+from charrua_core.tables import C
 from charrua_core.types import Identity
 from charrua_core.web import HttpError, Query
 from charrua_hl7.tables import entry
@@ -145,17 +146,17 @@ async def listed(connection: AsyncConnection, identity: Identity, asked: Asked) 
     return Listed(found)
 
 
-def has_words(column: ColumnElement[Any], searched: str) -> list[ColumnElement[bool]]:
-    """Give what holds where each word that is searched for stands anywhere in a folded text; an index of its grams helps."""
+def has_words(column: ColumnElement[Any], held: ColumnElement[Any], searched: str) -> list[ColumnElement[bool]]:
+    """Give what holds where each word that is searched for stands anywhere in a folded text, whose pieces are indexed."""
     words = text_key(searched).replace("^", " ").replace(",", " ").split()[:MOST_WORDS]
     found: list[ColumnElement[bool]] = [like(column, f"*{word}*") for word in words]
     if pieces := sorted({piece for word in words for piece in grams(word)}):
-        found.append(func.core.grams(column).op("@>")(cast(pieces, ARRAY(Text))))
+        found.append(held.op("@>")(cast(pieces, ARRAY(C))))
     return found
 
 
 def _conditions(asked: Asked) -> list[ColumnElement[bool]]:
-    found = has_words(entry.c.words, asked.search)
+    found = has_words(entry.c.words, entry.c.pieces, asked.search)
     if asked.statuses != frozenset(Status):
         found.append(entry.c.status.in_(sorted(asked.statuses)))
     if asked.first or asked.last:
