@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from charrua_hl7.mapping.lines import Line
+from charrua_hl7.mapping.steps import mapped_steps
+from charrua_hl7.message import Message
 
 from .told import an_order, order_of, steps_of, told
 
@@ -53,6 +55,23 @@ def test_the_first_place_that_has_something_of_the_kind_is_taken() -> None:
     assert given("PatientBirthDate", "PID-5", "OBR-99", "PID-7", way="day") == "19700101"
     assert given("PatientComments", "ZZZ-1[1=a]", "ZZZ-2", segments=["ZZZ|b|second"]) == "second"
     assert given("PatientComments", "ZZZ-1.2", "ZZZ-2", segments=["ZZZ|a^ ^c|second"]) == "second"
+
+
+def test_a_place_that_has_something_of_another_kind_is_told_an_empty_one_is_not() -> None:
+    lines = [*KNOWN, Line("PatientBirthDate", ("ZZZ-1.2", "PID-5", "PID-7"), "day")]
+    message = Message.parse(an_order(ORC, OBR, "ZZZ|a^ ^c", pid=PID.format(sex="F")).encode())
+    [one] = mapped_steps(message, lines, "CR")
+    assert [place for _, place in one.evaluated.passed] == ["PID-5"]
+
+
+def test_what_stands_nearest_to_the_step_is_taken() -> None:
+    near, far = OBX.format(code="W", value="70", unit="kg"), OBX.format(code="W", value="90", unit="kg")
+    lines = [*KNOWN, Line("PatientWeight", ("OBX-5",), "kilograms")]
+    pid = PID.format(sex="F") + far + "\r"
+    assert [order_of(an_order(ORC, OBR, *own, pid=pid), lines=lines)["PatientWeight"] for own in ([near], [])] == [
+        "70",
+        "90",
+    ]
 
 
 def test_of_several_segments_those_are_taken_that_have_what_is_asked_for() -> None:
