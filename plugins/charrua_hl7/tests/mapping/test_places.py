@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from charrua_core.archive.index.levels import tag_of
 from charrua_hl7.mapping.lines import Line
 from charrua_hl7.mapping.steps import mapped_steps
 from charrua_hl7.message import Message
@@ -76,7 +77,7 @@ def test_what_stands_nearest_to_the_step_is_taken() -> None:
 
 def test_of_several_segments_those_are_taken_that_have_what_is_asked_for() -> None:
     segments = [
-        OBX.format(code="H^height", value="170", unit="cm"),
+        OBX.format(code="L^Weight at birth", value="3", unit="kg"),
         OBX.format(code="W^Body Weight", value="70", unit="kg"),
     ]
     assert given("PatientWeight", "OBX[3=body weight]-5", way="kilograms", segments=segments) == "70"
@@ -126,6 +127,14 @@ def test_a_uid_is_one_that_somebody_can_have_made(uid: str, told_: str | None) -
 )
 def test_a_code_has_a_scheme_and_a_meaning_and_is_not_cut(written: str, read: str) -> None:
     assert given("RequestedProcedureCodeSequence", "ZZZ-1", way="code", segments=[f"ZZZ|{written}"]) == read
+
+
+@pytest.mark.parametrize(("code", "keyword"), [("C" * 16, "CodeValue"), ("C" * 17, "LongCodeValue")])
+def test_a_code_of_more_than_16_characters_is_a_long_one(code: str, keyword: str) -> None:
+    lines = [*KNOWN, Line("RequestedProcedureCodeSequence", ("OBR-4",), "code")]
+    [step] = steps_of(an_order(ORC, f"OBR|1|P1|F1|{code}^T^L"), lines=lines)
+    [item] = step.attributes[tag_of("RequestedProcedureCodeSequence")]["Value"]
+    assert item[tag_of(keyword)]["Value"] == [code]
 
 
 def test_of_an_attribute_of_one_value_the_first_is_taken_and_prose_has_all_lines() -> None:
