@@ -8,6 +8,7 @@ import pytest
 
 from charrua_core.archive.index.levels import tag_of
 from charrua_hl7.mapping.lines import Line
+from charrua_hl7.mapping.places import Place
 from charrua_hl7.mapping.steps import mapped_steps
 from charrua_hl7.message import Message
 
@@ -46,6 +47,14 @@ def given(to: str, *sources: str, way: str = "text", **more: Any) -> str | None:
 )
 def test_a_place_is_a_repetition_a_component_a_subcomponent(place: str, text: str | None) -> None:
     assert given("PatientState", place) == text
+
+
+@pytest.mark.parametrize(
+    "written", ["OBR-4.6-4", "OBR-4.4-6.1", "OBR", "OBR-", "obr-4", "OBR-4[", "PID-3[5=]", "OBR-4 or 5"]
+)
+def test_what_is_no_place_is_said_so(written: str) -> None:
+    with pytest.raises(ValueError, match="no place in a message|are no components"):
+        Place.read(written)
 
 
 def test_components_from_one_to_another_are_a_coded_element() -> None:
