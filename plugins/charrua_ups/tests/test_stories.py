@@ -10,7 +10,9 @@ import orjson
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
+from pynetdicom.dsutils import encode
 
+from charrua_core.dicom import UNCOMPRESSED, ProposedContext, associate
 from charrua_core.testing.waiting import until
 from charrua_core.testing.worklist import (
     FILTERED_WORKLIST,
@@ -374,6 +376,23 @@ async def test_a_search_has_a_limit(orderer: Party) -> None:
         await orderer.push(a_workitem())
     with pytest.raises(LookupError, match="A700"):
         await orderer.find(ProcedureStepState="SCHEDULED")
+
+
+async def test_a_search_is_cancelled_while_the_database_is_at_it(archive: Any, orderer: Party) -> None:
+    await orderer.push(a_workitem())
+    connection = await asyncpg.connect(archive.environment["CHARRUA_DATABASE_URL"])
+    asked = encode(a_request(""), False, True) or b""
+    async with (
+        associate(archive.peer, [ProposedContext(PULL, UNCOMPRESSED)], calling_aet=orderer.aet) as association,
+        connection.transaction(),
+    ):
+        await connection.execute("LOCK charrua_ups.workitem")
+        responses = association.find(PULL, asked)
+        first = asyncio.ensure_future(anext(responses))
+        await asyncio.wait((first,), timeout=0.3)
+        await association.cancel()
+        assert (await asyncio.wait_for(first, 5))[0] == 0xFE00
+    await connection.close()
 
 
 async def test_who_may_not_work_with_the_worklist_is_refused(archive: Any, listening: Any, orderer: Party) -> None:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from charrua_core import audit
 from charrua_core.archive.datasets.identifier import decode_identifier, encode_identifier
-from charrua_core.dicom import Association, Command, CommandField, Message, ServiceClass
+from charrua_core.dicom import Association, Command, CommandField, Message, ServiceClass, agreeing
 from charrua_core.errors import AssociationAborted, CharruaError, PeerUnknown
 from charrua_core.types import DicomJson
 from charrua_ups import subscriptions, trail, workitems
 from charrua_ups.callers import caller_of
-from charrua_ups.find import answer_extended, find
+from charrua_ups.find import WorkitemScp
 from charrua_ups.model import (
     CHARACTER_SET,
     DELETION_LOCK,
@@ -50,6 +49,8 @@ if TYPE_CHECKING:
 LIMIT = 4 << 20
 """Bytes of a data set: an input of 20,000 objects has 3 MB."""
 COMMENT_LENGTH = 64
+_FUZZY = b"\0\0\1"
+"""Fuzzy matching of names is agreed on (PS3.4 CC.3.2)."""
 
 log = logging.getLogger(__name__)
 
@@ -82,16 +83,15 @@ def ups_services(app: App) -> Sequence[ServiceClass]:
         ServiceClass(name, {uid}, scp.handle, frozenset(commands), statuses=statuses, about=about)
         for name, uid, commands, statuses, about in services
     ]
-    searching = partial(find, app)
     finders = {PULL, WATCH, QUERY}
     return [
         *given,
         ServiceClass(
             "UPS Pull, Watch and Query: search",
             finders,
-            searching,
+            WorkitemScp(app).handle,
             frozenset({CommandField.C_FIND}),
-            extended=answer_extended,
+            extended=agreeing(_FUZZY),
             statuses=FIND_STATUSES,
         ),
     ]

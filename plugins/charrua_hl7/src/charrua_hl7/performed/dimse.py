@@ -11,7 +11,7 @@ from charrua_core import audit
 from charrua_core.archive.datasets.identifier import decode_identifier, encode_identifier
 from charrua_core.dicom import Association, Command, CommandField, Message, ServiceClass
 from charrua_core.errors import AssociationAborted, CharruaError
-from charrua_core.types import DicomJson, Origin
+from charrua_core.types import DicomJson
 from charrua_hl7.performed import steps
 from charrua_hl7.performed.model import CHARACTER_SET, MPPS, RETRIEVE, Caller
 from charrua_hl7.performed.refusals import (
@@ -135,10 +135,7 @@ class PerformedScp:
 
 
 def _caller(app: App, association: Association) -> Caller:
-    identity = app.identity_of(association)
-    user = identity.name if identity.kind == "user" else ""
-    calling, called = association.calling_aet, association.called_aet
-    return Caller(identity, Origin("dimse", calling, called, association.address[0], association.id, user))
+    return Caller(app.identity_of(association), app.origin_of(association))
 
 
 def _read(data_set: bytes, transfer_syntax_uid: str) -> DicomJson:
