@@ -7,11 +7,11 @@ from functools import partial
 from charrua_core.archive.search.asked import asked_for
 from charrua_core.dicom import Association
 from charrua_core.dicom.finding import Answers, FindRequest, FindScp, Outcome
-from charrua_core.types import DicomJson
+from charrua_core.types import DicomJson, without_nul
 from charrua_ups import trail
 from charrua_ups.callers import caller_of
 from charrua_ups.model import TRANSACTION_UID
-from charrua_ups.payloads import checked, clean
+from charrua_ups.payloads import checked
 from charrua_ups.searching import Search, keys_of, search
 
 _NEVER_TOLD = frozenset({TRANSACTION_UID})
@@ -24,7 +24,7 @@ class WorkitemScp(FindScp[DicomJson]):
 
     def find(self, request: FindRequest) -> Answers[DicomJson]:
         """Give the workitems that match. Raises QueryInvalid for a key that cannot be, ValueInvalid, MetadataInvalid."""
-        identifier = clean(checked(request.identifier))
+        identifier = without_nul(checked(request.identifier))
         asked = Search(keys_of(identifier), fuzzy=request.fuzzy, at_most=self.app.settings["ups_results"])
         matches = search(self.app, asked, request.identity)
         tell = partial(asked_for, identifier=identifier, without=_NEVER_TOLD)

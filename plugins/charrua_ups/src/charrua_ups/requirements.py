@@ -7,6 +7,7 @@ from typing import Any
 
 from charrua_core.archive.index.levels import tag_of
 from charrua_core.archive.search import dates
+from charrua_core.dicom.n_services import AttributeMissing, ValueInvalid, ValueMissing
 from charrua_core.types import DicomJson, is_valid_uid
 from charrua_ups.model import (
     CANCELLED_AT,
@@ -28,7 +29,7 @@ from charrua_ups.model import (
     text,
     values,
 )
-from charrua_ups.refusals import AttributeMissing, FinalStateUnmet, NotScheduled, ValueInvalid, ValueMissing
+from charrua_ups.refusals import FinalStateUnmet, NotScheduled
 
 
 def _tags(keywords: str) -> tuple[str, ...]:

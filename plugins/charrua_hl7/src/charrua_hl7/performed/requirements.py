@@ -12,6 +12,7 @@ from typing import Any
 from pydicom.datadict import dictionary_VR
 
 from charrua_core.archive.index.levels import tag_of
+from charrua_core.dicom.n_services import AttributeMissing, ValueInvalid, ValueMissing, keyword
 from charrua_core.types import DicomJson, is_valid_uid
 from charrua_hl7.performed.model import (
     CHARACTER_SET,
@@ -28,7 +29,6 @@ from charrua_hl7.performed.model import (
     text,
 )
 from charrua_hl7.performed.notes import Note
-from charrua_hl7.performed.refusals import AttributeMissing, ValueInvalid, ValueMissing, keyword
 
 
 def _tags(keywords: str) -> tuple[str, ...]:
