@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 from charrua_core.audit import Event
 from charrua_core.changes import tell_again
-from charrua_core.web import HttpError, Request, Response, WebRoute, json_response
-from charrua_web.setup.bodies import JSON, json_of, numbers_of
+from charrua_core.web import HttpError, Request, Response, WebRoute, json_response, typed_object_of
+from charrua_web.setup.bodies import JSON, numbers_of
 from charrua_web.setup.plugin_facts import all_plugins, aside, missing
 
 TAG = "Set-up"
@@ -30,7 +30,7 @@ async def list_all(request: Request) -> Response:
 async def again(request: Request) -> Response:
     """Tell a follower once more what was set aside for it."""
     name = request.parameters["follower"]
-    body = await json_of(request, {"changes": list})
+    body = await typed_object_of(request, {"changes": list})
     numbers = numbers_of(body, "changes") if "changes" in body else None
     told = await tell_again(request.app.db, name[:200], numbers)
     if not told:
