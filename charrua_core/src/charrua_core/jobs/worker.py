@@ -151,7 +151,8 @@ class Worker:
             _ENDED.labels(job.kind, "put off").inc()
             await self._patiently(partial(self._note, _PUT_OFF, job.id, later.until, str(later)[:500]))
         except Exception as error:
-            is_dead = isinstance(error, GiveUp) or job.attempts >= len(kind.retry_after)
+            is_last = job.attempts >= len(kind.retry_after) and not kind.for_ever
+            is_dead = isinstance(error, GiveUp) or is_last
             _ENDED.labels(job.kind, "given up" if is_dead else "failed").inc()
             await self._patiently(partial(self._failed, job, kind, error, is_dead=is_dead))
         else:
@@ -169,10 +170,11 @@ class Worker:
             await self._note(_AGAIN, job.id, self._next_try(job, kind), said)
 
     def _next_try(self, job: _Taken, kind: JobType) -> datetime:
-        now = self._clock.now()
+        now, pauses = self._clock.now(), kind.retry_after
         if not kind.from_first_try:
-            return now + timedelta(seconds=kind.retry_after[job.attempts])
-        return max(now, job.first_tried_at + timedelta(seconds=sum(kind.retry_after[: job.attempts + 1])))
+            return now + timedelta(seconds=pauses[min(job.attempts, len(pauses) - 1)])
+        again = max(0, job.attempts + 1 - len(pauses)) * pauses[-1]
+        return max(now, job.first_tried_at + timedelta(seconds=sum(pauses[: job.attempts + 1]) + again))
 
     async def _note(self, statement: str, *values: Any) -> None:
         async with self._db.driver() as connection:
@@ -289,7 +291,7 @@ WHERE id = $2 AND leased_by = $1 AND state = 'running'
 """
 
 _AGAIN = """
-UPDATE core.job SET state = 'due', run_at = $3, last_error = $4, attempts = attempts + 1
+UPDATE core.job SET state = 'due', run_at = $3, last_error = $4, attempts = least(attempts + 1, 32767)
 WHERE id = $2 AND leased_by = $1 AND state = 'running'
 """
 

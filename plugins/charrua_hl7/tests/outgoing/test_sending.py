@@ -7,15 +7,17 @@ import ssl
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from charrua_core.testing.certificates import Authority
 from charrua_core.testing.waiting import until
 from charrua_core.types import SYSTEM, Origin
 from charrua_hl7.intake.arrival import Arrival
 from charrua_hl7.intake.keeping import keep
-from charrua_hl7.outgoing import mllp, queue, receivers
+from charrua_hl7.outgoing import mllp, receivers
+from charrua_hl7.outgoing import sending as sender
 from charrua_hl7.outgoing.errors import NotDelivered
+from charrua_hl7.outgoing.order_messages import order_message
 from charrua_hl7.outgoing.queue import send_again
 from charrua_hl7.outgoing.receiver import described
 from charrua_hl7.tables import entry, message
@@ -68,6 +70,58 @@ async def test_an_order_is_told_to_who_wants_orders(app, hospital, add_receiver,
     assert (row["acknowledgement"], row["attempts"], row["party"]) == ("AA", 1, "HIS")
 
 
+async def test_what_an_entry_said_when_it_changed_is_told_and_written_by_who_sends_it(
+    app, hospital, add_receiver, order, sending
+) -> None:
+    await add_receiver(hospital, sends=["orders"])
+    one = await order("A1", name="PEREZ^ANA")
+    async with app.db.transaction() as tx:
+        await set_status(app, tx, [one.id], Status.STARTED, "")
+    await order("A1", name="PEREZ^ANA MARIA", status=Status.STARTED)
+    kept = await rows(app)
+    assert [(row["content"], row["patient_id"], row["accession_number"]) for row in kept] == [(b"", "4711", "A1")] * 2
+    async with sending():
+        kept = await settled(app, "done", "done")
+    assert [(one.text("ORC-5"), one.text("PID-5.2")) for one in hospital.taken] == [("SC", "ANA"), ("IP", "ANA")]
+    assert [row["content"] for row in kept] == hospital.raw
+    assert [row["facts"] for row in kept] == [None, None]
+    said_at = [f"{row['at'].astimezone():%Y%m%d%H%M%S%z}" for row in kept]
+    assert [one.text("ORC-9") for one in hospital.taken] == said_at
+
+
+async def test_a_message_is_written_once_however_often_it_is_tried(
+    app, hospital, add_receiver, order, sending, monkeypatch
+) -> None:
+    written = []
+
+    def writes(kept, receiver):
+        written.append(kept["id"])
+        return order_message(kept, receiver)
+
+    monkeypatch.setattr(sender, "order_message", writes)
+    hospital.answers = [lambda _: None, hospital.says("AE"), hospital.says("AA")]
+    await add_receiver(hospital, sends=["orders"])
+    await order()
+    async with sending():
+        [row] = await settled(app, "done")
+    assert hospital.raw == [row["content"]] * 3
+    assert written == [row["id"]]
+
+
+async def test_what_cannot_be_written_has_failed_and_holds_up_nothing(
+    app, hospital, add_receiver, order, sending
+) -> None:
+    await add_receiver(hospital, sends=["orders"])
+    await order("A1")
+    async with app.db.transaction() as tx:
+        await tx.execute(update(message).values(facts={"of": "another release"}))
+    await order("A2")
+    async with sending():
+        [row, _] = await settled(app, "failed", "done")
+    assert row["sentence"] == "it could not be written: KeyError"
+    assert [one.text("ORC-3") for one in hospital.taken] == ["A2"]
+
+
 async def test_one_that_is_down_is_sent_all_in_order_when_it_is_back_and_delays_no_other(
     app, hospital, add_receiver, order, sending
 ) -> None:
@@ -113,8 +167,8 @@ async def test_what_it_could_not_take_is_tried_some_times(app, hospital, add_rec
         hospital.answers = [hospital.says("AE")]
         await order("A2")
         [_, row] = await settled(app, "done", "failed")
-    assert (row["attempts"], row["sentence"]) == (queue.MOST_REJECTED, "it answered AE")
-    assert len(hospital.taken) == 4 + queue.MOST_REJECTED
+    assert (row["attempts"], row["sentence"]) == (sender.MOST_REJECTED, "it answered AE")
+    assert len(hospital.taken) == 4 + sender.MOST_REJECTED
 
 
 BAD = {
@@ -158,7 +212,7 @@ async def test_a_slow_one_is_waited_for_and_no_longer(app, hospital, add_receive
 async def test_who_dies_between_answer_and_note_sends_one_double_with_the_same_control_id(
     app, hospital, add_receiver, order, sending, monkeypatch
 ) -> None:
-    note, noted = queue._note, []
+    note, noted = sender._note, []
 
     async def dies_once(*args, **more):
         noted.append(args)
@@ -168,7 +222,7 @@ async def test_who_dies_between_answer_and_note_sends_one_double_with_the_same_c
 
     await add_receiver(hospital, sends=["orders"])
     await order()
-    monkeypatch.setattr(queue, "_note", dies_once)
+    monkeypatch.setattr(sender, "_note", dies_once)
     async with sending():
         await settled(app, "done")
     assert len({one.control_id for one in hospital.taken}) == 1
