@@ -242,6 +242,7 @@ class Worker:
 
 # Walks over the lanes by index job_due, then takes from each what its concurrency leaves free.
 # A row that somebody puts one more object into is waited for: passed over, it would lie until the next poll.
+# OFFSET 0 has the first of a lane looked for in that lane: the plan would otherwise walk over all that was ever done.
 _TAKE = """
 WITH RECURSIVE lane(name) AS (
     (SELECT lane FROM core.job WHERE state = 'due' ORDER BY lane LIMIT 1)
@@ -263,7 +264,9 @@ WITH RECURSIVE lane(name) AS (
             SELECT id, kind, priority, run_at FROM core.job
             WHERE state = 'due' AND job.lane = lane.name AND run_at <= $1 AND kind = ANY ($2)
                 AND (kind <> ALL ($10) OR id = (
-                    SELECT min(first.id) FROM core.job AS first WHERE first.state = 'due' AND first.lane = lane.name
+                    SELECT min(id) FROM (
+                        SELECT line.id FROM core.job AS line WHERE line.state = 'due' AND line.lane = lane.name OFFSET 0
+                    ) AS first
                 ))
             ORDER BY priority DESC, run_at, id LIMIT $7
         ) AS job

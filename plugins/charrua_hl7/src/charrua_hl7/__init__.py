@@ -46,10 +46,11 @@ def services(app: App) -> Sequence[Service]:
 
 @hookimpl
 async def health(app: App) -> Sequence[Finding]:
-    """Tell whether the HL7 listener is there."""
+    """Tell whether the HL7 listener is there, and whether receivers take what they are sent."""
     from charrua_hl7.intake.health import listener_health
+    from charrua_hl7.outgoing.health import receivers_health
 
-    return await listener_health(app)
+    return [*await listener_health(app), *await receivers_health(app)]
 
 
 @hookimpl

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
@@ -17,10 +18,12 @@ from charrua_hl7.intake.keeping import keep
 from charrua_hl7.outgoing import mllp, receivers
 from charrua_hl7.outgoing import sending as sender
 from charrua_hl7.outgoing.errors import NotDelivered
+from charrua_hl7.outgoing.health import receivers_health
 from charrua_hl7.outgoing.order_messages import order_message
 from charrua_hl7.outgoing.queue import send_again
 from charrua_hl7.outgoing.receiver import described
 from charrua_hl7.tables import entry, message
+from charrua_hl7.testing import StandsStill
 from charrua_hl7.worklist.entries import Status, set_status
 
 BEGIN, END = b"\x0b", b"\x1c\r"
@@ -169,6 +172,66 @@ async def test_what_it_could_not_take_is_tried_some_times(app, hospital, add_rec
         [_, row] = await settled(app, "done", "failed")
     assert (row["attempts"], row["sentence"]) == (sender.MOST_REJECTED, "it answered AE")
     assert len(hospital.taken) == 4 + sender.MOST_REJECTED
+
+
+async def test_what_is_not_taken_is_tried_for_as_long_as_is_set_and_told_of(
+    app, hospital, add_receiver, order, sending
+) -> None:
+    clock = app.jobs.clock = StandsStill()
+    await hospital.close()
+    await add_receiver(hospital, sends=["orders"])
+    await order()
+    async with sending():
+        await tried(app)
+        [quiet] = await receivers_health(app)
+        assert (quiet.works, quiet.sentence) == (True, "1 messages wait")
+        clock.move_on(days=29, hours=23)
+        await tried(app)
+        [loud] = await receivers_health(app)
+        assert (loud.works, loud.name) == (False, "hl7 receiver HIS")
+        assert "the first was not taken for 29 days, 23:00:00: nobody listens at 127.0.0.1" in loud.sentence
+        assert [row["state"] for row in await rows(app)] == ["waiting"]
+        clock.move_on(hours=1)
+        [row] = await settled(app, "failed")
+    assert row["sentence"].startswith("nobody listens at")
+    await app.troubles.flush()
+    told = [one for one in await app.troubles.all() if one.kind == "receiver"]
+    assert [(one.who, one.address) for one in told] == [("HIS", f"127.0.0.1:{hospital.port}")]
+    assert [one.sentence for one in await receivers_health(app)] == ["nothing waits"]
+
+
+async def tried(app):
+    """Wait for two more tries."""
+    [before] = await rows(app)
+    await until(lambda: _tried(app, before["attempts"] + 2))
+
+
+async def _tried(app, times):
+    return [row["attempts"] >= times for row in await rows(app)] == [True]
+
+
+async def test_the_time_that_a_receiver_is_switched_off_does_not_count(
+    app, hospital, add_receiver, order, sending, monkeypatch
+) -> None:
+    monkeypatch.setattr(sender, "LOOK_AGAIN", timedelta(seconds=0.05))
+    clock = app.jobs.clock = StandsStill()
+    await hospital.close()
+    await add_receiver(hospital, sends=["orders"])
+    await order()
+    async with sending():
+        await tried(app)
+        await receivers.change(app, "HIS", {"enabled": False}, SYSTEM, ORIGIN)
+        await until(lambda: _rests(app))
+    assert await receivers_health(app) == []
+    clock.move_on(days=40)
+    await receivers.change(app, "HIS", {"enabled": True}, SYSTEM, ORIGIN)
+    async with sending():
+        await tried(app)
+        assert [row["state"] for row in await rows(app)] == ["waiting"]
+
+
+async def _rests(app):
+    return [row["tried_since"] for row in await rows(app)] == [None]
 
 
 BAD = {

@@ -55,6 +55,8 @@ async def _send(app: App, payload: Mapping[str, Any]) -> None:
         await _note(app, row, "failed", f"there is no receiver {row['party']} any more")
         raise GiveUp(f"there is no HL7 receiver {row['party']}")
     if not receiver.enabled:
+        if row["tried_since"]:
+            await _set(app, row, tried_since=None)
         raise PutOff(app.jobs.clock.now() + LOOK_AGAIN, "the receiver is switched off")
     if row["facts"] is not None:
         row = await _written(app, row, receiver)
@@ -114,7 +116,7 @@ async def _rejected(app: App, row: RowMapping, receiver: Receiver, answer: Answe
 
 
 def _since(app: App, row: RowMapping) -> Any:
-    """When the message was tried first, since it was written or somebody had it sent again."""
+    """When the message was tried first, since it was written, somebody had it sent again, or the receiver was off."""
     return row["tried_since"] or app.jobs.clock.now()
 
 
@@ -137,6 +139,10 @@ async def _note(
         "tried_since": _since(app, row),
         "processed_at": None if state == "waiting" else func.now(),
     }
+    await _set(app, row, **noted)
+
+
+async def _set(app: App, row: RowMapping, **noted: Any) -> None:
     async with app.db.transaction() as tx:
         await tx.execute(update(message).where(message.c.id == row["id"]).values(**noted))
 
