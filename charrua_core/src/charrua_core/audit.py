@@ -14,9 +14,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
+import orjson
 from sqlalchemy import ARRAY, ColumnElement, Text, cast, insert, select, text, tuple_
 
 from charrua_core import metrics, tables
+from charrua_core.db import driver_of
 from charrua_core.types import Origin
 
 if TYPE_CHECKING:
@@ -118,7 +120,16 @@ async def record(
 async def record_all(tx: AsyncConnection, records: Sequence[AuditRecord]) -> None:
     """Write several records in the caller's transaction."""
     if records:
-        await tx.execute(insert(tables.audit), [one.row() for one in records])
+        driver = await driver_of(tx)
+        await driver.execute(_WRITE_ALL, orjson.dumps([one.row() for one in records]))
+
+
+# One statement, whose plan does not depend on how many there are.
+_WRITE_ALL = """
+INSERT INTO core.audit (at, event, action, succeeded, who, origin, study_uids, detail)
+SELECT at, event, action, succeeded, who, origin, study_uids, detail FROM jsonb_to_recordset($1) AS given(at timestamptz,
+    event text, action text, succeeded boolean, who text, origin jsonb, study_uids text[], detail jsonb)
+"""
 
 
 async def read(db: Database, *, event: Event | None = None, limit: int = 100) -> list[dict[str, Any]]:
@@ -213,7 +224,7 @@ class AuditTrail:
             return
         try:
             async with self._db.transaction() as tx:
-                await tx.execute(insert(tables.audit), [entry.row() for entry in batch])
+                await record_all(tx, batch)
         except BaseException:
             self._waiting = batch + self._waiting
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from charrua_core.db.database import SETTINGS, Database, Values, notify
+from charrua_core.db.database import SETTINGS, Database, Values, driver_of, notify
 from charrua_core.db.failures import commit_outcome_unknown, connection_lost, worth_another_try
 from charrua_core.db.session import Held, lock_key
 
@@ -13,6 +13,7 @@ __all__ = [
     "Values",
     "commit_outcome_unknown",
     "connection_lost",
+    "driver_of",
     "lock_key",
     "notify",
     "worth_another_try",

@@ -265,6 +265,19 @@ def notify(tx: AsyncConnection, channel: str, payload: str = "") -> None:
     tx.sync_connection.info[_TOLD][channel, payload] = None  # type: ignore[union-attr]
 
 
+async def driver_of(tx: AsyncConnection) -> asyncpg.Connection:
+    """Give asyncpg's own connection, within a transaction of `Database.transaction`: for the statements of hot paths.
+
+    JSON goes in and comes out as with `Database.driver`.
+    """
+    driver = (await tx.get_raw_connection()).driver_connection
+    if driver is None:
+        raise DatabaseUnavailable("the connection to the database is lost")
+    if not driver.is_in_transaction():
+        await tx.exec_driver_sql("SELECT")  # SQLAlchemy begins a transaction with the first statement that it knows of
+    return driver
+
+
 @contextmanager
 def _losses_named() -> Iterator[None]:
     """Raise DatabaseUnavailable for what says that the connection is lost or that none is free."""

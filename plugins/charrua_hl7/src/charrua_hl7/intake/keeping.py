@@ -10,12 +10,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core import audit
 from charrua_core.audit import AuditRecord, Event
-from charrua_core.db import connection_lost, worth_another_try
+from charrua_core.db import connection_lost, driver_of, worth_another_try
 from charrua_core.types import Origin
 from charrua_hl7.errors import MessageRefused
 from charrua_hl7.intake.acknowledging import Own, answers
@@ -75,21 +74,21 @@ async def _keep(app: App, tx: AsyncConnection, arrivals: Sequence[Arrival], *, a
 async def _numbers(tx: AsyncConnection, arrivals: Sequence[Arrival]) -> Iterator[int]:
     """Give as many numbers as there are messages, locking out whoever has one of them at this moment, too."""
     digests = sorted({one.digest for one in arrivals})
-    found = await tx.execute(_NUMBERS, {"digests": digests, "count": len(arrivals)})
-    return iter(sorted(number for (number,) in found))
+    found = await (await driver_of(tx)).fetch(_NUMBERS, digests, len(arrivals))
+    return iter(sorted(row["nextval"] for row in found))
 
 
 # In one order in every process, so that no two wait for each other.
-_NUMBERS = text("""
+_NUMBERS = """
 WITH locked AS MATERIALIZED (
     SELECT pg_advisory_xact_lock(key) FROM (
         SELECT hashtextextended(encode(digest, 'hex'), 2575) AS key
-        FROM unnest(CAST(:digests AS bytea[])) AS asked(digest) ORDER BY key
+        FROM unnest($1::bytea[]) AS asked(digest) ORDER BY key
     ) AS keys
 )
 SELECT nextval(pg_get_serial_sequence('charrua_hl7.message', 'id'))
-FROM (SELECT count(*) FROM locked) AS all_of_them, generate_series(1, CAST(:count AS int))
-""")
+FROM (SELECT count(*) FROM locked) AS all_of_them, generate_series(1, $2::int)
+"""
 
 
 # -- repeated messages ---------------------------------------------------------------------------------------------------
@@ -103,10 +102,10 @@ async def _without_repeated(tx: AsyncConnection, arrivals: Sequence[Arrival]) ->
     new = []
     for one in arrivals:
         before = known.get(one.key)
-        one.repeats = before is not None and before.state == "done"
-        one.id, one.attempts = (before.id, before.attempts) if before is not None else (0, 0)
+        one.repeats = before is not None and before["state"] == "done"
+        one.id, one.attempts = (before["id"], before["attempts"]) if before is not None else (0, 0)
         if before is not None and one.repeats:
-            one.answer, one.sentence = bytes(before.answer), DUPLICATE
+            one.answer, one.sentence = before["answer"], DUPLICATE
         elif not one.key[2] or first.setdefault(one.key, one) is one:
             new.append(one)
         else:
@@ -119,20 +118,20 @@ async def _known(tx: AsyncConnection, arrivals: Sequence[Arrival]) -> Mapping[tu
     """Give the rows of messages that came before."""
     if not arrivals:
         return {}
-    names = ("applications", "facilities", "control_ids", "digests")
     columns = map(list, zip(*(one.key for one in arrivals), strict=True))
-    rows = await tx.execute(_KNOWN, dict(zip(names, columns, strict=True)))
-    return {(row.sending_application, row.sending_facility, row.control_id, bytes(row.digest)): row for row in rows}
+    rows = await (await driver_of(tx)).fetch(_KNOWN, *columns)
+    return {tuple(row[name] for name in _KEY): row for row in rows}
 
 
-_KNOWN = text("""
+_KEY = ("sending_application", "sending_facility", "control_id", "digest")
+_KNOWN = """
 SELECT kept.id, kept.sending_application, kept.sending_facility, kept.control_id, kept.digest, kept.state, kept.answer,
     kept.attempts
-FROM unnest(CAST(:applications AS text[]), CAST(:facilities AS text[]), CAST(:control_ids AS text[]),
-    CAST(:digests AS bytea[])) AS asked(sending_application, sending_facility, control_id, digest)
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[])
+    AS asked(sending_application, sending_facility, control_id, digest)
 JOIN charrua_hl7.message AS kept USING (sending_application, sending_facility, control_id, digest)
 WHERE kept.direction = 'in' ORDER BY kept.id
-""")
+"""
 
 
 # -- what is done --------------------------------------------------------------------------------------------------------
@@ -203,7 +202,7 @@ def _failed(one: Arrival, error: Exception) -> MessageRefused:
 
 
 # -- what is kept --------------------------------------------------------------------------------------------------------
-_WRITE = text("""
+_WRITE = """
 INSERT INTO charrua_hl7.message AS kept (id, direction, party, at, message_type, control_id, sending_application,
     sending_facility, version, patient_id, accession_number, state, acknowledgement, sentence, attempts, content, digest,
     answer, processed_at)
@@ -211,30 +210,26 @@ SELECT given.id, 'in', given.party, given.at, given.message_type, given.control_
     given.sending_facility, given.version, given.patient_id, given.accession_number, given.state, given.acknowledgement,
     given.sentence, given.attempts, given.content, given.digest, given.answer, now()
 FROM ROWS FROM (
-    jsonb_to_recordset(CAST(:rows AS jsonb)) AS (id bigint, party text, at timestamptz, message_type text, control_id text,
+    jsonb_to_recordset($1) AS (id bigint, party text, at timestamptz, message_type text, control_id text,
         sending_application text, sending_facility text, version text, patient_id text, accession_number text,
         state text, acknowledgement text, sentence text, attempts int),
-    unnest(CAST(:contents AS bytea[])), unnest(CAST(:digests AS bytea[])), unnest(CAST(:answers AS bytea[]))
+    unnest($2::bytea[]), unnest($3::bytea[]), unnest($4::bytea[])
 ) AS given(id, party, at, message_type, control_id, sending_application, sending_facility, version, patient_id,
     accession_number, state, acknowledgement, sentence, attempts, content, digest, answer)
 ON CONFLICT (id) DO UPDATE SET state = excluded.state, acknowledgement = excluded.acknowledgement,
     answer = excluded.answer, sentence = excluded.sentence, attempts = excluded.attempts, patient_id = excluded.patient_id,
     accession_number = excluded.accession_number, message_type = excluded.message_type,
     processed_at = excluded.processed_at
-""")
+"""
 
 
 async def write(tx: AsyncConnection, arrivals: Sequence[Arrival]) -> None:
     """Keep the messages with what came of them, in place of what came of them before."""
     if not arrivals:
         return
-    given = {
-        "rows": orjson.dumps([one.row() for one in arrivals]).decode(),
-        "contents": [one.content for one in arrivals],
-        "digests": [one.digest for one in arrivals],
-        "answers": [one.answer for one in arrivals],
-    }
-    await tx.execute(_WRITE, given)
+    rows = orjson.dumps([one.row() for one in arrivals])
+    texts = ([getattr(one, name) for one in arrivals] for name in ("content", "digest", "answer"))
+    await (await driver_of(tx)).execute(_WRITE, rows, *texts)
     await audit.record_all(tx, [_record(one) for one in arrivals])
 
 

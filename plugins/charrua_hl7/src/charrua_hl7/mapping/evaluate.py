@@ -42,7 +42,8 @@ def evaluate(lines: Lines, scope: Scope) -> Evaluated:
     result = Evaluated()
     days: dict[tuple[str, ...], str] = {}
     for line in (*(one for one in lines if one.way != "time"), *(one for one in lines if one.way == "time")):
-        given = _from_sources(line, scope, days, result) or _from_default(line, scope, days)
+        given = None if scope.fields.isdisjoint(line.fields) else _from_sources(line, scope, days, result)
+        given = given or _from_default(line, scope, days)
         if given:
             result.given.append(given)
             kept = result.defaults if given.source == DEFAULT else result.attributes

@@ -62,6 +62,11 @@ class Line:
         return tuple(_place(one, "from") for one in self.sources)
 
     @cached_property
+    def fields(self) -> frozenset[tuple[str, int]]:
+        """Segment and number of the fields that `places` are in. Raises LineWrong."""
+        return frozenset((place.segment, place.field) for place in self.places)
+
+    @cached_property
     def default_place(self) -> Place | None:
         """The place that `default` names, None where it is a text."""
         try:

@@ -134,6 +134,14 @@ class Scope:
         for one in reversed(layers):
             self._named.update(one)
         self._found: dict[str, Sequence[Part]] = {}
+        self.fields = frozenset(
+            (name, number)
+            for name, segments in self._named.items()
+            for segment in segments
+            for number, written in enumerate(segment.raw)
+            if written
+        )
+        """Segment and number of the fields in which something stands: few of those that a mapping names."""
 
     def parts(self, place: Place) -> Sequence[Part]:
         """Give what stands at a place in the segments that are nearest; several lines look at the same."""

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from charrua_core.db import driver_of
 from charrua_core.types import DicomJson
 from charrua_hl7.errors import ValueInvalid
-from charrua_hl7.tables import entry
-from charrua_hl7.worklist.entries import Draft, Entry, key_of, of_row, order_numbers, put_all
+from charrua_hl7.worklist.entries import COLUMNS, Draft, Entry, key_of, of_record, order_numbers, put_all
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -125,9 +124,15 @@ def _is_same(one: tuple[str, str], other: tuple[str, str]) -> bool:
 
 
 async def _entries(tx: AsyncConnection, orders: Sequence[Order]) -> list[Entry]:
-    kinds = {"filler": entry.c.filler_order, "placer": entry.c.placer_order, "accession": entry.c.accession_number}
-    conditions = [entry.c.order_key.in_(sorted({order.key for order in orders} - {""}))]
-    for kind, column in kinds.items():
-        conditions.append(column.in_(sorted({one.numbers[kind][0] for one in orders if kind in one.numbers})))
-    statement = select(entry).where(or_(*conditions)).order_by(entry.c.id).with_for_update()
-    return [of_row(row) for row in await tx.execute(statement)]
+    keys = sorted({order.key for order in orders} - {""})
+    numbers = [sorted({one.numbers[kind][0] for one in orders if kind in one.numbers}) for kind in _KINDS]
+    found = await (await driver_of(tx)).fetch(_ENTRIES, keys, *numbers)
+    return [of_record(one) for one in found]
+
+
+_KINDS = ("filler", "placer", "accession")
+_ENTRIES = f"""
+SELECT {", ".join(column.name for column in COLUMNS)} FROM charrua_hl7.entry
+WHERE order_key = ANY($1) OR filler_order = ANY($2) OR placer_order = ANY($3) OR accession_number = ANY($4)
+ORDER BY id FOR UPDATE
+"""  # noqa: S608 -- names of our own columns

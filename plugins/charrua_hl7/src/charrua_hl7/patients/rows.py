@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ARRAY, Row, Select, Text, cast, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from charrua_core.db import driver_of
 from charrua_core.types import DicomJson
 from charrua_hl7.patients.who import REMEMBERED, Who, issuers_of
 from charrua_hl7.tables import patient_change
@@ -169,11 +170,11 @@ async def lock_merges(tx: AsyncConnection, former: Who) -> None:
 
 _LOCK_MERGES = text("SELECT pg_advisory_xact_lock(hashtextextended(:id, 40))")
 # In one order in every process, so that no two wait for each other.
-_LOCK_WRITES = text("""
+_LOCK_WRITES = """
 SELECT pg_advisory_xact_lock_shared(key) FROM (
-    SELECT DISTINCT hashtextextended(id, 40) AS key FROM unnest(CAST(:ids AS text[])) AS asked(id) ORDER BY key
+    SELECT DISTINCT hashtextextended(id, 40) AS key FROM unnest($1::text[]) AS asked(id) ORDER BY key
 ) AS keys
-""")
+"""
 
 
 async def became(tx: AsyncConnection, who: Who) -> Change | None:
@@ -188,9 +189,15 @@ async def became(tx: AsyncConnection, who: Who) -> Change | None:
 
 async def merged_among(tx: AsyncConnection, patient_ids: Collection[str]) -> set[str]:
     """Give those IDs of which a merge is remembered, most often none; others wait until the transaction ends."""
-    await tx.execute(_LOCK_WRITES, {"ids": list(patient_ids)})
-    statement = select(patient_change.c.former_id).where(patient_change.c.former_id.in_(patient_ids), *REMEMBERED)
-    return set(await tx.scalars(statement))
+    driver = await driver_of(tx)
+    await driver.execute(_LOCK_WRITES, list(patient_ids))
+    return {row["former_id"] for row in await driver.fetch(_MERGED, list(patient_ids))}
+
+
+_MERGED = """
+SELECT former_id FROM charrua_hl7.patient_change
+WHERE former_id = ANY($1) AND kind = 'merge' AND undone_at IS NULL AND ended_by IS NULL
+"""
 
 
 async def chain(tx: AsyncConnection, who: Who) -> list[Change]:

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, BigInteger, Text, cast, func, or_, select, update
+import orjson
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from charrua_core.archive.index.names import name_key
-from charrua_core.db import lock_key
+from charrua_core.db import driver_of, lock_key
 from charrua_core.jobs import JobType
 from charrua_core.types import DicomJson
 from charrua_hl7.performed.model import (
@@ -87,13 +88,13 @@ def link_job(app: App) -> JobType:
 async def _link_to_steps(
     app: App, tx: AsyncConnection, entries: Sequence[int], studies: Sequence[str], accessions: Sequence[str]
 ) -> None:
-    about = or_(
-        performed.c.study_uids.op("&&")(cast(studies, ARRAY(Text))),
-        performed.c.accession_numbers.op("&&")(cast(accessions, ARRAY(Text))),
-    )
-    steps = await tx.execute(select(performed.c.id, performed.c.attributes).where(about).order_by(performed.c.id))
-    for step in steps.all():
-        await link_step(app, tx, step.id, step.attributes, only=entries)
+    for step in await (await driver_of(tx)).fetch(_STEPS, list(studies), list(accessions)):
+        await link_step(app, tx, step["id"], orjson.loads(step["attributes"]), only=entries)
+
+
+_STEPS = """
+SELECT id, attributes FROM charrua_hl7.performed WHERE study_uids && $1 OR accession_numbers && $2 ORDER BY id
+"""
 
 
 # What steps call
@@ -212,8 +213,10 @@ async def lock(tx: AsyncConnection, studies: Iterable[str], accessions: Iterable
 
 async def _shared(tx: AsyncConnection, studies: Iterable[str], accessions: Iterable[str]) -> bool:
     """Whether no step is at it, nor can be until the transaction ends."""
-    keys = func.unnest(cast(_keys(studies, accessions), ARRAY(BigInteger))).column_valued()
-    return bool(await tx.scalar(select(func.bool_and(func.pg_try_advisory_xact_lock_shared(keys)))))
+    return bool(await (await driver_of(tx)).fetchval(_SHARED, _keys(studies, accessions)))
+
+
+_SHARED = "SELECT bool_and(pg_try_advisory_xact_lock_shared(key)) FROM unnest($1::bigint[]) AS asked(key)"
 
 
 def _keys(studies: Iterable[str], accessions: Iterable[str]) -> list[int]:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import Column, Row, Text, func, literal_column, select, text, update
+from sqlalchemy import Column, Row, func, literal_column, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,7 +18,9 @@ from charrua_core.archive.index.levels import NAME_LENGTH, tag_of
 from charrua_core.archive.index.names import name_key, text_key
 from charrua_core.archive.search import dates
 from charrua_core.archive.search.matching import written_name
+from charrua_core.archive.search.patterns import grams
 from charrua_core.archive.search.terms import terms_of
+from charrua_core.db import driver_of
 from charrua_core.types import DicomJson
 from charrua_hl7.outgoing import tell_status
 from charrua_hl7.tables import entry
@@ -55,11 +57,22 @@ _TOP = {
     "patient_id": tag_of("PatientID"),
     "issuer": tag_of("IssuerOfPatientID"),
 }
-_WORDS = (
-    *("PatientName", "PatientID", "AccessionNumber", "RequestedProcedureDescription", "ReferringPhysicianName"),
-    *("CurrentPatientLocation", "RequestedProcedureID", "ReasonForTheRequestedProcedure"),
+_NAME = tag_of("PatientName")
+_STATIONS, _MODALITY, _STEP_ID = map(tag_of, ("ScheduledStationAETitle", "Modality", "ScheduledProcedureStepID"))
+_WORDS = tuple(
+    map(
+        tag_of,
+        (
+            *("PatientName", "PatientID", "AccessionNumber", "RequestedProcedureDescription", "ReferringPhysicianName"),
+            *("CurrentPatientLocation", "RequestedProcedureID", "ReasonForTheRequestedProcedure"),
+        ),
+    )
 )
-_WORDS_OF_STEP = ("Modality", "ScheduledProcedureStepDescription", "ScheduledPerformingPhysicianName")
+_WORDS_OF_STEP = (
+    _MODALITY,
+    tag_of("ScheduledProcedureStepDescription"),
+    tag_of("ScheduledPerformingPhysicianName"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +93,7 @@ class Entry:
     @property
     def modality(self) -> str:
         """Modality of the step."""
-        return value(self.step, tag_of("Modality"))
+        return value(self.step, _MODALITY)
 
     @property
     def step(self) -> DicomJson:
@@ -100,11 +113,17 @@ def of_row(row: Row[Any]) -> Entry:
     )
 
 
+def of_record(record: Mapping[str, Any]) -> Entry:
+    """Give the entry of a row as asyncpg gives it."""
+    kept = {name: record[name] for name in Entry.__dataclass_fields__}
+    return Entry(**kept | {"status": Status(kept["status"]), "attributes": orjson.loads(kept["attributes"])})
+
+
 def value(attributes: Mapping[str, Any], tag: str) -> str:
     """Give the first value of an attribute as text, "" where it has none; a name with its groups between `=`."""
-    values = attributes.get(tag, {}).get("Value") or [""]
-    first = values[0]
-    return written_name(first or "").strip()
+    element = attributes.get(tag)
+    values = element.get("Value") if element else None
+    return written_name(values[0] or "").strip() if values else ""
 
 
 def step_of(attributes: Mapping[str, Any]) -> DicomJson:
@@ -128,19 +147,21 @@ def start_of(step: Mapping[str, Any]) -> str:
 def columns_of(attributes: DicomJson) -> dict[str, Any]:
     """Give the columns that the attributes decide."""
     step = step_of(attributes)
-    stations = [str(one) for one in step.get(tag_of("ScheduledStationAETitle"), {}).get("Value", ()) if one]
-    said = [value(attributes, tag_of(keyword)) for keyword in _WORDS]
-    said += [*stations, *(value(step, tag_of(keyword)) for keyword in _WORDS_OF_STEP)]
+    stations = [str(one) for one in step.get(_STATIONS, {}).get("Value", ()) if one]
+    said = [value(attributes, tag) for tag in _WORDS]
+    said += [*stations, *(value(step, tag) for tag in _WORDS_OF_STEP)]
+    words = " ".join(filter(None, map(text_key, said)))[:1000]
     return {
         **{name: value(attributes, tag) for name, tag in _TOP.items()},
-        "step_id": value(step, tag_of("ScheduledProcedureStepID")),
-        "patient_name_key": name_key(value(attributes, tag_of("PatientName")))[:NAME_LENGTH],
-        "modality": value(step, tag_of("Modality")),
+        "step_id": value(step, _STEP_ID),
+        "patient_name_key": name_key(value(attributes, _NAME))[:NAME_LENGTH],
+        "modality": value(step, _MODALITY),
         "stations": stations,
         "start_moment": start_of(step)[:14],
         "attributes": attributes,
         "terms": terms_of(attributes),
-        "words": " ".join(filter(None, map(text_key, said)))[:1000],
+        "words": words,
+        "pieces": grams(words),
     }
 
 
@@ -273,7 +294,7 @@ class Draft:
     @property
     def step_id(self) -> str:
         """Scheduled Procedure Step ID."""
-        return value(step_of(self.attributes), tag_of("ScheduledProcedureStepID"))
+        return value(step_of(self.attributes), _STEP_ID)
 
     def row(self) -> dict[str, Any]:
         """Give its columns."""
@@ -293,18 +314,30 @@ async def put_all(app: App, tx: AsyncConnection, rows: Sequence[Mapping[str, Any
     if not rows:
         return []
     ordered = sorted(rows, key=lambda row: (row["order_key"], row["step_id"]))  # so that no two wait for each other
-    names = frozenset(ordered[0])
-    found = (await tx.execute(_put_all(names), {"rows": orjson.dumps(ordered).decode()})).all()
-    written = await of_their_patients(tx, [of_row(row) for row in found])
-    causes = [row.message_id if "message_id" in names else None for row in found]
-    former = [row.status_before for row in found]
+    driver = await driver_of(tx)
+    found = await driver.fetch(_put_all(frozenset(ordered[0])), orjson.dumps(ordered))
+    at = {(one["order_key"], one["step_id"]): one for one in found}
+    pairs = [(row, at[row["order_key"], row["step_id"]]) for row in ordered]
+    written = await of_their_patients(tx, [_written(row, facts) for row, facts in pairs])
+    former = [facts["status_before"] for _, facts in pairs]
+    causes = [row.get("message_id") for row in ordered]
     await tell_status(app, tx, list(zip(written, former, causes, strict=True)))
     await link_entries(app, tx, written)
     return written
 
 
+_KEPT = ("id", "order_key", "step_id", "source", "arrived_study_uid", "version", "changed_at")
+"""What an entry has that the row which was written does not say."""
+
+
+def _written(row: Mapping[str, Any], facts: Mapping[str, Any]) -> Entry:
+    """Give the entry that a row has become."""
+    kept = {name: facts[name] for name in _KEPT}
+    return Entry(**kept, status=Status(row["status"]), reason=row["reason"], attributes=row["attributes"])
+
+
 @cache
-def _put_all(names: frozenset[str]) -> Any:
+def _put_all(names: frozenset[str]) -> str:
     """One statement, whose plan and parameters do not depend on how many rows there are."""
     columns = [column for column in entry.c if column.name in names]
     listed = ", ".join(column.name for column in columns)
@@ -312,13 +345,12 @@ def _put_all(names: frozenset[str]) -> Any:
     changed = ", ".join(
         f"{one.name} = excluded.{one.name}" for one in columns if one.name not in ("order_key", "step_id", "source")
     )
-    return text(
+    return (
         f"INSERT INTO charrua_hl7.entry AS kept ({listed}) "  # noqa: S608 -- names of our own columns
-        f"SELECT {listed} FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS given({typed}) "
+        f"SELECT {listed} FROM jsonb_to_recordset($1) AS given({typed}) "
         f"ON CONFLICT (order_key, step_id) DO UPDATE SET {changed}, version = kept.version + 1, changed_at = now() "
-        f"RETURNING {', '.join(f'kept.{column.name}' for column in entry.c)}, "
-        f"{_status_before('kept')} AS status_before"
-    ).columns(*entry.c, Column("status_before", Text))
+        f"RETURNING {', '.join(f'kept.{name}' for name in _KEPT)}, {_status_before('kept')} AS status_before"
+    )
 
 
 def _type(column: Column[Any]) -> str:

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import ARRAY, ColumnElement, Text, and_, cast, func, or_, select
+from sqlalchemy import ARRAY, ColumnElement, and_, cast, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core.archive.index.names import text_key
 from charrua_core.archive.search.conditions import like
 from charrua_core.archive.search.patterns import grams
+from charrua_core.tables import C
 from charrua_core.types import Identity
 from charrua_core.web import HttpError, Query
 from charrua_hl7.tables import entry
@@ -148,7 +149,7 @@ def _conditions(asked: Asked) -> list[ColumnElement[bool]]:
     words = text_key(asked.search).replace("^", " ").replace(",", " ").split()[:MOST_WORDS]
     found: list[ColumnElement[bool]] = [like(entry.c.words, f"*{word}*") for word in words]
     if pieces := sorted({piece for word in words for piece in grams(word)}):
-        found.append(func.core.grams(entry.c.words).op("@>")(cast(pieces, ARRAY(Text))))
+        found.append(entry.c.pieces.op("@>")(cast(pieces, ARRAY(C))))
     if asked.statuses != frozenset(Status):
         found.append(entry.c.status.in_(sorted(asked.statuses)))
     if asked.first or asked.last:

@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("attributes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("terms", sa.ARRAY(sa.Text(collation="C")), server_default="{}", nullable=False),
         sa.Column("words", sa.Text(collation="C"), server_default="", nullable=False),
+        sa.Column("pieces", sa.ARRAY(sa.Text(collation="C")), server_default="{}", nullable=False),
         sa.Column("source", sa.Text(collation="C"), server_default="", nullable=False),
         sa.Column("message_id", sa.BigInteger(), nullable=True),
         sa.Column("arrived_study_uid", sa.Text(collation="C"), server_default="", nullable=False),
@@ -65,9 +66,9 @@ def upgrade() -> None:
         postgresql_with={"fastupdate": "off"},
     )
     op.create_index(
-        "entry_by_words",
+        "entry_by_pieces",
         "entry",
-        [sa.literal_column("core.grams(words)")],
+        ["pieces"],
         unique=False,
         schema="charrua_hl7",
         postgresql_using="gin",
