@@ -109,6 +109,7 @@ async def what_waits_is_shown(admin, archive) -> None:
     [waits] = await listed(admin, direction="out", state="waiting", accession="A3", patient="4711")
     page = (await admin.get(f"/setup/hl7/messages/{waits['id']}", headers=HTML)).text
     assert "It is written when it is sent" in page and "As it was sent" not in page
+    assert "<dd>4711</dd>" in page and "<dd>A3</dd>" in page
 
 
 async def receivers_are_looked_after(admin, archive, hospital) -> None:
