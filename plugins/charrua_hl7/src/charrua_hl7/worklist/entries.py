@@ -341,7 +341,7 @@ def _put_all(names: frozenset[str]) -> str:
     """One statement, whose plan and parameters do not depend on how many rows there are."""
     columns = [column for column in entry.c if column.name in names]
     listed = ", ".join(column.name for column in columns)
-    typed = ", ".join(f"{column.name} {_type(column)}" for column in columns)
+    typed = ", ".join(f"{column.name} {type_of(column)}" for column in columns)
     changed = ", ".join(
         f"{one.name} = excluded.{one.name}" for one in columns if one.name not in ("order_key", "step_id", "source")
     )
@@ -353,5 +353,6 @@ def _put_all(names: frozenset[str]) -> str:
     )
 
 
-def _type(column: Column[Any]) -> str:
+def type_of(column: Column[Any]) -> str:
+    """Give the type of a column as PostgreSQL writes it, for rows that come as JSON."""
     return column.type.compile(dialect=postgresql.dialect()).partition(" COLLATE")[0]  # type: ignore[no-untyped-call]
