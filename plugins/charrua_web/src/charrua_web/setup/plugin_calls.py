@@ -16,9 +16,7 @@ TAG = "Set-up"
 async def list_all(request: Request) -> Response:
     """Give the plugins, what was left out, what is not installed, and the changes that were set aside."""
     app = request.app
-    plugins = [
-        {**one, "follower": asdict(one["follower"]) if one["follower"] else None} for one in await all_plugins(app)
-    ]
+    plugins = [{**one, "followers": list(map(asdict, one["followers"]))} for one in await all_plugins(app)]
     waiting = [
         {"follower": one.follower, "seq": one.seq, "kind": one.kind, "error": one.error, "at": one.at}
         for one in await aside(app)
