@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from charrua_core.services import AddressTaken
+from charrua_core.testing.certificates import Authority
 from charrua_hl7.intake.framing import framed
 from charrua_hl7.intake.messages import Asked, find, one, process_again
 from charrua_hl7.message import Message
@@ -155,13 +157,13 @@ async def test_an_acknowledgement_is_not_answered(listen: Any) -> None:
 
 
 async def test_an_error_of_ours_is_answered_ae_without_details_and_can_be_done_again(
-    listen: Any, monkeypatch: pytest.MonkeyPatch
+    listen: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from charrua_core.types import SYSTEM
     from charrua_hl7 import mapping
 
     async def broken(*_: Any) -> Any:
-        raise RuntimeError("Perez^Ana")
+        raise RuntimeError("^".join(("Perez", "Ana")))
 
     listening = await listen()
     with monkeypatch.context() as patched:
@@ -170,6 +172,8 @@ async def test_an_error_of_ours_is_answered_ae_without_details_and_can_be_done_a
             answer = await his.send(order())
     assert (code(answer), answer.text("ERR-3.1")) == ("AE", "207")
     assert "Perez" not in str(answer)
+    assert "RuntimeError" in caplog.text
+    assert "Perez^Ana" not in caplog.text
     [failed] = await find(listening.app, Asked(state="failed"))
     [done] = await process_again(listening.app, SYSTEM, [failed.id])
     assert (done.state, done.acknowledgement, done.attempts) == ("done", "AA", 2)
@@ -220,7 +224,7 @@ async def test_without_the_database_nothing_is_acknowledged(listen: Any, monkeyp
 async def test_a_sender_that_may_not_send_is_cut_off_and_noted(listen: Any) -> None:
     listening = await listen()
     await listening.app.change_setting("hl7_senders", "10.1.0.0/16 192.0.2.7", by="root")
-    async with listening.sender() as his:
+    async with listening.sender() as his, asyncio.timeout(5):
         assert await his.reader.read() == b""
     await listening.app.troubles.flush()
     [trouble] = await listening.app.troubles.all()
@@ -235,7 +239,8 @@ async def test_there_are_no_more_connections_than_may_be(listen: Any) -> None:
     async with listening.sender() as one_of_two, listening.sender() as two, listening.sender() as three:
         assert code(await one_of_two.send(order("1"))) == "AA"
         assert code(await two.send(order("2"))) == "AA"
-        assert await three.reader.read() == b""
+        async with asyncio.timeout(5):  # sooner than one that is idle
+            assert await three.reader.read() == b""
     await asyncio.sleep(0.05)
     async with listening.sender() as his:
         assert code(await his.send(order("3"))) == "AA"
@@ -271,6 +276,22 @@ async def test_over_tls_messages_are_taken_as_well(listen: Any) -> None:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     assert listening.told.startswith("hl7+tls ")
     async with listening.sender(ssl=context) as his:
+        assert code(await his.send(order())) == "AA"
+
+
+async def test_over_tls_the_listener_has_its_own_certificate_and_asks_for_the_senders(
+    listen: Any, tmp_path: Path
+) -> None:
+    ours, theirs = Authority(tmp_path, "ours"), Authority(tmp_path, "theirs")
+    (certificate, key), his_own = ours.issue("localhost"), theirs.issue("his")
+    files = {"certificate": certificate, "key": key, "authorities": theirs.path}
+    listening = await listen(hl7_tls="require", **{f"hl7_tls_{name}": str(path) for name, path in files.items()})
+    context = ssl.create_default_context(cafile=ours.path)
+    with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
+        async with listening.sender(ssl=context, server_hostname="localhost") as nobody:
+            await nobody.send(order())
+    context.load_cert_chain(*his_own)
+    async with listening.sender(ssl=context, server_hostname="localhost") as his:
         assert code(await his.send(order())) == "AA"
 
 

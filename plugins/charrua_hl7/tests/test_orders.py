@@ -105,6 +105,7 @@ async def test_a_change_changes_what_it_says_and_null_takes_away(archive_in_proc
         (Status.STARTED, "DC", Status.DISCONTINUED, "1 entry discontinued by the order"),
         (Status.COMPLETED, "DC", Status.COMPLETED, "the order is over, and cannot be discontinued"),
         (None, "HD", Status.DISCONTINUED, "1 entry held by the order"),
+        (Status.STARTED, "HD", Status.STARTED, "the order has begun or is over, and cannot be held"),
         (Status.DISCONTINUED, "NW", Status.SCHEDULED, "1 entry changed, the order was here already"),
         (Status.COMPLETED, "NW", Status.COMPLETED, "1 entry changed, the order was here already"),
         (None, "OK", Status.SCHEDULED, "it changes nothing in the worklist"),
@@ -124,10 +125,10 @@ async def test_order_control_decides_about_the_entry(
 async def test_order_status_decides_where_the_message_is_about_it(archive_in_process: Any) -> None:
     app = archive_in_process
     seen = []
-    for control, said in (("SC", "SC"), ("XO", "IP"), ("SC", "IP"), ("SC", "CM"), ("SC", "SC")):
+    for control, said in (("SC", "SC"), ("XO", "IP"), ("SC", "IP"), ("SC", "CM"), ("SC", "SC"), ("SC", "IP")):
         await take(app, order("1", control, status=said))
         seen += [one.status for one in await entries(app)]
-    assert seen == ["SCHEDULED", "SCHEDULED", "STARTED", "COMPLETED", "COMPLETED"]
+    assert seen == ["SCHEDULED", "SCHEDULED", "STARTED", "COMPLETED", "COMPLETED", "COMPLETED"]
 
 
 async def test_what_is_held_is_released_and_what_is_cancelled_is_not(archive_in_process: Any) -> None:
@@ -136,6 +137,30 @@ async def test_what_is_held_is_released_and_what_is_cancelled_is_not(archive_in_
     assert [one.status for one in await entries(app)] == [Status.SCHEDULED]
     await take(app, order("1", "CA"), order("1", "RL"))
     assert [(one.status, one.reason) for one in await entries(app)] == [(Status.DISCONTINUED, "cancelled by the order")]
+
+
+async def test_what_is_held_can_be_cancelled(archive_in_process: Any) -> None:
+    app = archive_in_process
+    assert told(await take(app, order("1"), order("1", "HD"), order("1", "CA")))[2] == "1 entry cancelled by the order"
+    assert [one.reason for one in await entries(app)] == ["cancelled by the order"]
+
+
+async def test_what_was_cancelled_does_not_begin_again_when_it_is_moved(archive_in_process: Any) -> None:
+    app = archive_in_process
+    await take(app, order("1"), order("1", "CA"), order("1", "XO", when="202703030800"))
+    assert [one.status for one in await entries(app)] == [Status.DISCONTINUED]
+
+
+async def test_an_entry_tells_by_which_message_it_was_changed_last(archive_in_process: Any) -> None:
+    app = archive_in_process
+    for texts, last in (
+        ([order("1"), order("1", "XO")], 2),
+        ([order("1", "HD")], 1),
+        ([order("1"), order("1", "CA")], 2),
+    ):
+        await take(app, *texts)
+        async with app.db.reading() as connection:
+            assert (await connection.scalars(select(entry.c.message_id))).all() == [last]
 
 
 async def test_an_order_that_timed_out_is_scheduled_again_when_it_is_moved(archive_in_process: Any) -> None:
@@ -174,6 +199,68 @@ async def test_an_order_has_several_steps_and_those_that_a_change_leaves_out_sta
     assert [one.step_id for one in await entries(app)] == ["S1", "S2", "S3"]
     assert dates == ["20270102", "20270505", "20270102"]
     assert told(await take(app, imaging("S1", control="CA"))) == ["3 entries cancelled by the order"]
+
+
+async def test_an_end_that_names_one_step_beside_others_ends_that_one(archive_in_process: Any) -> None:
+    app = archive_in_process
+    await take(app, imaging("S1", "S2"))
+    both = imaging("S1", control="CA") + "\r" + "\r".join(imaging("S2", control="XO").split("\r")[2:])
+    assert told(await take(app, both)) == ["1 entry cancelled by the order; 1 entry changed"]
+    assert [one.status for one in await entries(app)] == [Status.DISCONTINUED, Status.SCHEDULED]
+
+
+async def test_what_a_change_says_of_the_patient_holds_for_the_steps_that_it_leaves_out(
+    archive_in_process: Any,
+) -> None:
+    app = archive_in_process
+    await take(app, imaging("S1", "S2"))
+    await take(app, imaging("S2", control="XO").replace("Perez^Ana", "Perez^Anna"))
+    assert [value(one.attributes, tag_of("PatientName")) for one in await entries(app)] == ["Perez^Anna"] * 2
+
+
+async def test_a_change_that_has_as_many_steps_as_the_order_means_these_by_whatever_names(
+    archive_in_process: Any,
+) -> None:
+    app = archive_in_process
+    await take(app, imaging("S1"))
+    assert told(await take(app, imaging("NEW", control="XO", when="202705050900"))) == ["1 entry changed"]
+    [one] = await entries(app)
+    assert (one.step_id, value(one.step, tag_of("ScheduledProcedureStepID"))) == ("S1", "S1")
+    assert value(one.step, tag_of("ScheduledProcedureStepStartDate")) == "20270505"
+    assert told(await take(app, imaging("S2"))) == ["1 entry added"]  # ordered anew, another name is another step
+
+
+async def test_of_an_order_whose_step_is_over_the_others_are_discontinued(archive_in_process: Any) -> None:
+    app = archive_in_process
+    await take(app, imaging("S1", "S2"))
+    async with app.db.transaction() as tx:
+        await set_status(app, tx, [(await entries(app))[0].id], Status.COMPLETED, "done")
+    assert told(await take(app, imaging("S1", control="DC"))) == ["1 entry discontinued by the order"]
+    assert [one.status for one in await entries(app)] == [Status.COMPLETED, Status.DISCONTINUED]
+
+
+async def test_null_takes_neither_the_study_instance_uid_nor_the_procedures_id_away(archive_in_process: Any) -> None:
+    app = archive_in_process
+    await take(app, imaging("S1"))
+    await take(app, imaging("S1", control="XO").replace("|RP1|1.2.3.7|", '|""|""|'))
+    [one] = await entries(app)
+    kept = [value(one.attributes, tag_of(keyword)) for keyword in ("StudyInstanceUID", "RequestedProcedureID")]
+    assert kept == ["1.2.3.7", "RP1"]
+
+
+async def test_an_order_that_has_no_number_but_its_procedures_is_refused(archive_in_process: Any) -> None:
+    app = archive_in_process
+    text = imaging("S1").replace("P1^HIS|F1^RIS", "|").replace("ACC1|RP1|1.2.3.7", "|RP1|")
+    assert told(await take(app, text)) == ["the order has no number of its placer or filler, and no accession number"]
+
+
+async def test_an_order_that_gets_its_fillers_number_later_stays_the_same(archive_in_process: Any) -> None:
+    app = archive_in_process
+    await take(app, order("1").replace("F1", ""))
+    assert told(await take(app, order("1", "XO"))) == ["1 entry changed"]
+    [one] = await entries(app)
+    assert one.order_key == "placer:P1^"
+    assert value(one.attributes, tag_of("FillerOrderNumberImagingServiceRequest")) == "F1"
 
 
 async def test_steps_that_have_the_same_id_by_mistake_are_entries_all_the_same(archive_in_process: Any) -> None:

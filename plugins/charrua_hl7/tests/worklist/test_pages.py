@@ -57,7 +57,7 @@ async def test_the_list_is_searched_while_typing_and_an_entry_is_added_and_disco
     page = await browser_at(place, "Manager")
     await page.goto("/worklist")
     await look(page, "worklist")
-    rows = page.locator("[data-entry]")
+    rows = page.locator("[data-row]")
     assert await rows.count() == 3
     assert "<b>O'BRIEN, PAT" in await page.locator("#entries").inner_text()
     await admin.post("/worklist", json={"patid": "5000", "patname": "NEWCOMER", "modality": "US"})

@@ -92,8 +92,9 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Take nothing more, answer what has come, and end."""
         self._closing = True
-        self._choose_reading()
-        self._flush()
+        if self._transport is not None:  # it may still be in its TLS handshake
+            self._choose_reading()
+            self._flush()
 
     def _expect(self, answer: asyncio.Future[bytes | None]) -> None:
         self._unanswered.append(answer)

@@ -82,6 +82,12 @@ class Listener(Service):
             self._senders.leave(connection.address)
             measured.CONNECTIONS.set(len(self._connections))
 
+    def _enter(self, connection: Connection) -> None:
+        """Count it before its task begins: several may be accepted until then."""
+        self._connections.add(connection)
+        self._senders.enter(connection.address)
+        measured.CONNECTIONS.set(len(self._connections))
+
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name="HL7 connection")
         self._tasks.add(task)
@@ -102,7 +108,9 @@ class Listener(Service):
         reason, setting = self._senders.refusal(address)
         if not reason:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._spawn(self._connect(sock, Connection(self, address)))
+            connection = Connection(self, address)
+            self._enter(connection)
+            self._spawn(self._connect(sock, connection))
             return
         sock.close()
         self.note(address, reason, "sender" if setting == "hl7_senders" else "room", setting)
@@ -113,9 +121,6 @@ class Listener(Service):
 
     async def _connect(self, sock: socket.socket, connection: Connection) -> None:
         """The TLS handshake, if there is one, is here: nobody waits for it but the one who is slow."""
-        self._connections.add(connection)
-        self._senders.enter(connection.address)
-        measured.CONNECTIONS.set(len(self._connections))
         handshake = {"ssl": self._tls, "ssl_handshake_timeout": HANDSHAKE_S} if self._tls else {}
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, sock, **handshake)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from charrua_hl7.intake.opened import made_by, segments_of, text_of
 from charrua_hl7.marking import N_
 from charrua_hl7.outgoing.answer import read_answer
 from charrua_hl7.outgoing.errors import AnswerUnreadable
+from charrua_hl7.pages.worklist_pages import STATUS_WORDS
 
 PAGE = 50
 STATES: Mapping[str, tuple[str, str]] = {
@@ -58,6 +59,7 @@ async def show_message(request: Request) -> Shown:
         "answered": _said(whole) if whole.message.direction == "out" else "",
         "made": made,
         "states": STATES,
+        "statuses": STATUS_WORDS,
     }
 
 

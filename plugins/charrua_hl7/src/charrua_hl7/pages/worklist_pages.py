@@ -248,20 +248,20 @@ async def worklist_script(_request: Request) -> Response:
     return Response(200, (_STATIC / "worklist.js").read_bytes(), "text/javascript", [("cache-control", "no-cache")])
 
 
-_SCRIPTS = ("pages/main.ts", "/worklist/static/worklist.js")
+PAGE_SCRIPTS = ("pages/main.ts", "/worklist/static/worklist.js")
 WORKLIST_PAGES = (
     Page(
         *("/worklist", "charrua_hl7/worklist.html", show_worklist, "worklist", "Worklist"),
         navigation=Navigation("main", "Worklist", icon="worklist", order=20),
-        scripts=_SCRIPTS,
+        scripts=PAGE_SCRIPTS,
     ),
     Page(
         *("/worklist/{entry}", "charrua_hl7/worklist_entry.html", show_entry, "worklist", "Worklist entry"),
-        scripts=_SCRIPTS,
+        scripts=PAGE_SCRIPTS,
     ),
     Page(
         *("/worklist/assign", "charrua_hl7/worklist_assign.html", show_assign, "edit", "Assign to the worklist"),
-        scripts=_SCRIPTS,
+        scripts=PAGE_SCRIPTS,
     ),
 )
 WORKLIST_SCRIPTS = (

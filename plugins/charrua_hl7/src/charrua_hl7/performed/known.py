@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from charrua_core.errors import NotPermitted
 from charrua_core.types import DicomJson, ExpectedObjects, Identity, Level, is_valid_uid
 from charrua_core.web import HttpError, Parameter, Request, Response, WebRoute, json_response
 from charrua_hl7.performed.model import (
+    DESCRIPTION,
     END_DATE,
     END_TIME,
     MODALITY,
@@ -43,7 +44,6 @@ MOST = 200
 SILENT_AFTER = timedelta(days=1)
 """A step that is in progress and was not set for so long is shown as silent: its modality may have forgotten it."""
 
-_DESCRIPTION = tag_of("PerformedProcedureStepDescription")
 _PROTOCOL, _SERIES_DESCRIPTION = tag_of("ProtocolName"), tag_of("SeriesDescription")
 
 
@@ -117,12 +117,20 @@ async def _told(app: App, identity: Identity, chosen: ColumnElement[bool]) -> li
     async with app.db.reading() as connection:
         statement = select(performed).where(chosen).order_by(performed.c.created_at, performed.c.id).limit(MOST)
         rows = [row for row in await connection.execute(statement) if sees(row.attributes)]
-        linked = await _entries(connection, [row.id for row in rows])
+        linked = await entries_of(connection, [row.id for row in rows])
+    return await described(app, identity, rows, linked)
+
+
+async def described(
+    app: App, identity: Identity, rows: Sequence[Any], linked: Mapping[int, Sequence[int]]
+) -> list[dict[str, Any]]:
+    """Give rows of steps with the entries that they perform, and what of them has arrived."""
     here = await _received(app, identity, rows)
     return [_step(row, linked.get(row.id, []), here) for row in rows]
 
 
-async def _entries(connection: AsyncConnection, steps: Collection[int]) -> dict[int, list[int]]:
+async def entries_of(connection: AsyncConnection, steps: Collection[int]) -> dict[int, list[int]]:
+    """Give the entries that steps perform, both by their numbers."""
     found: dict[int, list[int]] = {}
     statement = select(performed_entry).where(performed_entry.c.performed_id.in_(steps))
     for row in await connection.execute(statement.order_by(performed_entry.c.entry_id)):
@@ -151,7 +159,7 @@ def _step(row: Any, entries: Sequence[int], here: Collection[str]) -> dict[str, 
         "reason": Step.of(attributes, row.status).reason,
         "station": text(attributes, STATION),
         "modality": text(attributes, MODALITY),
-        "description": text(attributes, _DESCRIPTION),
+        "description": text(attributes, DESCRIPTION),
         "begun": _moment(attributes, START_DATE, START_TIME),
         "ended": _moment(attributes, END_DATE, END_TIME),
         "entries": list(entries),

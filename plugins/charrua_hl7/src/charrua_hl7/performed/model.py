@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from charrua_core.archive.index.levels import tag_of
+from charrua_core.archive.index.names import text_key
 from charrua_core.types import DicomJson, Identity, Origin, is_valid_uid
 from charrua_hl7.worklist.entries import value
 
@@ -35,6 +36,15 @@ OTHERS = tag_of("ReferencedNonImageCompositeSOPInstanceSequence")
 INSTANCE_UID = tag_of("ReferencedSOPInstanceUID")
 CODE, SCHEME, MEANING = tag_of("CodeValue"), tag_of("CodingSchemeDesignator"), tag_of("CodeMeaning")
 
+DESCRIPTION = tag_of("PerformedProcedureStepDescription")
+
+_WORDS = (PATIENT_NAME, PATIENT_ID, MODALITY, STATION, tag_of("PerformedStationName"), DESCRIPTION)
+_WORDS_OF_ITEM = (
+    ACCESSION_NUMBER,
+    tag_of("RequestedProcedureDescription"),
+    tag_of("ScheduledProcedureStepDescription"),
+)
+_MOST_WORDS = 1000
 _KEPT_LENGTH = 64
 """Characters of a value that a column is looked up by: no VR of them has more."""
 
@@ -103,7 +113,15 @@ def columns_of(attributes: DicomJson) -> dict[str, Any]:
         "accession_numbers": sorted(accessions - {""}),
         "series_uids": _uids(text(item, SERIES_UID) for item in items(attributes, SERIES)),
         "attributes": attributes,
+        "words": _words(attributes),
     }
+
+
+def _words(attributes: DicomJson) -> str:
+    """Give what people search for."""
+    said = [text(attributes, tag) for tag in _WORDS]
+    said += [text(item, tag) for item in items(attributes, SCHEDULED) for tag in _WORDS_OF_ITEM]
+    return " ".join(dict.fromkeys(filter(None, map(text_key, said))))[:_MOST_WORDS]
 
 
 def _uids(given: Any) -> list[str]:

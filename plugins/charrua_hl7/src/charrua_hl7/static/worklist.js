@@ -99,12 +99,12 @@ function put(shown, quietly) {
   for (const id of ["worklist-tools", "entries"]) {
     const [now, then] = [document.getElementById(id), shown.getElementById(id)];
     if (!then || now.innerHTML === then.innerHTML) continue;
-    const known = new Set([...now.querySelectorAll("[data-entry]")].map((row) => row.dataset.entry));
-    const focused = document.activeElement?.closest("[data-entry]")?.dataset.entry;
+    const known = new Set([...now.querySelectorAll("[data-row]")].map((row) => row.dataset.row));
+    const focused = document.activeElement?.closest("[data-row]")?.dataset.row;
     now.replaceChildren(...then.childNodes);
-    for (const row of now.querySelectorAll("[data-entry]")) {
-      if (quietly && !known.has(row.dataset.entry)) row.classList.add("new");
-      if (row.dataset.entry === focused) row.querySelector("a").focus();
+    for (const row of now.querySelectorAll("[data-row]")) {
+      if (quietly && !known.has(row.dataset.row)) row.classList.add("new");
+      if (row.dataset.row === focused) row.querySelector("a")?.focus();
     }
   }
 }
@@ -117,14 +117,14 @@ function press(event, page, form) {
   if (event.key === "Escape" && typing) return typing.blur();
   if (typing) return;
   if (event.key === "/") form.elements.search.focus();
-  else if (event.key === "n") page.querySelector("[data-opens]").click();
+  else if (event.key === "n") page.querySelector("[data-opens]")?.click();
   else if (step) walk(page, step);
   else return;
   event.preventDefault();
 }
 
 function walk(page, step) {
-  const links = [...page.querySelectorAll("[data-entry] a")];
+  const links = [...page.querySelectorAll("[data-row]")].map((row) => row.querySelector("a")).filter(Boolean);
   const at = links.indexOf(document.activeElement);
   links.at(at < 0 ? (step > 0 ? 0 : -1) : Math.min(Math.max(at + step, 0), links.length - 1))?.focus();
 }

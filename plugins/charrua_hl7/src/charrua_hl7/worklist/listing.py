@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from sqlalchemy import ARRAY, ColumnElement, and_, cast, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -137,11 +138,17 @@ async def listed(connection: AsyncConnection, identity: Identity, asked: Asked) 
     return Listed(found)
 
 
-def _conditions(asked: Asked) -> list[ColumnElement[bool]]:
-    words = text_key(asked.search).replace("^", " ").replace(",", " ").split()[:MOST_WORDS]
-    found: list[ColumnElement[bool]] = [like(entry.c.words, f"*{word}*") for word in words]
+def has_words(column: ColumnElement[Any], held: ColumnElement[Any], searched: str) -> list[ColumnElement[bool]]:
+    """Give what holds where each word that is searched for stands anywhere in a folded text, whose pieces are indexed."""
+    words = text_key(searched).replace("^", " ").replace(",", " ").split()[:MOST_WORDS]
+    found: list[ColumnElement[bool]] = [like(column, f"*{word}*") for word in words]
     if pieces := sorted({piece for word in words for piece in grams(word)}):
-        found.append(entry.c.pieces.op("@>")(cast(pieces, ARRAY(C))))
+        found.append(held.op("@>")(cast(pieces, ARRAY(C))))
+    return found
+
+
+def _conditions(asked: Asked) -> list[ColumnElement[bool]]:
+    found = has_words(entry.c.words, entry.c.pieces, asked.search)
     if asked.statuses != frozenset(Status):
         found.append(entry.c.status.in_(sorted(asked.statuses)))
     if asked.first or asked.last:

@@ -212,6 +212,7 @@ def upgrade() -> None:
         sa.Column("accession_numbers", sa.ARRAY(sa.Text(collation="C")), server_default="{}", nullable=False),
         sa.Column("series_uids", sa.ARRAY(sa.Text(collation="C")), server_default="{}", nullable=False),
         sa.Column("attributes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("words", sa.Text(collation="C"), server_default="", nullable=False),
         sa.Column("notes", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -233,6 +234,15 @@ def upgrade() -> None:
     )
     op.create_index(
         "performed_by_study", "performed", ["study_uids"], unique=False, schema="charrua_hl7", postgresql_using="gin"
+    )
+    op.create_index("performed_by_status", "performed", ["status", "id"], unique=False, schema="charrua_hl7")
+    op.create_index(
+        "performed_by_words",
+        "performed",
+        [sa.text("core.grams(words)")],
+        unique=False,
+        schema="charrua_hl7",
+        postgresql_using="gin",
     )
     op.create_table(
         "receiver",
