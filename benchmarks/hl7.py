@@ -1,6 +1,7 @@
 """HL7 against a real server: how many orders a second it takes, what mutated messages do to it, what `kill -9` costs.
 
-`python -m benchmarks.hl7 throughput [--seconds 10]`: orders over 1, 4 and 16 connections, each waiting for its answer.
+`python -m benchmarks.hl7 throughput [--seconds 10] [--receivers 0]`: orders over 1, 4 and 16 connections, each waiting for its
+answer; and so many systems that are told the state of each.
 `python -m benchmarks.hl7 fuzz [--messages 200000]`: messages of CHARRUA_TEST_DATA/hl7, mutated; a good sender beside them.
 `python -m benchmarks.hl7 crash [--kills 10]`: 1,000 orders a second, SIGKILL to all processes, database included, and again.
 
@@ -16,6 +17,7 @@ import contextlib
 import multiprocessing
 import os
 import random
+import socket
 import sys
 import tempfile
 import time
@@ -116,9 +118,50 @@ def quantile(times: Sequence[float], part: float) -> float:
     return ordered[min(int(len(ordered) * part), len(ordered) - 1)] * 1000
 
 
+def _receiver(ours: socket.socket, taken: Any) -> None:
+    """Answer AA to each message, whoever sends it."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+            while True:
+                control_id = (await reader.readuntil(END)).split(b"|")[9]
+                taken.value += 1
+                head = b"MSH|^~\\&|HIS|||||20270101080000||ACK|1|P|2.5\rMSA|AA|"
+                writer.write(VT + head + control_id + b"\r" + END)
+        writer.close()
+
+    async def listen() -> None:
+        await (await asyncio.start_server(answer, sock=ours)).serve_forever()
+
+    asyncio.run(listen())
+
+
+@contextlib.contextmanager
+def receivers(server: Server, count: int) -> Iterator[list[Any]]:
+    """So many systems that are told the state of orders, each a process of its own: how many messages each has taken."""
+    processes, taken = [], []
+    for number in range(count):
+        with socket.create_server(("127.0.0.1", 0)) as ours:
+            taken.append(_FORK.Value("q"))
+            processes.append(_FORK.Process(target=_receiver, args=(ours, taken[-1]), daemon=True))
+            processes[-1].start()
+            address = (ours.getsockname()[0], str(ours.getsockname()[1]))
+        server.run("hl7", "receiver", "add", f"R{number}", *address, "--sends", "orders")
+    try:
+        yield taken
+    finally:
+        for one in processes:
+            one.terminate()
+
+
 async def throughput(server: Server, options: argparse.Namespace) -> bool:
     """Measure it."""
-    told, refused = [], 0
+    with receivers(server, options.receivers) as taken:
+        return await _throughput(server, options, taken)
+
+
+async def _throughput(server: Server, options: argparse.Namespace, taken: Sequence[Any]) -> bool:
+    told, refused, began = [], 0, time.monotonic()
     await Load(server.hl7).run(4, 2, "W")
     for connections in (1, 4, 16):
         load, before = Load(server.hl7), server.usage()
@@ -130,7 +173,9 @@ async def throughput(server: Server, options: argparse.Namespace) -> bool:
             f"{connections}: {rate:.0f}/s p50 {quantile(load.times, 0.5):.1f} p99 {quantile(load.times, 0.99):.1f} ms"
             f" (CPU {each[0]:.2f} + {each[1]:.2f} ms each)"
         )
-    print(f"throughput: {'; '.join(told)}; {refused} refused")
+    seconds = time.monotonic() - began
+    sent = "".join(f"; a receiver was told of {one.value / seconds:.0f}/s" for one in taken)
+    print(f"throughput: {'; '.join(told)}; {refused} refused{sent}")
     return not refused
 
 
@@ -354,6 +399,7 @@ def _options(given: Sequence[str] | None = None) -> argparse.Namespace:
     arguments.formatter_class = argparse.RawDescriptionHelpFormatter
     arguments.add_argument("what", choices=("throughput", "fuzz", "crash"))
     arguments.add_argument("--seconds", type=float, default=10, help="of each throughput")
+    arguments.add_argument("--receivers", type=int, default=0, help="that are told of each order, in throughput")
     arguments.add_argument("--messages", type=int, default=200_000, help="that are mutated")
     arguments.add_argument("--minutes", type=float, default=1440, help="after which no more mutated messages are sent")
     arguments.add_argument("--kills", type=int, default=10)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -40,3 +42,20 @@ def test_the_settings_that_stand_for_those_of_the_manual_exist() -> None:
     named = set(re.findall(r"`([a-z0-9_]+)`", table))
     declared = set(re.findall(r"^### `(\w+)`", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE))
     assert named - declared == set()
+
+
+def test_what_plugins_are_told_to_use_is_there() -> None:
+    table = (ROOT / "docs" / "plugin.md").read_text().partition("## What is there to be used")[2].partition("\n## ")[0]
+    for row in table.splitlines():
+        named = re.findall(r"`([\w.]+)`", row)
+        modules = [importlib.import_module(name) for name in named if name.startswith("charrua_core")]
+        for name in (name for name in named if not name.startswith("charrua_core")):
+            assert any(_has(module, name) for module in modules), name
+
+
+def _has(module: object, name: str) -> bool:
+    try:
+        attrgetter(name)(module)
+    except AttributeError:
+        return False
+    return True

@@ -172,13 +172,13 @@ async def test_a_follower_that_is_far_behind_degrades_it(
     write_plugin("vendor", "@hookimpl\ndef on_object_stored(stored):\n    pass\n")
     app = await open_archive(plugins=("vendor",))
     async with app.db.driver() as connection:
-        await connection.execute("INSERT INTO core.follower (name) VALUES ('vendor'), ('gone')")
+        await connection.execute("INSERT INTO core.follower (name) VALUES ('vendor.on_object_stored'), ('gone')")
         await connection.execute(
             "INSERT INTO core.change (kind, payload, at) VALUES ('object', '{}', now() - make_interval(mins => $1))",
             minutes,
         )
     report = await app.health.report()
-    assert finding(report, "follower vendor").works is works
+    assert finding(report, "follower vendor.on_object_stored").works is works
     assert "follower gone" not in {one.name for one in report.findings}
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from charrua_core import changes
 from charrua_core.db import Database, lock_key
 from charrua_core.errors import DatabaseUnavailable
-from charrua_core.jobs import GiveUp, Job, Jobs, JobType, Worker, settled
+from charrua_core.jobs import GiveUp, Job, Jobs, JobType, NewJob, Worker, settled
 from charrua_core.jobs.worker import LEASE_S
 from charrua_core.testing.waiting import until
 
@@ -286,6 +286,21 @@ async def test_a_failing_job_is_tried_exactly_by_its_schedule_and_then_dead(
     assert (await only(jobs)).last_error == "RuntimeError: the peer does not answer"
 
 
+async def test_a_job_that_is_tried_for_ever_is_tried_by_the_last_pause_of_its_schedule(
+    jobs: Jobs, work: Work, clock: FakeClock
+) -> None:
+    failing = Failing(clock, times=5)
+    began = clock.now()
+    work(failing, retry_after=(60.0, HOUR), for_ever=True)
+    await jobs.enqueue("test.do", {})
+    for number, pause in enumerate((60.0, HOUR, HOUR, HOUR, HOUR), 1):
+        await until(lambda number=number: len(failing.at) == number)
+        await until(is_state(jobs, "due"))
+        clock.move_on(seconds=pause)
+    await until(is_state(jobs, "done"))
+    assert [(at - began).total_seconds() for at in failing.at] == [0, *(60 + number * HOUR for number in range(5))]
+
+
 async def test_a_job_that_gives_up_is_dead_at_once(jobs: Jobs, work: Work, clock: FakeClock) -> None:
     failing = Failing(clock, times=99, error=GiveUp)
     work(failing)
@@ -329,6 +344,20 @@ async def test_the_same_job_waits_only_once(jobs: Jobs, work: Work, db: Database
     await until(lambda: finished(jobs, first))
     assert await jobs.enqueue("test.do", {"n": 3}, dedup_key="object 1") is not None
     assert first is not None and not await jobs.resend(first)  # its like waits already
+
+
+async def test_several_jobs_are_added_in_their_order_and_none_that_waits_already(
+    jobs: Jobs, work: Work, db: Database
+) -> None:
+    done = Done()
+    before = await jobs.enqueue("test.do", {"n": 7}, lane="a", dedup_key="7")
+    async with db.transaction() as tx:
+        new = [NewJob({"n": number}, lane="a", dedup_key=f"{number}") for number in range(9, 0, -1)]
+        added = await jobs.enqueue_all("test.do", new, tx)
+    assert list(added) == ["9", "8", "6", "5", "4", "3", "2", "1"]
+    assert [before, *added.values()] == sorted([before, *added.values()])
+    work(done)
+    await until(lambda: done.numbers == [7, 9, 8, 6, 5, 4, 3, 2, 1])
 
 
 async def finished(jobs: Jobs, number: int | None) -> bool:

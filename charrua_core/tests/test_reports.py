@@ -43,4 +43,4 @@ async def test_a_plugin_is_told_of_a_report_as_it_was_announced(open_archive: An
 
 
 async def _told_all(app: Any) -> bool:
-    return "his" in follower_names(app) and not await changes.waiting(app.db, ["his"])
+    return "his.on_report_final" in follower_names(app) and not await changes.waiting(app.db, follower_names(app))

@@ -192,6 +192,12 @@ class App:
         """Give who asks on an association, with what it may do and see."""
         return association.identity or self.peers.identity(association.calling_aet)
 
+    def origin_of(self, association: Association) -> Origin:
+        """Give where the requests of an association come from, with the user who has logged in on it."""
+        identity, address = self.identity_of(association), association.address[0]
+        user = identity.name if identity.kind == "user" else ""
+        return Origin("dimse", association.calling_aet, association.called_aet, address, association.id, user)
+
     async def change_setting(self, name: str, given: Any, *, by: str, origin: Origin | None = None) -> Any:
         """As `change_setting`, and see it in this process at once."""
         value = await change_setting(self.db, self.settings, name, given, by=by, origin=origin)

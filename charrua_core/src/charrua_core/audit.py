@@ -19,7 +19,7 @@ from sqlalchemy import ARRAY, ColumnElement, Text, cast, insert, select, text, t
 
 from charrua_core import metrics, tables
 from charrua_core.db import driver_of
-from charrua_core.types import Origin
+from charrua_core.types import Origin, without_nul
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -85,20 +85,11 @@ class AuditRecord:
             "event": str(self.event),
             "action": self.action,
             "succeeded": self.succeeded,
-            "who": _storable(self.who),
-            "origin": _storable(origin),
-            "study_uids": _storable(self.study_uids),
-            "detail": _storable(self.detail),
+            "who": without_nul(self.who),
+            "origin": without_nul(origin),
+            "study_uids": without_nul(self.study_uids),
+            "detail": without_nul(self.detail),
         }
-
-
-def _storable(value: Any) -> Any:
-    """Give a value without NUL, which PostgreSQL does not take: a peer that sends it shall not keep others from being noted."""
-    if isinstance(value, str):
-        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    if isinstance(value, Mapping):
-        return {name: _storable(one) for name, one in value.items()}
-    return [_storable(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 async def record(

@@ -101,10 +101,15 @@ async def newest(db: Database) -> Place:
         return int(await connection.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")) - 1, 2**62
 
 
-async def behind(db: Database, place: Place, limit: int = MOST_READ) -> list[Change]:
-    """Give the changes behind a place, in the order of commit: for who looks on, and need not be told again."""
+async def behind(
+    db: Database, place: Place, limit: int = MOST_READ, kinds: Collection[str] | None = None
+) -> list[Change]:
+    """Give the changes behind a place, in the order of commit: for who looks on, and need not be told again.
+
+    Where kinds are named, those of others come without what they tell.
+    """
     async with db.driver(reading=True) as connection:
-        rows = await connection.fetch(_NEXT, *place, limit)
+        rows = await connection.fetch(_NEXT, *place, limit, None if kinds is None else list(kinds))
     return [Change(row["xid"], row["seq"], row["kind"], orjson.loads(row["payload"]), row["at"]) for row in rows]
 
 
@@ -213,7 +218,7 @@ class Follower:
             await asyncio.sleep(min(row["pause_s"], max(self._retry_after, default=0)))
 
     async def _next(self) -> list[Change]:
-        return await behind(self._db, self._cursor, self._batch)
+        return await behind(self._db, self._cursor, self._batch, [*self._kinds, AGAIN])
 
     async def _save(self) -> None:
         self._saved_at = time.monotonic()
@@ -300,8 +305,8 @@ def _named(error: Exception) -> str:
 
 # The primary key (xid, seq) serves this and all below.
 _NEXT = """
-SELECT xid, seq, kind, payload, at FROM core.change
-WHERE (xid, seq) > ($1::xid8, $2::bigint) AND xid < pg_snapshot_xmin(pg_current_snapshot())
+SELECT xid, seq, kind, CASE WHEN $4::text[] IS NULL OR kind = ANY($4) THEN payload ELSE '{}' END AS payload, at
+FROM core.change WHERE (xid, seq) > ($1::xid8, $2::bigint) AND xid < pg_snapshot_xmin(pg_current_snapshot())
 ORDER BY xid, seq LIMIT $3
 """
 

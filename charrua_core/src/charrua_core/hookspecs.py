@@ -157,9 +157,10 @@ def coerce_object(app: App, candidate: Candidate) -> Sequence[Coercion]:  # type
 def on_object_stored(app: App, stored: StoredObject) -> None:
     """Learn that an object is stored: on disk, in the index, and acknowledged.
 
-    tell, from the change feed: at least once for every object, in the order of commit, each plugin with its own cursor, so
-    that a slow or failing plugin delays only itself. A failure is tried again with back-off, then set aside where
-    `charrua plugins` and the set-up page show it. It must not mind to be told twice.
+    tell, from the change feed: at least once for every object, in the order of commit, each plugin's hook with a cursor of its
+    own, so that what is slow or fails delays only itself: neither other plugins nor other hooks of the same. A failure is
+    tried again with back-off, then set aside where `charrua plugins` and the set-up page show it. It must not mind to be told
+    twice.
 
         @hookimpl
         async def on_object_stored(app, stored):
@@ -172,7 +173,7 @@ def on_object_stored(app: App, stored: StoredObject) -> None:
 def on_study_edited(app: App, edited: StudyEdited) -> None:
     """Learn that studies were corrected, assigned, merged, given a status, deleted, or that such an edit was undone.
 
-    tell, from the change feed like `on_object_stored`, and in one order with it: at least once for every edit, after its
+    tell, from the change feed like `on_object_stored`, and beside it: at least once for every edit, in their order, after its
     commit. `edited.undoes` names the edit that was taken back. What `coerce_object` gives is no edit. A failure is tried
     again with back-off, then set aside. It must not mind to be told twice.
 
@@ -187,8 +188,8 @@ def on_study_edited(app: App, edited: StudyEdited) -> None:
 def on_report_final(app: App, report: FinalReport) -> None:
     """Learn that a report was signed, or one that takes the place of a signed one.
 
-    tell, from the change feed like `on_object_stored`, and in one order with it: at least once for every report; a failure is
-    tried again with back-off, then set aside. It must not mind to be told twice: study, status and `signed_at` are the same
+    tell, from the change feed like `on_object_stored`, and beside it: at least once for every report; a failure is tried
+    again with back-off, then set aside. It must not mind to be told twice: study, status and `signed_at` are the same
     then.
 
         @hookimpl

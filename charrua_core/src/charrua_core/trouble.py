@@ -37,6 +37,7 @@ KINDS: Mapping[str, str] = {
     "log_in": "a log-in was refused",
     "connection": "a connection to another listener than DICOM's was refused or cut: its sender, their number, its protocol",
     "message": "a message of another system was refused or failed",
+    "receiver": "another system has not taken what it is sent for long",
     "order": "a study came with the number of an order, and is another patient's",
 }
 WRITE_AFTER_S = 1.0

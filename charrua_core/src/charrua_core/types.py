@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 IMPLEMENTATION_CLASS_UID = "2.25.289170464205436846213391236045018224361"
 IMPLEMENTATION_VERSION_NAME = "CHARRUA_0_1"
@@ -18,6 +18,8 @@ _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
 DicomJson = dict[str, dict[str, Any]]
 """A data set in the DICOM JSON Model (PS3.18 F): tag as 8 upper-case hex digits → {"vr": …, "Value": […]}."""
 
+_Value = TypeVar("_Value")
+
 
 def is_valid_uid(text: str) -> bool:
     """Whether the text is safe and usable as a UID: digits and single inner dots, 1 to 64 characters (PS3.5 9.1).
@@ -25,6 +27,18 @@ def is_valid_uid(text: str) -> bool:
     Leading zeros in a component, which PS3.5 forbids but modalities send, are let through.
     """
     return 0 < len(text) <= 64 and _UID.fullmatch(text) is not None
+
+
+def without_nul(value: _Value) -> _Value:
+    """Give a value of JSON with a replacement character for each NUL, which PostgreSQL takes in no text."""
+    cleaned: Any = value
+    if isinstance(value, str):
+        cleaned = value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    elif isinstance(value, Mapping):
+        cleaned = {name: without_nul(one) for name, one in value.items()}
+    elif isinstance(value, list | tuple):
+        cleaned = [without_nul(one) for one in value]
+    return cleaned  # type: ignore[no-any-return]
 
 
 def is_valid_aet(text: str) -> bool:

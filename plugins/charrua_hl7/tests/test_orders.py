@@ -9,15 +9,17 @@ import pytest
 from sqlalchemy import select
 
 from charrua_core.archive.index.levels import tag_of
+from charrua_core.db import Collided
 from charrua_core.types import Identity, Origin
 from charrua_hl7.errors import MessageRefused
+from charrua_hl7.mapping import ordered_steps
 from charrua_hl7.message import Message
-from charrua_hl7.orders.book import same_order
+from charrua_hl7.orders.book import Book, Order, Page, same_order
 from charrua_hl7.orders.taking import take_orders
 from charrua_hl7.processing import Outcome, Received
 from charrua_hl7.tables import entry
 from charrua_hl7.testing import order
-from charrua_hl7.worklist.entries import Status, of_row, order_key, set_status, value
+from charrua_hl7.worklist.entries import Draft, Status, of_row, order_key, set_status, value
 
 SAID = Identity("HL7 HIS", "system")
 
@@ -267,6 +269,42 @@ async def test_steps_that_have_the_same_id_by_mistake_are_entries_all_the_same(a
     assert told(await take(app, twice)) == ["2 entries added"]
     assert told(await take(app, twice)) == ["2 entries changed, the order was here already"]
     assert [one.step_id for one in await entries(app)] == ["S1", "S1-2"]
+
+
+async def test_a_step_of_an_order_is_known_by_another_steps_numbers_and_is_never_written_over(
+    archive_in_process: Any,
+) -> None:
+    app = archive_in_process
+    head = "MSH|^~\\&|HIS|CLINIC|||20270101||ORM^O01|1|P|2.5.1\rPID|||4711^^^CLINIC||Perez^Ana"
+    await take(app, f"{head}\rORC|NW\rOBR|1|||CT{'|' * 14}A1||S1\rORC|NW\rOBR|2|||CT{'|' * 14}A1||S2")
+    await take(app, f"{head}\rORC|NW||F9\rOBR|1||F9|CT{'|' * 14}A1||S1")  # the filler's number comes later, to one step
+    await status(app, Status.COMPLETED)
+    asked = f"{head}\rORC|NW||F9\rOBR|1||F9|CT{'|' * 14}A2||S2"
+    assert told(await take(app, asked)) == ["1 entry changed, the order was here already"]
+    assert [(one.step_id, one.status) for one in await entries(app)] == [
+        ("S1", Status.COMPLETED),
+        ("S2", Status.COMPLETED),
+    ]
+
+
+async def test_messages_on_one_order_that_come_at_the_same_moment_leave_one_entry_with_what_both_say(
+    archive_in_process: Any,
+) -> None:
+    app = archive_in_process
+    said = Message.parse(order("1", modality="MR").encode())
+    async with app.db.transaction() as tx:
+        book = await Book.of(tx, [Order.of(one.attributes) for one in await ordered_steps(app, tx, said)])
+        await take(app, order("1", modality="CT"))  # in a transaction of its own, which is through before
+        with pytest.raises(Collided):  # the intake does the messages again then
+            await _written(app, tx, book, said)
+
+
+async def _written(app: Any, tx: Any, book: Book, said: Message) -> None:
+    page = Page()
+    for step in await ordered_steps(app, tx, said):
+        page.write(Draft(Order.of(step.attributes).key, step.complete))
+    book.turn(page)
+    await book.write(app, tx)
 
 
 async def test_a_message_that_comes_back_to_an_order_speaks_of_the_same_entry(archive_in_process: Any) -> None:

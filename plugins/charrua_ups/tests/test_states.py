@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from charrua_core.dicom.n_services import ServiceRefused
 from charrua_ups.model import State
-from charrua_ups.refusals import UpsRefused
 from charrua_ups.states import outcome, requested_state
 
 RIGHT, WRONG, NONE = "1.2.3", "1.2.4", ""
@@ -15,7 +15,7 @@ def status_of(current: str, asked: str, given: str) -> int:
     recorded = "" if current == "SCHEDULED" else RIGHT
     try:
         return outcome(State(current), requested_state(asked), given, recorded)
-    except UpsRefused as refused:
+    except ServiceRefused as refused:
         return refused.dimse_status
 
 

@@ -10,7 +10,10 @@ import orjson
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
+from pynetdicom.dsutils import encode
 
+from charrua_core.archive.datasets.identifier import encode_identifier
+from charrua_core.dicom import UNCOMPRESSED, ProposedContext, associate
 from charrua_core.testing.waiting import until
 from charrua_core.testing.worklist import (
     FILTERED_WORKLIST,
@@ -26,7 +29,9 @@ from charrua_core.testing.worklist import (
     in_transaction,
     performed,
 )
+from charrua_ups.model import INPUT, OBJECTS, element
 
+CT = "1.2.840.10008.5.1.4.1.1.2"
 STATE, TRANSACTION_UID, READINESS, CHARACTER_SET = 0x00741000, 0x00081195, 0x00404041, 0x00080005
 
 
@@ -57,6 +62,22 @@ async def test_a_peer_that_reads_one_character_set_alone_is_told_workitems_in_th
     plain = await listening("PLAIN", character_set="ISO_IR 6")
     [found] = await plain.find(PatientName="núñez*", SpecificCharacterSet="ISO_IR 192")
     assert (found.SpecificCharacterSet, found.PatientName) == ("ISO_IR 6", "Nunez^Jose")
+    _, got = await plain.get(found.SOPInstanceUID)
+    assert got is not None
+    assert (got.SpecificCharacterSet, got.PatientName) == ("ISO_IR 6", "Nunez^Jose")
+
+
+async def test_a_workitem_has_20_000_objects_as_its_input(archive: Any, orderer: Party) -> None:
+    objects = [{"00081150": element("UI", CT), "00081155": element("UI", f"1.2.3.{one}")} for one in range(20_000)]
+    images = {"0040E020": element("CS", "DICOM"), "0020000D": element("UI", "1.2.3"), OBJECTS: element("SQ", *objects)}
+    item = encode_identifier(
+        {**a_workitem().to_json_dict(), INPUT: element("SQ", images)}, UNCOMPRESSED[0], "ISO_IR 192"
+    )
+    async with associate(archive.peer, [ProposedContext(PUSH, UNCOMPRESSED)], calling_aet=orderer.aet) as association:
+        assert (await association.create(PUSH, "1.2.4", item)).status == 0x0000
+    _, kept = await orderer.get("1.2.4")
+    assert kept is not None
+    assert len(kept.InputInformationSequence[0].ReferencedSOPSequence) == 20_000
 
 
 async def test_of_two_performers_that_claim_at_once_one_has_it(orderer: Party, performer: Party) -> None:
@@ -374,6 +395,23 @@ async def test_a_search_has_a_limit(orderer: Party) -> None:
         await orderer.push(a_workitem())
     with pytest.raises(LookupError, match="A700"):
         await orderer.find(ProcedureStepState="SCHEDULED")
+
+
+async def test_a_search_is_cancelled_while_the_database_is_at_it(archive: Any, orderer: Party) -> None:
+    await orderer.push(a_workitem())
+    connection = await asyncpg.connect(archive.environment["CHARRUA_DATABASE_URL"])
+    asked = encode(a_request(""), False, True) or b""
+    async with (
+        associate(archive.peer, [ProposedContext(PULL, UNCOMPRESSED)], calling_aet=orderer.aet) as association,
+        connection.transaction(),
+    ):
+        await connection.execute("LOCK charrua_ups.workitem")
+        responses = association.find(PULL, asked)
+        first = asyncio.ensure_future(anext(responses))
+        await asyncio.wait((first,), timeout=0.3)
+        await association.cancel()
+        assert (await asyncio.wait_for(first, 5))[0] == 0xFE00
+    await connection.close()
 
 
 async def test_who_may_not_work_with_the_worklist_is_refused(archive: Any, listening: Any, orderer: Party) -> None:

@@ -160,7 +160,7 @@ async def test_what_a_plugin_could_not_take_is_shown_and_told_again(serve_web, w
     async def fail(_change):
         raise ZeroDivisionError("the robot is off")
 
-    task = asyncio.create_task(Follower(db, "robot", fail, retry_after=()).run())
+    task = asyncio.create_task(Follower(db, "robot.on_object_stored", fail, retry_after=()).run())
 
     async def is_aside():
         return bool(await set_aside(db))
@@ -171,7 +171,7 @@ async def test_what_a_plugin_could_not_take_is_shown_and_told_again(serve_web, w
         page = (await client.get("/setup/plugins", headers=HTML)).text
         assert "the robot is off" in page
         assert "--without robot" in page
-        assert (await client.post("/plugins/robot/again", json={})).json() == {"changes": 1}
+        assert (await client.post("/plugins/robot.on_object_stored/again", json={})).json() == {"changes": 1}
         assert (await client.post("/plugins/nobody/again", json={})).status_code == 404
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

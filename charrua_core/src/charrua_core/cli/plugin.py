@@ -53,7 +53,8 @@ def new(name: str, into: Path) -> None:
 async def again(app: App, name: str, changes: tuple[int, ...]) -> None:
     """Tell a plugin once more the changes that were set aside because it failed: all, or those of these numbers.
 
-    `charrua plugins` lists them. core.routes stands for the routes of all plugins.
+    The name is that of plugin and hook, as vendor.on_object_stored: `charrua plugins` lists them. core.routes stands for the
+    routes of all plugins.
     """
     told = await tell_again(app.db, name, changes or None)
     if not told:

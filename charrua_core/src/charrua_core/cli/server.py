@@ -16,6 +16,8 @@ from charrua_core.services.ahead import serve_forever
 from charrua_core.services.lock import ServerLock
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from charrua_core.app import App
     from charrua_core.changes import FollowerState
 
@@ -75,9 +77,13 @@ async def plugins(app: App) -> None:
     """List the plugins, the hooks of each, what was set aside because it failed, and what takes too long."""
     from charrua_core.changes import follower_states, set_aside
     from charrua_core.services.breaches import breaches
+    from charrua_core.services.core import follower_of
 
-    lags = {one.name: _lag(one) for one in await follower_states(app.db)}
-    rows = [(p.name, p.version, lags.get(p.name, ""), " ".join(p.hooks)) for p in app.hooks.plugins()]
+    states = {one.name: one for one in await follower_states(app.db)}
+    rows = []
+    for one in app.hooks.plugins():
+        own = [states[name] for hook in one.hooks if (name := follower_of(one.name, hook)) in states]
+        rows.append((one.name, one.version, _lag(own), " ".join(one.hooks)))
     table(rows, "PLUGIN", "VERSION", "CHANGES", "HOOKS")
     failed = await set_aside(app.db)
     if failed:
@@ -90,8 +96,10 @@ async def plugins(app: App) -> None:
         table([(one.plugin, one.hook, one.slow, one.late, one.longest_s) for one in slow], *_SLOW)
 
 
-def _lag(state: FollowerState) -> str:
-    return f"{state.waiting} wait" + (f", {state.set_aside} set aside" if state.set_aside else "")
+def _lag(states: Sequence[FollowerState]) -> str:
+    waiting = f"{max(one.waiting for one in states)} wait" if states else ""
+    aside = sum(one.set_aside for one in states)
+    return waiting + (f", {aside} set aside" if aside else "")
 
 
 _SLOW = ("NAME", "HOOK", "CALLS", "FAR TOO LONG", "LONGEST (S)")

@@ -219,7 +219,7 @@ class Database:
             **options,
         )
         engine.dialect.supports_native_json_deserialization = False  # `_decode` leaves bytes
-        event.listen(engine.sync_engine, "connect", _set_codecs)
+        event.listen(engine.sync_engine, "connect", _set_up)
         event.listen(engine.sync_engine, "checkout", _refuse_closed)
         return engine
 
@@ -249,7 +249,7 @@ class Database:
         return await self.connect()
 
 
-_TOLD = "charrua_told"
+_TOLD, _DRIVER = "charrua_told", "charrua_driver"
 _AS_GOOD = {
     ("synchronous_commit", "local"),
     ("synchronous_commit", "remote_write"),
@@ -270,9 +270,7 @@ async def driver_of(tx: AsyncConnection) -> asyncpg.Connection:
 
     JSON goes in and comes out as with `Database.driver`.
     """
-    driver = (await tx.get_raw_connection()).driver_connection
-    if driver is None:
-        raise DatabaseUnavailable("the connection to the database is lost")
+    driver: asyncpg.Connection = tx.sync_connection.info[_DRIVER]  # type: ignore[union-attr]
     if not driver.is_in_transaction():
         await tx.exec_driver_sql("SELECT")  # SQLAlchemy begins a transaction with the first statement that it knows of
     return driver
@@ -297,7 +295,8 @@ def _server_settings(settings: dict[str, str]) -> dict[str, str]:
     return {"application_name": "charrua", "timezone": "UTC", "jit": "off", **settings}
 
 
-def _set_codecs(connection: Any, _record: object) -> None:
+def _set_up(connection: Any, record: Any) -> None:
+    record.info[_DRIVER] = connection.driver_connection
     connection.run_async(_set_json_codecs)
 
 

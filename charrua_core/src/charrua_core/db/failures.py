@@ -16,7 +16,13 @@ _LOST = (
     asyncpg.TooManyConnectionsError,
 )
 _NOT_LOST = (asyncpg.QueryCanceledError,)
-_COLLISIONS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+
+
+class Collided(Exception):
+    """Raised within a transaction that finds, too late to heed it, what another one did at the same moment: try again."""
+
+
+_COLLISIONS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, Collided)
 
 
 def connection_lost(error: BaseException) -> bool:

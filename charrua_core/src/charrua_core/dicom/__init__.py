@@ -3,7 +3,7 @@
 from charrua_core.dicom.acceptor import Acceptor, AssociationRequest
 from charrua_core.dicom.association import Association, ContextNotAccepted, TlsInfo
 from charrua_core.dicom.command import Command, CommandField
-from charrua_core.dicom.dispatch import UNCOMPRESSED, Dispatcher, Roles, ServiceClass, first_offered
+from charrua_core.dicom.dispatch import UNCOMPRESSED, Dispatcher, Roles, ServiceClass, agreeing, first_offered
 from charrua_core.dicom.exchange import AssociationStats
 from charrua_core.dicom.limits import Limits
 from charrua_core.dicom.message import DataSetTooLarge, Message, PresentationContext, Sink
@@ -51,6 +51,7 @@ __all__ = [
     "TlsInfo",
     "TlsMode",
     "UserIdentity",
+    "agreeing",
     "associate",
     "client_context",
     "first_offered",

@@ -37,6 +37,11 @@ def first_offered(*taken: str) -> TransferSyntaxChoice:
     return choose
 
 
+def agreeing(offered: bytes) -> Callable[[str, bytes], bytes]:
+    """Give what answers SOP Class Extended Negotiation: of what is asked, what is offered, byte by byte (PS3.4 C.5.1.1)."""
+    return lambda _, asked: bytes(wanted & one for wanted, one in zip(asked, offered, strict=False))
+
+
 _first_uncompressed = first_offered(*UNCOMPRESSED)
 
 

@@ -6,7 +6,7 @@ to be called again with the same payload.
 
 from __future__ import annotations
 
-from charrua_core.jobs.kinds import CLOCK, Clock, GiveUp, Job, JobType, Lane, PutOff, State
+from charrua_core.jobs.kinds import CLOCK, Clock, GiveUp, Job, JobType, Lane, NewJob, PutOff, State
 from charrua_core.jobs.queue import CHANNEL, Jobs, settled
 from charrua_core.jobs.worker import Worker
 
@@ -19,6 +19,7 @@ __all__ = [
     "JobType",
     "Jobs",
     "Lane",
+    "NewJob",
     "PutOff",
     "State",
     "Worker",

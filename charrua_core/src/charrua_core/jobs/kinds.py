@@ -64,6 +64,8 @@ class JobType:
     """Seconds from each failure to the next try; after the last one the job is dead."""
     from_first_try: bool = False
     """The same seconds are added up from the first try, so that the time that the tries take moves none of them."""
+    for_ever: bool = False
+    """After the last of these seconds it is tried again, and again: until it has done it, or `GiveUp` says that it cannot."""
     lane_concurrency: int = 1
     """How many jobs of one lane run beside one another, over all processes."""
     in_order: bool = False
@@ -74,6 +76,15 @@ class JobType:
     """How many jobs of this kind run beside one another over all lanes and processes, where that has a limit."""
     timeout_s: float | None = None
     """How long a job may take before it counts as failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """One of several jobs that are added at once; `dedup_key` is its own."""
+
+    payload: Mapping[str, Any]
+    lane: str
+    dedup_key: str
 
 
 @dataclass(frozen=True, slots=True)

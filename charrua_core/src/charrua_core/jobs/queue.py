@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 import asyncpg
 import orjson
-from sqlalchemy import text
+from sqlalchemy import DateTime, bindparam, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core import changes, tables
 from charrua_core.db import Database, notify
-from charrua_core.jobs.kinds import CLOCK, Clock, Job, JobType, Lane, State
+from charrua_core.jobs.kinds import CLOCK, Clock, Job, JobType, Lane, NewJob, State
 
 CHANNEL = "charrua_job"
 SETTLED_POLL_S = 0.05
@@ -54,6 +55,16 @@ class Jobs:
         notify(tx, CHANNEL)
         number: int | None = added.scalar()
         return number
+
+    async def enqueue_all(self, kind: str, several: Sequence[NewJob], tx: AsyncConnection) -> dict[str, int]:
+        """Add jobs of a kind in this order, by one statement in the transaction; give their numbers by `dedup_key`.
+
+        Those of which the same is waiting or running are left out.
+        """
+        given = orjson.dumps([asdict(one) for one in several]).decode()
+        added = await tx.execute(_ADD_ALL, {"kind": kind, "several": given, "now": self.clock.now()})
+        notify(tx, CHANNEL)
+        return {row.dedup_key: row.id for row in added}
 
     async def run(self, kinds: Sequence[JobType]) -> None:
         """Do due jobs of these kinds, until cancelled."""
@@ -138,6 +149,16 @@ _ADD = (
     .on_conflict_do_nothing(index_elements=["kind", "dedup_key"], index_where=text("state IN ('due', 'running')"))
     .returning(tables.job.c.id)
 )
+
+_ADD_ALL = text("""
+INSERT INTO core.job (kind, payload, lane, dedup_key, run_at, created_at)
+SELECT :kind, one.payload, one.lane, one.dedup_key, :now, :now
+FROM ROWS FROM (jsonb_to_recordset(CAST(:several AS jsonb)) AS (payload jsonb, lane text, dedup_key text))
+    WITH ORDINALITY AS one(payload, lane, dedup_key, place)
+ORDER BY one.place
+ON CONFLICT (kind, dedup_key) WHERE state IN ('due', 'running') DO NOTHING
+RETURNING id, dedup_key
+""").bindparams(bindparam("now", type_=DateTime(timezone=True)))
 
 _LIST = """
 SELECT id, kind, lane, payload, state, priority, run_at, attempts, crashes, last_error, created_at, finished_at

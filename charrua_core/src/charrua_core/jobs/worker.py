@@ -151,7 +151,8 @@ class Worker:
             _ENDED.labels(job.kind, "put off").inc()
             await self._patiently(partial(self._note, _PUT_OFF, job.id, later.until, str(later)[:500]))
         except Exception as error:
-            is_dead = isinstance(error, GiveUp) or job.attempts >= len(kind.retry_after)
+            is_last = job.attempts >= len(kind.retry_after) and not kind.for_ever
+            is_dead = isinstance(error, GiveUp) or is_last
             _ENDED.labels(job.kind, "given up" if is_dead else "failed").inc()
             await self._patiently(partial(self._failed, job, kind, error, is_dead=is_dead))
         else:
@@ -169,10 +170,11 @@ class Worker:
             await self._note(_AGAIN, job.id, self._next_try(job, kind), said)
 
     def _next_try(self, job: _Taken, kind: JobType) -> datetime:
-        now = self._clock.now()
+        now, pauses = self._clock.now(), kind.retry_after
         if not kind.from_first_try:
-            return now + timedelta(seconds=kind.retry_after[job.attempts])
-        return max(now, job.first_tried_at + timedelta(seconds=sum(kind.retry_after[: job.attempts + 1])))
+            return now + timedelta(seconds=pauses[min(job.attempts, len(pauses) - 1)])
+        again = max(0, job.attempts + 1 - len(pauses)) * pauses[-1]
+        return max(now, job.first_tried_at + timedelta(seconds=sum(pauses[: job.attempts + 1]) + again))
 
     async def _note(self, statement: str, *values: Any) -> None:
         async with self._db.driver() as connection:
@@ -240,6 +242,7 @@ class Worker:
 
 # Walks over the lanes by index job_due, then takes from each what its concurrency leaves free.
 # A row that somebody puts one more object into is waited for: passed over, it would lie until the next poll.
+# OFFSET 0 has the first of a lane looked for in that lane: the plan would otherwise walk over all that was ever done.
 _TAKE = """
 WITH RECURSIVE lane(name) AS (
     (SELECT lane FROM core.job WHERE state = 'due' ORDER BY lane LIMIT 1)
@@ -261,7 +264,9 @@ WITH RECURSIVE lane(name) AS (
             SELECT id, kind, priority, run_at FROM core.job
             WHERE state = 'due' AND job.lane = lane.name AND run_at <= $1 AND kind = ANY ($2)
                 AND (kind <> ALL ($10) OR id = (
-                    SELECT min(first.id) FROM core.job AS first WHERE first.state = 'due' AND first.lane = lane.name
+                    SELECT min(id) FROM (
+                        SELECT line.id FROM core.job AS line WHERE line.state = 'due' AND line.lane = lane.name OFFSET 0
+                    ) AS first
                 ))
             ORDER BY priority DESC, run_at, id LIMIT $7
         ) AS job
@@ -289,7 +294,7 @@ WHERE id = $2 AND leased_by = $1 AND state = 'running'
 """
 
 _AGAIN = """
-UPDATE core.job SET state = 'due', run_at = $3, last_error = $4, attempts = attempts + 1
+UPDATE core.job SET state = 'due', run_at = $3, last_error = $4, attempts = least(attempts + 1, 32767)
 WHERE id = $2 AND leased_by = $1 AND state = 'running'
 """
 

@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 
 Deliver = Callable[[Change], Awaitable[None]]
 _OBJECT = "object"
-_EDITS = ("edited", "deleted", "purged", "restored")
-_HOOKS = {_OBJECT: "on_object_stored", **dict.fromkeys(_EDITS, "on_study_edited"), reports.KIND: "on_report_final"}
-"""Kinds of changes, and the hook that is told of them."""
+_HOOKS = {
+    "on_object_stored": (_OBJECT,),
+    "on_study_edited": ("edited", "deleted", "purged", "restored"),
+    "on_report_final": (reports.KIND,),
+}
+"""Hooks, and the kinds of changes that they are told of."""
 
 
 def core_services(app: App) -> Sequence[Service]:
@@ -39,25 +42,22 @@ def _given_up(app: App, kind: str, error: Exception) -> None:
 
 
 def followers(app: App) -> list[Service]:
-    """One follower for each plugin that is told of changes: a slow one delays only itself; one for all routes.
+    """One follower for each plugin and hook that is told of changes: a slow one delays only itself; one for all routes.
 
     And one for the archive's own transfer syntax, where it has one: that begins with what is stored from then on.
     """
-    told = _told(app)
-    delivers = {name: _tell(app, hooks) for name, hooks in told.items()}
     names = follower_names(app)
+    found = [Follower(app.db, name, _tell(app, one), kinds=_HOOKS[one.hook]) for name, one in _told(app).items()]
     if sending.FOLLOWER in names:
-        delivers[sending.FOLLOWER] = _plan(app, sending.route)
+        found.append(Follower(app.db, sending.FOLLOWER, _plan(app, sending.route)))
     if archiving.FOLLOWER in names:
-        delivers[archiving.FOLLOWER] = _plan(app, archiving.plan)
+        found.append(Follower(app.db, archiving.FOLLOWER, _plan(app, archiving.plan), from_now=True))
+    return [Background(f"follower {one.name}", "followers", one.run) for one in found]
 
-    def follower(name: str, deliver: Deliver) -> Follower:
-        kinds = [kind for kind, hook in _HOOKS.items() if hook in told.get(name, {"on_object_stored"})]
-        return Follower(app.db, name, deliver, kinds=kinds, from_now=name == archiving.FOLLOWER)
 
-    return [
-        Background(f"follower {name}", "followers", follower(name, deliver).run) for name, deliver in delivers.items()
-    ]
+def follower_of(plugin: str, hook: str) -> str:
+    """Name the follower by which a plugin is told of changes by this hook: `vendor.on_object_stored`."""
+    return f"{plugin}.{hook}"
 
 
 def follower_names(app: App) -> list[str]:
@@ -68,26 +68,25 @@ def follower_names(app: App) -> list[str]:
     return [*_told(app), *routes, *transcoding]
 
 
-def _told(app: App) -> dict[str, dict[str, Implementation]]:
-    """By plugin, the hooks by which it is told of changes."""
-    told: dict[str, dict[str, Implementation]] = {}
-    for hook in dict.fromkeys(_HOOKS.values()):
-        for one in app.hooks.implementations(hook):
-            told.setdefault(one.plugin, {})[hook] = one
-    return told
+def _told(app: App) -> dict[str, Implementation]:
+    """By follower, what is told of changes."""
+    found = [one for hook in _HOOKS for one in app.hooks.implementations(hook)]
+    return {follower_of(one.plugin, one.hook): one for one in found}
 
 
-def _tell(app: App, hooks: Mapping[str, Implementation]) -> Deliver:
+def _tell(app: App, one: Implementation) -> Deliver:
     async def deliver(change: Change) -> None:
-        one = hooks[_HOOKS[change.kind]]
-        if change.kind == _OBJECT:
-            await one.call_async({"app": app, "stored": stored_object(change.payload)})
-        elif change.kind == reports.KIND:
-            await one.call_async({"app": app, "report": reports.report_of(change.payload)})
-        else:
-            await one.call_async({"app": app, "edited": study_edited(change)})
+        await one.call_async({"app": app, **_given(change)})
 
     return deliver
+
+
+def _given(change: Change) -> dict[str, Any]:
+    if change.kind == _OBJECT:
+        return {"stored": stored_object(change.payload)}
+    if change.kind == reports.KIND:
+        return {"report": reports.report_of(change.payload)}
+    return {"edited": study_edited(change)}
 
 
 def _plan(app: App, plan: Callable[..., Awaitable[None]]) -> Deliver:

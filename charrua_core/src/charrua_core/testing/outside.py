@@ -66,14 +66,15 @@ async def storescp(archive: Archive, folder: Path, *options: str) -> AsyncIterat
     command = (str(program("storescp")), *options, "-pm", "-aet", "DCMTK", "-od", str(folder), str(port))
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
     try:
-        await _until_listening(port)
+        await until_listening(port)
         yield
     finally:
         process.terminate()
         await process.wait()
 
 
-async def _until_listening(port: int) -> None:
+async def until_listening(port: int) -> None:
+    """Return as soon as somebody listens at the port; TimeoutError if nobody does."""
     async with asyncio.timeout(20):
         while True:
             with suppress(ConnectionRefusedError):

@@ -8,6 +8,16 @@ from charrua_core.web.headers import Headers, Query
 from charrua_core.web.media import MediaType, accepted, choose, chosen_of, media_type, media_types, ranges_of, said_of
 from charrua_core.web.multipart import Part, multipart_response, multipart_whole
 from charrua_core.web.page import Navigation, Page, Shown, StudyAction
+from charrua_core.web.reading import (
+    SMALL_BODY,
+    Fields,
+    fields_of,
+    json_object,
+    number_in_path,
+    number_in_query,
+    object_of,
+    typed_object_of,
+)
 from charrua_core.web.request import Request
 from charrua_core.web.response import Response, json_response
 from charrua_core.web.route import PUBLIC, Parameter, Table, WebRoute
@@ -16,8 +26,10 @@ from charrua_core.web.zipped import ZIP, Entry, zip_response
 
 __all__ = [
     "PUBLIC",
+    "SMALL_BODY",
     "ZIP",
     "Entry",
+    "Fields",
     "Form",
     "Gone",
     "Headers",
@@ -40,14 +52,20 @@ __all__ = [
     "choose",
     "chosen_of",
     "datasets_response",
+    "fields_of",
     "form_of",
+    "json_object",
     "json_response",
     "media_type",
     "media_types",
     "multipart_response",
     "multipart_whole",
+    "number_in_path",
+    "number_in_query",
+    "object_of",
     "problem",
     "ranges_of",
     "said_of",
+    "typed_object_of",
     "zip_response",
 ]

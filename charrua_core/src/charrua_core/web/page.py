@@ -70,4 +70,5 @@ class StudyAction:
     key: str = ""
     """The letter that does it where a study is chosen."""
     order: int = 100
+    """Below 50 it stands beside Open, before what can be done with every study; else behind that."""
     new_tab: bool = False

@@ -46,10 +46,11 @@ def services(app: App) -> Sequence[Service]:
 
 @hookimpl
 async def health(app: App) -> Sequence[Finding]:
-    """Tell whether the HL7 listener is there."""
+    """Tell whether the HL7 listener is there, and whether receivers take what they are sent."""
     from charrua_hl7.intake.health import listener_health
+    from charrua_hl7.outgoing.health import receivers_health
 
-    return await listener_health(app)
+    return [*await listener_health(app), *await receivers_health(app)]
 
 
 @hookimpl
@@ -106,12 +107,14 @@ def cli_commands() -> Sequence[click.Command]:
 
 @hookimpl
 async def on_study_edited(app: App, edited: StudyEdited) -> None:
-    """Let entries follow where the edits that a message or an order has made of studies are undone."""
+    """Let entries follow edits: those made for them that are undone, and those that bring images under their UID."""
     from charrua_hl7.patients.undoing import study_edited
     from charrua_hl7.worklist.assigning import study_edited as assigned_edited
+    from charrua_hl7.worklist.upkeep import complete_what_was_moved
 
     await study_edited(app, edited)
     await assigned_edited(app, edited)
+    await complete_what_was_moved(app, edited)
 
 
 @hookimpl

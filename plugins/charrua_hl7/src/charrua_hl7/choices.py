@@ -141,6 +141,15 @@ SETTINGS = [
         effect="now",
     ),
     Setting(
+        "hl7_send_for",
+        timedelta,
+        timedelta(days=30),
+        minimum=0,
+        help="How long a message is tried that its receiver does not take; what is behind it waits. 0 for ever.",
+        since="0.1",
+        effect="now",
+    ),
+    Setting(
         "hl7_study_link",
         str,
         "",

@@ -52,8 +52,11 @@ message = Table(
     _text("version"),
     _text("patient_id"),
     _text("accession_number"),
+    # Of one that goes out empty until it is written, of the facts, by the job that sends it.
     Column("content", LargeBinary, nullable=False),
-    Column("digest", LargeBinary, nullable=False),
+    Column("facts", JSONB(none_as_null=True), nullable=True),
+    # Of one that came: by which it is known when it comes again.
+    Column("digest", LargeBinary, nullable=False, server_default=""),
     # waiting, done, failed
     Column("state", C, nullable=False, server_default="waiting"),
     # AA, AE or AR, and the message that said so.
@@ -63,8 +66,9 @@ message = Table(
     _text("sentence"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     _moment("processed_at", nullable=True),
-    # Of one that goes out: the job that sends it.
+    # Of one that goes out: the job that sends it, and since when that has tried.
     Column("job_id", BigInteger, nullable=True),
+    _moment("tried_since", nullable=True),
     Index("message_by_control", "sending_application", "sending_facility", "control_id"),
     Index("message_by_time", "at"),
     Index("message_by_patient", "patient_id"),

@@ -145,8 +145,11 @@ def test_times_have_any_precision(segment, day, time) -> None:
 def test_a_time_with_an_offset_is_local_and_a_birth_is_as_written(monkeypatch) -> None:
     import time
 
+    from charrua_hl7.mapping.moments import stamp
+
     monkeypatch.setenv("TZ", "America/Montevideo")
     time.tzset()
+    stamp.cache_clear()
     try:
         pid = "PID|1||4711||Doe||19800101000000+0000\r"
         found = order_of(an_order(ORC, "TQ1|1||||||20260310003000+0000", "OBR|1|P1|F1|X", pid=pid))
@@ -158,6 +161,7 @@ def test_a_time_with_an_offset_is_local_and_a_birth_is_as_written(monkeypatch) -
     finally:
         monkeypatch.undo()
         time.tzset()
+        stamp.cache_clear()
 
 
 @pytest.mark.parametrize("born", ["1978", "197813", "19780231", "01/15/1978", "?"])

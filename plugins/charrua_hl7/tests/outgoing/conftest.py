@@ -13,7 +13,7 @@ from charrua_core.jobs import Worker
 from charrua_core.types import SYSTEM, Origin
 from charrua_hl7.message import Message
 from charrua_hl7.outgoing import receivers
-from charrua_hl7.outgoing.queue import send_job
+from charrua_hl7.outgoing.sending import send_job
 from charrua_hl7.worklist.entries import put
 
 BEGIN, END = b"\x0b", b"\x1c\r"
@@ -75,7 +75,7 @@ async def hospital():
 @pytest.fixture
 async def app(open_archive, monkeypatch):
     """The archive; what it tries again, it tries at once."""
-    monkeypatch.setattr("charrua_hl7.outgoing.queue.PAUSES", (0.05,) * 40)
+    monkeypatch.setattr("charrua_hl7.outgoing.sending.PAUSES", (0.05,))
     monkeypatch.setattr("charrua_core.jobs.worker.POLL_S", 0.05)
     return await open_archive()
 

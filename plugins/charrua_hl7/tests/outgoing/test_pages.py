@@ -103,6 +103,15 @@ async def test_messages_are_found_looked_at_and_done_again(admin, browse, archiv
     await receivers_are_looked_after(admin, archive, hospital)
 
 
+async def what_waits_is_shown(admin, archive) -> None:
+    """A message to a receiver that is switched off: not written yet, and known by whom it is about."""
+    await told(archive.hl7, an_order("3", "A3"))
+    [waits] = await listed(admin, direction="out", state="waiting", accession="A3", patient="4711")
+    page = (await admin.get(f"/setup/hl7/messages/{waits['id']}", headers=HTML)).text
+    assert "It is written when it is sent" in page and "As it was sent" not in page
+    assert "<dd>4711</dd>" in page and "<dd>A3</dd>" in page
+
+
 async def receivers_are_looked_after(admin, archive, hospital) -> None:
     """The calls on receivers, and their commands."""
     assert (await admin.post("/hl7/receivers", json={**RECEIVER, "port": 1})).status_code == 409
@@ -115,6 +124,7 @@ async def receivers_are_looked_after(admin, archive, hospital) -> None:
     assert (fails["works"], fails["told"]) == (False, "HIS: nobody listens at 127.0.0.1:9.")
     page = (await admin.get("/setup/hl7/receivers", headers=HTML)).text
     assert "127.0.0.1:9" in page and "Paused" in page
+    await what_waits_is_shown(admin, archive)
     wrong = [{"port": 0}, {"port": True}, {"tls": "ssl"}, {"version": "9"}, {"sends": ["all"]}, {"host": "a b"}]
     for body in [*wrong, {"colour": "red"}, {"application": "A|B"}, {"enabled": "no"}, {"character_set": "EBCDIC"}]:
         answer = await admin.put("/hl7/receivers/HIS", json=body)

@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import ssl
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from charrua_core.testing.certificates import Authority
 from charrua_core.testing.waiting import until
 from charrua_core.types import SYSTEM, Origin
 from charrua_hl7.intake.arrival import Arrival
 from charrua_hl7.intake.keeping import keep
-from charrua_hl7.outgoing import mllp, queue, receivers
+from charrua_hl7.outgoing import mllp, receivers
+from charrua_hl7.outgoing import sending as sender
 from charrua_hl7.outgoing.errors import NotDelivered
+from charrua_hl7.outgoing.health import receivers_health
+from charrua_hl7.outgoing.order_messages import order_message
 from charrua_hl7.outgoing.queue import send_again
 from charrua_hl7.outgoing.receiver import described
 from charrua_hl7.tables import entry, message
+from charrua_hl7.testing import StandsStill
 from charrua_hl7.worklist.entries import Status, set_status
 
 BEGIN, END = b"\x0b", b"\x1c\r"
@@ -68,6 +73,58 @@ async def test_an_order_is_told_to_who_wants_orders(app, hospital, add_receiver,
     assert (row["acknowledgement"], row["attempts"], row["party"]) == ("AA", 1, "HIS")
 
 
+async def test_what_an_entry_said_when_it_changed_is_told_and_written_by_who_sends_it(
+    app, hospital, add_receiver, order, sending
+) -> None:
+    await add_receiver(hospital, sends=["orders"])
+    one = await order("A1", name="PEREZ^ANA")
+    async with app.db.transaction() as tx:
+        await set_status(app, tx, [one.id], Status.STARTED, "")
+    await order("A1", name="PEREZ^ANA MARIA", status=Status.STARTED)
+    kept = await rows(app)
+    assert [(row["content"], row["patient_id"], row["accession_number"]) for row in kept] == [(b"", "4711", "A1")] * 2
+    async with sending():
+        kept = await settled(app, "done", "done")
+    assert [(one.text("ORC-5"), one.text("PID-5.2")) for one in hospital.taken] == [("SC", "ANA"), ("IP", "ANA")]
+    assert [row["content"] for row in kept] == hospital.raw
+    assert [row["facts"] for row in kept] == [None, None]
+    said_at = [f"{row['at'].astimezone():%Y%m%d%H%M%S%z}" for row in kept]
+    assert [one.text("ORC-9") for one in hospital.taken] == said_at
+
+
+async def test_a_message_is_written_once_however_often_it_is_tried(
+    app, hospital, add_receiver, order, sending, monkeypatch
+) -> None:
+    written = []
+
+    def writes(kept, receiver):
+        written.append(kept["id"])
+        return order_message(kept, receiver)
+
+    monkeypatch.setattr(sender, "order_message", writes)
+    hospital.answers = [lambda _: None, hospital.says("AE"), hospital.says("AA")]
+    await add_receiver(hospital, sends=["orders"])
+    await order()
+    async with sending():
+        [row] = await settled(app, "done")
+    assert hospital.raw == [row["content"]] * 3
+    assert written == [row["id"]]
+
+
+async def test_what_cannot_be_written_has_failed_and_holds_up_nothing(
+    app, hospital, add_receiver, order, sending
+) -> None:
+    await add_receiver(hospital, sends=["orders"])
+    await order("A1")
+    async with app.db.transaction() as tx:
+        await tx.execute(update(message).values(facts={"of": "another release"}))
+    await order("A2")
+    async with sending():
+        [row, _] = await settled(app, "failed", "done")
+    assert row["sentence"] == "it could not be written: KeyError"
+    assert [one.text("ORC-3") for one in hospital.taken] == ["A2"]
+
+
 async def test_one_that_is_down_is_sent_all_in_order_when_it_is_back_and_delays_no_other(
     app, hospital, add_receiver, order, sending
 ) -> None:
@@ -113,8 +170,68 @@ async def test_what_it_could_not_take_is_tried_some_times(app, hospital, add_rec
         hospital.answers = [hospital.says("AE")]
         await order("A2")
         [_, row] = await settled(app, "done", "failed")
-    assert (row["attempts"], row["sentence"]) == (queue.MOST_REJECTED, "it answered AE")
-    assert len(hospital.taken) == 4 + queue.MOST_REJECTED
+    assert (row["attempts"], row["sentence"]) == (sender.MOST_REJECTED, "it answered AE")
+    assert len(hospital.taken) == 4 + sender.MOST_REJECTED
+
+
+async def test_what_is_not_taken_is_tried_for_as_long_as_is_set_and_told_of(
+    app, hospital, add_receiver, order, sending
+) -> None:
+    clock = app.jobs.clock = StandsStill()
+    await hospital.close()
+    await add_receiver(hospital, sends=["orders"])
+    await order()
+    async with sending():
+        await tried(app)
+        [quiet] = await receivers_health(app)
+        assert (quiet.works, quiet.sentence) == (True, "1 messages wait")
+        clock.move_on(days=29, hours=23)
+        await tried(app)
+        [loud] = await receivers_health(app)
+        assert (loud.works, loud.name) == (False, "hl7 receiver HIS")
+        assert "the first was not taken for 29 days, 23:00:00: nobody listens at 127.0.0.1" in loud.sentence
+        assert [row["state"] for row in await rows(app)] == ["waiting"]
+        clock.move_on(hours=1)
+        [row] = await settled(app, "failed")
+    assert row["sentence"].startswith("nobody listens at")
+    await app.troubles.flush()
+    told = [one for one in await app.troubles.all() if one.kind == "receiver"]
+    assert [(one.who, one.address) for one in told] == [("HIS", f"127.0.0.1:{hospital.port}")]
+    assert [one.sentence for one in await receivers_health(app)] == ["nothing waits"]
+
+
+async def tried(app):
+    """Wait for two more tries."""
+    [before] = await rows(app)
+    await until(lambda: _tried(app, before["attempts"] + 2))
+
+
+async def _tried(app, times):
+    return [row["attempts"] >= times for row in await rows(app)] == [True]
+
+
+async def test_the_time_that_a_receiver_is_switched_off_does_not_count(
+    app, hospital, add_receiver, order, sending, monkeypatch
+) -> None:
+    monkeypatch.setattr(sender, "LOOK_AGAIN", timedelta(seconds=0.05))
+    clock = app.jobs.clock = StandsStill()
+    await hospital.close()
+    await add_receiver(hospital, sends=["orders"])
+    await order()
+    async with sending():
+        await tried(app)
+        await receivers.change(app, "HIS", {"enabled": False}, SYSTEM, ORIGIN)
+        await until(lambda: _rests(app))
+    assert await receivers_health(app) == []
+    clock.move_on(days=40)
+    await receivers.change(app, "HIS", {"enabled": True}, SYSTEM, ORIGIN)
+    async with sending():
+        await tried(app)
+        assert [row["state"] for row in await rows(app)] == ["waiting"]
+
+
+async def _rests(app):
+    return [row["tried_since"] for row in await rows(app)] == [None]
 
 
 BAD = {
@@ -158,7 +275,7 @@ async def test_a_slow_one_is_waited_for_and_no_longer(app, hospital, add_receive
 async def test_who_dies_between_answer_and_note_sends_one_double_with_the_same_control_id(
     app, hospital, add_receiver, order, sending, monkeypatch
 ) -> None:
-    note, noted = queue._note, []
+    note, noted = sender._note, []
 
     async def dies_once(*args, **more):
         noted.append(args)
@@ -168,7 +285,7 @@ async def test_who_dies_between_answer_and_note_sends_one_double_with_the_same_c
 
     await add_receiver(hospital, sends=["orders"])
     await order()
-    monkeypatch.setattr(queue, "_note", dies_once)
+    monkeypatch.setattr(sender, "_note", dies_once)
     async with sending():
         await settled(app, "done")
     assert len({one.control_id for one in hospital.taken}) == 1

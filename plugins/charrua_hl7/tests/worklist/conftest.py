@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
 from charrua_core.testing.devices import received_of
 from charrua_core.types import Origin, StoredObject
+from charrua_hl7.testing import StandsStill
 from charrua_hl7.worklist.arrivals import study_arrived
 from charrua_hl7.worklist.correcting import KIND, correction_job
 from charrua_web.server import WebServer
 
 PASSWORD = "an unlikely password"
-
-
-class StandsStill:
-    """A clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.time = datetime.now(UTC)
-
-    def now(self) -> datetime:
-        return self.time
-
-    def move_on(self, **by: float) -> None:
-        self.time += timedelta(**by)
 
 
 class Place:

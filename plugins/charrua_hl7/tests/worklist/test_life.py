@@ -9,12 +9,20 @@ from sqlalchemy import func, insert, select, update
 
 from charrua_core import tables
 from charrua_core.archive.edit.undo import history, undo
+from charrua_core.services.core import followers
+from charrua_core.services.service import run_services
 from charrua_core.testing.objects import a_study, an_object
+from charrua_core.testing.waiting import until
 from charrua_core.types import SYSTEM, StudyEdited
 from charrua_hl7.tables import performed, performed_entry
-from charrua_hl7.worklist import changing, correcting
+from charrua_hl7.worklist import assigning, changing, correcting
 from charrua_hl7.worklist.assigning import study_edited
-from charrua_hl7.worklist.upkeep import complete_what_came_first, complete_what_is_silent, discontinue_what_is_late
+from charrua_hl7.worklist.upkeep import (
+    complete_what_came_first,
+    complete_what_is_silent,
+    complete_what_was_moved,
+    discontinue_what_is_late,
+)
 
 PATIENT = {"patid": "4711", "patname": "SILVA^ANA", "patbd": "19610412", "patsex": "F"}
 ORDER = {"id": "A1", "descr": "KNEE LEFT", "modality": "CT", "referring": "HOUSE^GREGORY", **PATIENT}
@@ -273,6 +281,46 @@ async def test_series_are_assigned_to_an_entry(place, admin) -> None:
     assert (await study_row(place.app, study[0].StudyInstanceUID)).patient_id == "X1"
     assert (await admin.delete(f"/worklist/entries/{one['entry']}/assign")).json()["status"] == "SCHEDULED"
     assert (await study_row(place.app, study[0].StudyInstanceUID)).instance_count == 2
+
+
+async def test_series_that_are_moved_under_the_uid_of_an_entry_complete_it_at_once(place, admin) -> None:
+    one = await added(admin)
+    says = {"Modality": "CT", "PatientID": "4711", "PatientName": "SILVA^ANA", "AccessionNumber": ""}
+    study = a_study(images=1, **says)
+    other = an_object(StudyInstanceUID=study[0].StudyInstanceUID, **says)
+    await place.come(study[0], other)
+    body = {
+        "priorstudyuid": study[0].StudyInstanceUID,
+        "priorname": "SILVA^ANA",
+        "series": [{"seriesInstanceUID": other.SeriesInstanceUID}],
+        "study": {"StudyInstanceUID": one["study"], "Name": "SILVA^ANA", "ID": "4711"},
+    }
+    async with run_services(followers(place.app)):
+        answer = await admin.post("/assignseries", json=body)
+        assert answer.status_code == 200, answer.text
+
+        async def is_over() -> bool:
+            return (await told(admin, one))["status"] == "COMPLETED"
+
+        await until(is_over)
+    assert (await told(admin, one))["arrived"] == one["study"]
+
+
+async def test_an_assignment_that_is_told_of_while_it_is_made_is_undone_as_any_other(place, admin, monkeypatch) -> None:
+    complete = assigning._complete
+
+    async def told_before(app, by, found, uid, edits, *, whole):
+        await complete_what_was_moved(app, StudyEdited(edits[0], "assign_series", (uid,), place.clock.now()))
+        return await complete(app, by, found, uid, edits, whole=whole)
+
+    monkeypatch.setattr(assigning, "_complete", told_before)
+    one = await added(admin)
+    study = a_study(images=1, Modality="CT", PatientID="X1", PatientName="X")
+    other = an_object(StudyInstanceUID=study[0].StudyInstanceUID, Modality="CT", PatientID="X1", PatientName="X")
+    await place.come(study[0], other)
+    body = {"study": study[0].StudyInstanceUID, "series": [other.SeriesInstanceUID]}
+    assert (await admin.post(f"/worklist/entries/{one['entry']}/assign", json=body)).status_code == 200
+    assert (await admin.delete(f"/worklist/entries/{one['entry']}/assign")).json()["status"] == "SCHEDULED"
 
 
 async def test_nobody_assigns_what_they_do_not_see(place, admin) -> None:

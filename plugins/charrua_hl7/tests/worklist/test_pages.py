@@ -110,7 +110,12 @@ async def test_a_study_is_assigned_on_the_page_and_what_changes_is_shown_before(
     await place.come(*study)
     uid = study[0].StudyInstanceUID
     page = await browser_at(place, "Manager")
-    await page.goto(f"/worklist/assign?study={uid}")
+    await page.goto(f"/studies/{uid}")
+    await page.get_by_label("More").click()
+    await look(page, "study-acts")
+    acts = [text.strip() for text in await page.locator(".acts :is(a, button)").all_text_contents()]
+    assert acts.index("Edit") < acts.index("Download") < acts.index("Assign to worklist") < acts.index("Delete…")
+    await page.get_by_role("link", name="Assign to worklist").click()
     await page.locator("tbody a").first.click()
     await page.get_by_text("What will change").wait_for()
     await look(page, "worklist-assign")

@@ -6,14 +6,14 @@ import asyncio
 import shutil
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from pydicom.dataset import Dataset
 
-from charrua_core.testing.outside import DATA, program, with_data, with_dcmtk
+from charrua_core.testing.outside import DATA, program, until_listening, with_data, with_dcmtk
 from charrua_core.testing.scheduled import ask_all, scheduled
 from charrua_core.types import Peer
 
@@ -161,16 +161,6 @@ async def wlmscpfs(folder: Path) -> AsyncIterator[Peer]:
     finally:
         process.terminate()
         await process.wait()
-
-
-async def until_listening(port: int) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            with suppress(ConnectionRefusedError):
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.close()
-                return
-            await asyncio.sleep(0.05)
 
 
 async def found(server: Peer, queries: Sequence[dict[str, Any]]) -> list[set[int] | int]:

@@ -8,34 +8,12 @@ import pytest
 from pydicom.dataset import Dataset
 
 from charrua_core.errors import QueryInvalid, TooManyResults
+from charrua_core.testing.scheduled import scheduled
 from charrua_core.types import Identity, RowFilter
 from charrua_hl7.worklist.entries import Status, put
 from charrua_hl7.worklist.searching import Search, keys_of, may_see, search
 
-_IN_STEP = [
-    "Modality",
-    "ScheduledStationAETitle",
-    "ScheduledProcedureStepStartDate",
-    "ScheduledProcedureStepStartTime",
-    "ScheduledProcedureStepID",
-    "ScheduledPerformingPhysicianName",
-    "ScheduledProcedureStepDescription",
-    "ScheduledStationName",
-    "ScheduledProcedureStepLocation",
-    "ScheduledProtocolCodeSequence",
-    "ScheduledProcedureStepStatus",
-]
 READER = Identity("CT1", "peer", permissions=frozenset({"query"}))
-
-
-def dataset(**attributes: Any) -> Dataset:
-    """A data set with these attributes, those of a step in the item of Scheduled Procedure Step Sequence."""
-    told, step = Dataset(), Dataset()
-    for keyword, value in attributes.items():
-        setattr(step if keyword in _IN_STEP else told, keyword, value)
-    if len(step):
-        told.ScheduledProcedureStepSequence = [step]
-    return told
 
 
 def coded(value: str, scheme: str = "99TEST", **others: Any) -> list[Dataset]:
@@ -47,7 +25,7 @@ def coded(value: str, scheme: str = "99TEST", **others: Any) -> list[Dataset]:
 
 
 ENTRIES = {
-    "A": dataset(
+    "A": scheduled(
         PatientName="Núñez^José=山田^太郎",
         PatientID="4711",
         IssuerOfPatientID="HOSPITAL",
@@ -64,7 +42,7 @@ ENTRIES = {
         ScheduledProcedureStepID="S1",
         ScheduledProtocolCodeSequence=coded("P1") + coded("P2"),
     ),
-    "B": dataset(
+    "B": scheduled(
         PatientName="Nunes^Jo",
         PatientID="0815",
         AccessionNumber="B1",
@@ -76,7 +54,7 @@ ENTRIES = {
         ScheduledProcedureStepStartTime="0900",
         ScheduledProcedureStepID="S1",
     ),
-    "C": dataset(
+    "C": scheduled(
         PatientName="Doe^Jane^^Dr",
         PatientID="4712",
         AccessionNumber="C1",
@@ -86,7 +64,7 @@ ENTRIES = {
         ScheduledProcedureStepStartTime="181500.5",
         ScheduledProcedureStepID="S1",
     ),
-    "D": dataset(
+    "D": scheduled(
         PatientName="Over^Done",
         PatientID="9999",
         AccessionNumber="D1",
@@ -181,14 +159,14 @@ KEYS: list[tuple[dict[str, Any], str]] = [
 async def test_keys_match_as_the_standard_has_it(open_archive) -> None:
     app = await open_archive()
     await a_worklist(app)
-    given = {str(keys): await found(app, Search(keys_of(dataset(**keys).to_json_dict()))) for keys, _ in KEYS}
+    given = {str(keys): await found(app, Search(keys_of(scheduled(**keys).to_json_dict()))) for keys, _ in KEYS}
     assert given == {str(keys): names for keys, names in KEYS}
 
 
 async def test_agreed_on_fuzzy_matching_each_word_begins_one_of_the_name(open_archive) -> None:
     app = await open_archive()
     await a_worklist(app)
-    keys = keys_of(dataset(PatientName="jo nun").to_json_dict())
+    keys = keys_of(scheduled(PatientName="jo nun").to_json_dict())
     assert [await found(app, Search(keys, fuzzy=fuzzy)) for fuzzy in (True, False)] == ["AB", ""]
 
 
@@ -197,7 +175,7 @@ async def test_a_station_sees_its_own_entries_and_those_of_none(open_archive) ->
     await a_worklist(app)
     asked = {station: await found(app, Search(station=station)) for station in ("CT2", "MR1", "US1")}
     assert asked == {"CT2": "AC", "MR1": "BC", "US1": "C"}
-    keys = keys_of(dataset(ScheduledStationAETitle="MR1").to_json_dict())
+    keys = keys_of(scheduled(ScheduledStationAETitle="MR1").to_json_dict())
     assert await found(app, Search(keys, station="CT1")) == ""
 
 
@@ -228,4 +206,4 @@ async def test_a_search_ends_at_its_limit_and_says_what_is_wrong(open_archive) -
     assert await found(app, Search(at_most=3)) == "ABC"
     for keys in ({"ScheduledProcedureStepStartDate": "yesterday"}, {"ScheduledProcedureStepStartTime": "-"}):
         with pytest.raises(QueryInvalid):
-            await found(app, Search(keys_of(dataset(**keys).to_json_dict())))
+            await found(app, Search(keys_of(scheduled(**keys).to_json_dict())))

@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from charrua_core.dicom import Association
+from charrua_core.dicom import Association, agreeing
+from charrua_core.dicom.finding import (
+    BREAKS_THE_RULES,
+    CANCELLED,
+    CANNOT_UNDERSTAND,
+    NOT_PERMITTED,
+    PENDING,
+    PENDING_WITHOUT_SOME_KEYS,
+    PROCESSING_FAILURE,
+    SUCCESS,
+    find_statuses,
+)
 
 Root = Literal["PATIENT", "STUDY"]
 
@@ -14,19 +25,10 @@ FIND: dict[str, Root] = {f"{_ROOT}.1.1": "PATIENT", f"{_ROOT}.2.1": "STUDY"}
 MOVE: dict[str, Root] = {f"{_ROOT}.1.2": "PATIENT", f"{_ROOT}.2.2": "STUDY"}
 GET: dict[str, Root] = {f"{_ROOT}.1.3": "PATIENT", f"{_ROOT}.2.3": "STUDY"}
 
-SUCCESS = 0x0000
-PROCESSING_FAILURE = 0x0110
-NOT_PERMITTED = 0x0124
-CANNOT_UNDERSTAND = 0xC000
-CANCELLED = 0xFE00
-PENDING = 0xFF00
-PENDING_WITHOUT_SOME_KEYS = 0xFF01
 SOME_FAILED = 0xB000
-OUT_OF_RESOURCES = 0xA700
 UNABLE_TO_SEND = 0xA702
 UNKNOWN_DESTINATION = 0xA801
-BREAKS_THE_RULES = 0xA900
-"""Statuses of PS3.4 C.4.1.1.4, C.4.2.1.5 and C.4.3.1.4."""
+"""Statuses of PS3.4 C.4.2.1.5 and C.4.3.1.4, beside those of C-FIND."""
 
 _EITHER = {
     BREAKS_THE_RULES: "the identifier breaks a rule of its level",
@@ -35,11 +37,8 @@ _EITHER = {
     PROCESSING_FAILURE: "processing failure",
 }
 FIND_STATUSES = {
-    SUCCESS: "no more matches",
-    PENDING: "a match",
+    **find_statuses("query_results"),
     PENDING_WITHOUT_SOME_KEYS: "a match; some key is not known at this level",
-    NOT_PERMITTED: "the AE may not query",
-    OUT_OF_RESOURCES: "more matches than `query_results`, or the search takes too long",
     **_EITHER,
 }
 RETRIEVE_STATUSES = {
@@ -52,9 +51,6 @@ RETRIEVE_STATUSES = {
     **_EITHER,
 }
 """What they mean here."""
-
-IDENTIFIER_LIMIT = 1 << 20
-"""Bytes of an identifier: a list of 10,000 UIDs has 650,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +67,7 @@ class Agreed:
         return cls(relational=answer[0:1] == b"\1", fuzzy=answer[2:3] == b"\1")
 
 
-def answer_find(_sop_class_uid: str, asked: bytes) -> bytes:
-    """Relational queries and fuzzy names as asked; no combined date and time, no timezones, no enhanced conversion."""
-    return bytes(wanted & offered for wanted, offered in zip(asked, b"\1\0\1\0\0", strict=False))
-
-
-def answer_retrieve(_sop_class_uid: str, asked: bytes) -> bytes:
-    """Relational retrieval as asked; no enhanced conversion."""
-    return bytes(wanted & offered for wanted, offered in zip(asked, b"\1\0", strict=False))
+answer_find = agreeing(b"\1\0\1\0\0")
+"""Relational queries and fuzzy names as asked; no combined date and time, no timezones, no enhanced conversion."""
+answer_retrieve = agreeing(b"\1\0")
+"""Relational retrieval as asked; no enhanced conversion."""

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from charrua_core.dicom import Association, Message
 from charrua_core.dicom.cancelling import Cancelled
+from charrua_core.dicom.refusing import comment_of, refuse
 from charrua_core.errors import AssociationAborted, CharruaError
 from charrua_core.types import RowFilter
 from charrua_qr import measured, trail
 from charrua_qr.parts import Part, in_parts
-from charrua_qr.refusing import comment_of, refuse
 from charrua_qr.selection import Selection, require_retrieve, selected
 from charrua_qr.suboperations import Suboperations
 

@@ -11,9 +11,10 @@ from charrua_core.archive.search import OneOf, Query, Run, read_query, runs
 from charrua_core.archive.search.columns import UNIQUE_KEYS
 from charrua_core.archive.search.patterns import has_wildcard
 from charrua_core.dicom import Association, Message
+from charrua_core.dicom.finding import IDENTIFIER_LIMIT
 from charrua_core.errors import NotPermitted, QueryInvalid
 from charrua_core.types import RowFilter
-from charrua_qr.models import GET, IDENTIFIER_LIMIT, MOVE, Agreed
+from charrua_qr.models import GET, MOVE, Agreed
 
 if TYPE_CHECKING:
     from charrua_core.app import App

@@ -12,9 +12,10 @@ from charrua_core.archive.datasets.identifier import encode_identifier
 from charrua_core.archive.outgoing import Opener
 from charrua_core.archive.search import InstanceRecord, sop_instance_uids
 from charrua_core.dicom import Association, Message
+from charrua_core.dicom.finding import CANCELLED, PENDING, SUCCESS
 from charrua_core.errors import CharruaError
 from charrua_core.sending import carried
-from charrua_qr.models import CANCELLED, PENDING, SOME_FAILED, SUCCESS, UNABLE_TO_SEND
+from charrua_qr.models import SOME_FAILED, UNABLE_TO_SEND
 from charrua_qr.parts import Part
 
 if TYPE_CHECKING:

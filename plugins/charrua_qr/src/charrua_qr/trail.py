@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from charrua_core.audit import Event
 from charrua_core.dicom import Association, Message
+from charrua_core.dicom.finding import SUCCESS
 from charrua_core.errors import CharruaError
-from charrua_core.types import Origin
-from charrua_qr.models import SUCCESS
 from charrua_qr.selection import Selection
 from charrua_qr.suboperations import Counts
 
@@ -22,7 +21,7 @@ def begin(app: App, association: Association, destination: str, selection: Selec
         Event.BEGIN_TRANSFERRING,
         "E",
         app.identity_of(association).name,
-        origin_of(app, association),
+        app.origin_of(association),
         study_uids=selection.study_uids,
         destination=destination,
         objects=selection.total,
@@ -37,7 +36,7 @@ def end(
         Event.INSTANCES_TRANSFERRED,
         "R",
         app.identity_of(association).name,
-        origin_of(app, association),
+        app.origin_of(association),
         succeeded=status == SUCCESS,
         study_uids=selection.study_uids,
         destination=destination,
@@ -53,16 +52,9 @@ def refused(app: App, association: Association, message: Message, error: Charrua
         Event.INSTANCES_TRANSFERRED,
         "R",
         app.identity_of(association).name,
-        origin_of(app, association),
+        app.origin_of(association),
         succeeded=False,
         destination=message.command.move_destination or association.calling_aet,
         refused=type(error).__name__,
         status=f"{error.dimse_status:04X}",
     )
-
-
-def origin_of(app: App, association: Association) -> Origin:
-    """Give where the requests of an association come from, with the user who has logged in on it."""
-    identity, address = app.identity_of(association), association.address[0]
-    user = identity.name if identity.kind == "user" else ""
-    return Origin("dimse", association.calling_aet, association.called_aet, address, association.id, user)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-import orjson
-
-from charrua_core.web import HttpError, Request
+from charrua_core.web import HttpError, Request, object_of
 from charrua_routing.errors import RuleInvalid
 from charrua_routing.reading import Fields
 from charrua_routing.rules import Kept, Who
@@ -22,18 +20,7 @@ def who(request: Request) -> Who:
 
 async def json_of(request: Request, what: str) -> Fields:
     """Read the body, a JSON object; HttpError 400 where it is none."""
-    return Fields(await document_of(request), what)
-
-
-async def document_of(request: Request) -> dict[str, Any]:
-    """Give the body, a JSON object, as it is; HttpError 400 where it is none."""
-    try:
-        read = orjson.loads(await request.body(MOST_BYTES))
-    except orjson.JSONDecodeError as error:
-        raise HttpError(400, f"the body is no JSON: {error}") from error
-    if not isinstance(read, dict):
-        raise HttpError(400, "the body is a JSON object")
-    return read
+    return Fields(await object_of(request, MOST_BYTES), what)
 
 
 def number_of(request: Request, name: str) -> int:
@@ -41,14 +28,6 @@ def number_of(request: Request, name: str) -> int:
     given = request.parameters[name]
     if not given.isascii() or not given.isdigit() or len(given) > 18:
         raise HttpError(404, f"{name} {given[:80]!r} is no number that anything has here")
-    return int(given)
-
-
-def parameter(request: Request, name: str, default: int, least: int, most: int) -> int:
-    """Give a number of the query; HttpError 400 where it is none within bounds."""
-    given = request.query.first(name, str(default))
-    if not given.isascii() or not given.isdigit() or len(given) > 18 or not least <= int(given) <= most:
-        raise HttpError(400, f"{name}: a whole number from {least} to {most} is expected")
     return int(given)
 
 

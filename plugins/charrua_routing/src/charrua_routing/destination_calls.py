@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-import orjson
-
 from charrua_core.errors import CharruaError
 from charrua_core.sending import DestinationKind
 from charrua_core.settings.declaration import MASK
 from charrua_core.types import Destination
-from charrua_core.web import HttpError, Request, Response, WebRoute, json_response
+from charrua_core.web import SMALL_BODY, HttpError, Request, Response, WebRoute, json_response, object_of
 
 PATH = "/routing/destinations"
 TAG = "Routing"
-_MOST_BYTES = 1 << 16
 _OWN: dict[str, Any] = {
     "kind": str,
     "options": dict,
@@ -98,12 +95,7 @@ def _kind(kind: DestinationKind) -> dict[str, Any]:
 
 
 async def _body(request: Request) -> dict[str, Any]:
-    try:
-        body = orjson.loads(await request.body(_MOST_BYTES))
-    except orjson.JSONDecodeError as error:
-        raise HttpError(400, f"the body is no JSON: {error}") from error
-    if not isinstance(body, dict):
-        raise HttpError(400, "the body is a JSON object")
+    body = await object_of(request, SMALL_BODY)
     for name, value in body.items():
         if name not in _OWN:
             raise HttpError(400, f"a destination has no {name[:80]}")

@@ -11,9 +11,17 @@ from charrua_core.errors import StudyNotFound
 from charrua_core.jobs import State
 from charrua_core.sending import BY_NUMBER, send_study
 from charrua_core.types import Level, is_valid_uid
-from charrua_core.web import HttpError, Parameter, Request, Response, WebRoute, json_response
+from charrua_core.web import (
+    HttpError,
+    Parameter,
+    Request,
+    Response,
+    WebRoute,
+    json_response,
+    number_in_query,
+)
 from charrua_routing import queue
-from charrua_routing.bodies import json_of, number_of, parameter
+from charrua_routing.bodies import json_of, number_of
 from charrua_routing.reading import Fields
 from charrua_routing.rule import LONGEST_DESTINATION
 
@@ -31,8 +39,8 @@ async def list_sendings(request: Request) -> Response:
         request.identity,
         state=cast("State", given) if given else None,
         destination=request.query.first("destination")[:LONGEST_DESTINATION],
-        before=parameter(request, "before", 0, 0, 10**17) or None,
-        limit=parameter(request, "limit", 50, 1, 500),
+        before=number_in_query(request.query, "before", 0, 0, 10**17) or None,
+        limit=number_in_query(request.query, "limit", 50, 1, 500),
     )
     return json_response([queue.as_json(job) for job in found])
 

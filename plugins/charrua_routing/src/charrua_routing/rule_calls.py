@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING
 
 from charrua_core import audit
 from charrua_core.types import is_valid_uid
-from charrua_core.web import HttpError, Parameter, Request, Response, WebRoute, json_response
+from charrua_core.web import (
+    HttpError,
+    Parameter,
+    Request,
+    Response,
+    WebRoute,
+    json_response,
+    number_in_query,
+    object_of,
+)
 from charrua_routing import explaining, facts, replaying, rules
-from charrua_routing.bodies import as_json, document_of, json_of, moment, number_of, parameter, version_in, who
+from charrua_routing.bodies import MOST_BYTES, as_json, json_of, moment, number_of, version_in, who
 from charrua_routing.reading import Fields
 from charrua_routing.rule import Rule, read_rules
 
@@ -27,7 +36,7 @@ async def list_rules(request: Request) -> Response:
 
 async def add(request: Request) -> Response:
     """Add the rule of the body."""
-    kept = await rules.add(request.app, who(request), await document_of(request))
+    kept = await rules.add(request.app, who(request), await object_of(request, MOST_BYTES))
     location = ("Location", f"{request.base}/routing/rules/{kept.number}")
     answer = json_response(as_json(kept), 201)
     return Response(answer.status, answer.body, answer.content_type, [location])
@@ -49,7 +58,7 @@ async def change(request: Request) -> Response:
 
 async def remove(request: Request) -> Response:
     """Remove a rule, if it is at the version named."""
-    version = parameter(request, "version", 0, 1, 1 << 31)
+    version = number_in_query(request.query, "version", 0, 1, 1 << 31)
     await rules.remove(request.app, who(request), number_of(request, "rule"), version)
     return Response(204)
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from charrua_core import audit
-from charrua_core.archive.datasets.identifier import decode_identifier, encode_identifier
-from charrua_core.dicom import Association, Command, CommandField, Message, ServiceClass
+from charrua_core.dicom import Association, Command, CommandField, Message, ServiceClass, agreeing
+from charrua_core.dicom.n_services import (
+    SUCCESS,
+    Answer,
+    ArgumentInvalid,
+    dataset_of,
+    got,
+    instance_of,
+    refusal_of,
+    respond,
+)
+from charrua_core.dicom.refusing import log_refusal
 from charrua_core.errors import AssociationAborted, CharruaError, PeerUnknown
 from charrua_core.types import DicomJson
 from charrua_ups import subscriptions, trail, workitems
 from charrua_ups.callers import caller_of
-from charrua_ups.find import answer_extended, find
+from charrua_ups.find import WorkitemScp
 from charrua_ups.model import (
-    CHARACTER_SET,
     DELETION_LOCK,
     EVENT,
     PULL,
@@ -32,26 +38,15 @@ from charrua_ups.model import (
     Caller,
     text,
 )
-from charrua_ups.payloads import checked, clean
-from charrua_ups.refusals import (
-    SUCCESS,
-    ActionUnknown,
-    ArgumentInvalid,
-    ReceiverUnknown,
-    SopClassUnknown,
-    UpsRefused,
-    WorkitemNotFound,
-)
+from charrua_ups.payloads import checked
+from charrua_ups.refusals import ActionUnknown, ReceiverUnknown, SopClassUnknown, WorkitemNotFound
 from charrua_ups.statuses import ACTION_STATUSES, CREATE_STATUSES, FIND_STATUSES, GET_STATUSES, SET_STATUSES
 
 if TYPE_CHECKING:
     from charrua_core.app import App
 
-LIMIT = 4 << 20
-"""Bytes of a data set: an input of 20,000 objects has 3 MB."""
-COMMENT_LENGTH = 64
-
-log = logging.getLogger(__name__)
+_FUZZY = b"\0\0\1"
+"""Fuzzy matching of names is agreed on (PS3.4 CC.3.2)."""
 
 _ACTIONS: Mapping[str, frozenset[Action]] = {
     PUSH: frozenset({Action.REQUEST_CANCEL}),
@@ -82,16 +77,15 @@ def ups_services(app: App) -> Sequence[ServiceClass]:
         ServiceClass(name, {uid}, scp.handle, frozenset(commands), statuses=statuses, about=about)
         for name, uid, commands, statuses, about in services
     ]
-    searching = partial(find, app)
     finders = {PULL, WATCH, QUERY}
     return [
         *given,
         ServiceClass(
             "UPS Pull, Watch and Query: search",
             finders,
-            searching,
+            WorkitemScp(app).handle,
             frozenset({CommandField.C_FIND}),
-            extended=answer_extended,
+            extended=agreeing(_FUZZY),
             statuses=FIND_STATUSES,
         ),
     ]
@@ -104,15 +98,6 @@ def _about_events() -> str:
         "has passed: UPS State Report, UPS Cancel Requested, UPS Progress Report, SCP Status Change (at every start), UPS\n"
         "Assigned. Global and filtered global subscriptions, with any matching keys, and deletion locks are supported."
     )
-
-
-@dataclass(slots=True)
-class Answer:
-    """What a request is answered with."""
-
-    status: int = SUCCESS
-    attributes: DicomJson | None = None
-    elements: dict[str, Any] = field(default_factory=dict)
 
 
 class UpsScp:
@@ -138,51 +123,36 @@ class UpsScp:
         """Answer one request."""
         caller = caller_of(self._app, association)
         try:
-            syntax = message.context.transfer_syntax
-            given = clean(checked(decode_identifier(await message.read(LIMIT), syntax))) if message.has_data else {}
+            given = checked(await dataset_of(message))
             _check_class(message.command)
             answer = await self._operations[message.command.command_field](caller, message, given)
         except AssociationAborted:
             raise
         except CharruaError as error:
-            self._refuse(caller, message.command, error)
-            answer = _refusal(error)
-        told = None if answer.attributes is None else encode_identifier(answer.attributes, syntax, "")
-        await association.respond(message, answer.status, told, **answer.elements)
-
-    def _refuse(self, caller: Caller, command: Command, error: CharruaError) -> None:
-        log.warning(
-            "refused: %s",
-            type(error).__name__,
-            exc_info=error.__cause__,
-            extra={"action": "refused", "status": f"{error.dimse_status:04X}", "peer": caller.aet},
-        )
-        trail.refused(self._app, caller, _KINDS.get(command.command_field, "U"), _instance(command), error)
+            command = message.command
+            log_refusal(association, message, error)
+            trail.refused(self._app, caller, _KINDS.get(command.command_field, "U"), instance_of(command), error)
+            answer = refusal_of(error)
+        await respond(association, message, answer, self._app.peers.character_set(caller.aet))
 
     # Operations
 
     async def _create(self, caller: Caller, message: Message, given: DicomJson) -> Answer:
-        uid, status = await workitems.create(self._app, caller, _instance(message.command), given)
+        uid, status = await workitems.create(self._app, caller, instance_of(message.command), given)
         return Answer(status, elements={"affected_sop_instance_uid": uid})
 
     async def _get(self, caller: Caller, message: Message, _given: DicomJson) -> Answer:
-        asked = [f"{tag:08X}" for tag in message.command.attribute_identifier_list or ()]
-        attributes = await workitems.get(self._app, caller, _instance(message.command))
-        if not asked:
-            return Answer(attributes=attributes)
-        found = {tag: attributes[tag] for tag in asked if tag in attributes}
-        missing = set(asked) - found.keys() - {CHARACTER_SET}  # that one is written with the answer
-        return Answer(_NOT_ALL_ATTRIBUTES if missing else SUCCESS, found)
+        return got(message.command, await workitems.get(self._app, caller, instance_of(message.command)))
 
     async def _set(self, caller: Caller, message: Message, given: DicomJson) -> Answer:
-        return Answer(await workitems.update_workitem(self._app, caller, _instance(message.command), given))
+        return Answer(await workitems.update_workitem(self._app, caller, instance_of(message.command), given))
 
     async def _act(self, caller: Caller, message: Message, given: DicomJson) -> Answer:
         number = message.command.action_type_id
         if number is None or number not in _ACTIONS.get(message.context.abstract_syntax, ()):
             raise ActionUnknown
         action = Action(number)
-        status = await self._actions[action](caller, _instance(message.command), given)
+        status = await self._actions[action](caller, instance_of(message.command), given)
         return Answer(status, elements={"action_type_id": int(action)})
 
     # Actions
@@ -218,24 +188,9 @@ class UpsScp:
             raise ReceiverUnknown from error
 
 
-_NOT_ALL_ATTRIBUTES = 0x0001
-"""Requested optional Attributes are not supported (PS3.4 CC.2.7.4)."""
-
-
 def _check_class(command: Command) -> None:
     """Raise unless it is about a workitem: PS3.4 CC.3.1 has UPS Push, some SCUs name the class that was negotiated."""
     if (command.affected_sop_class_uid or command.requested_sop_class_uid) not in SOP_CLASSES:
         raise SopClassUnknown
-    if command.command_field != CommandField.N_CREATE and not _instance(command):
+    if command.command_field != CommandField.N_CREATE and not instance_of(command):
         raise WorkitemNotFound
-
-
-def _instance(command: Command) -> str:
-    return command.affected_sop_instance_uid or command.requested_sop_instance_uid or ""
-
-
-def _refusal(error: CharruaError) -> Answer:
-    elements: dict[str, Any] = {"error_comment": str(error)[:COMMENT_LENGTH]}
-    if isinstance(error, UpsRefused) and error.tags:
-        elements["attribute_identifier_list"] = error.tags
-    return Answer(error.dimse_status, elements=elements)

@@ -10,9 +10,8 @@ from pydicom.datadict import tag_for_keyword
 
 from charrua_core.archive.datasets.jsonmodel import public_vr
 from charrua_core.errors import QueryInvalid
-from charrua_core.types import DicomJson, is_valid_uid
+from charrua_core.types import DicomJson, is_valid_uid, without_nul
 from charrua_core.web import HttpError, Query
-from charrua_ups.payloads import clean
 
 CONTROLS = frozenset(
     {"includefield", "limit", "offset", "fuzzymatching", "deletionlock", "filter", "accept", "charset"}
@@ -49,7 +48,7 @@ def keys_in(pairs: Iterable[tuple[str, str]]) -> DicomJson:
     for name, value in pairs:
         if name not in CONTROLS:
             _add(identifier, name, _path(name), value)
-    return clean(identifier)
+    return without_nul(identifier)
 
 
 def filter_in(query: Query) -> DicomJson:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -11,7 +10,7 @@ import orjson
 from charrua_core.archive.datasets.jsonmodel import KNOWN_VRS, NUMBER_FORMATS, public_vr
 from charrua_core.archive.datasets.xmlmodel import from_xml
 from charrua_core.errors import MetadataInvalid
-from charrua_core.types import DicomJson
+from charrua_core.types import DicomJson, without_nul
 from charrua_core.web import HttpError, Request, media_type
 
 LIMIT = 4 << 20
@@ -32,10 +31,10 @@ async def dataset_of(request: Request) -> DicomJson:
         return {}
     kind = media_type(request.headers.get("content-type") or CONSUMES[0]).type
     if kind == CONSUMES[2]:
-        return clean(checked(from_xml(body)))
+        return without_nul(checked(from_xml(body)))
     if kind not in CONSUMES:
         raise HttpError(415, f"a workitem comes as {', '.join(CONSUMES)}")
-    return clean(checked(_json(body)))
+    return without_nul(checked(_json(body)))
 
 
 def _json(body: bytes) -> Any:
@@ -103,18 +102,3 @@ def _name(tag: str, value: Any) -> dict[str, str]:
     if not isinstance(groups, dict) or not _GROUPS.issuperset(groups):
         raise MetadataInvalid(f"{tag}: its values are names")
     return {group: _text(tag, text) for group, text in groups.items()}
-
-
-def clean(given: DicomJson) -> DicomJson:
-    """Give a data set without NUL, which PostgreSQL does not take in a text."""
-    cleaned: DicomJson = _without_nul(given)
-    return cleaned
-
-
-def _without_nul(value: Any) -> Any:
-    without: Callable[[Any], Any] = _without_nul
-    if isinstance(value, str):
-        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    if isinstance(value, list):
-        return [without(one) for one in value]
-    return {name: without(one) for name, one in value.items()} if isinstance(value, dict) else value

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from charrua_core.dicom.n_services import AttributesAtFault, ServiceRefused
 
-from pydicom.datadict import dictionary_keyword
-
-from charrua_core.errors import CharruaError
-
-SUCCESS = 0x0000
 CREATED_WITH_MODIFICATIONS = 0xB300
 ALREADY_CANCELED = 0xB304
 ALREADY_COMPLETED = 0xB306
@@ -23,17 +18,11 @@ WARNINGS = {
 """What the web says of them."""
 
 
-class UpsRefused(CharruaError):
+class UpsRefused(ServiceRefused):
     """The request is refused."""
 
-    http_status = 400
     warning = ""
     """The sentence of PS3.18 §11 for the header Warning."""
-
-    @property
-    def tags(self) -> tuple[int, ...]:
-        """The attributes at fault, as a response's Attribute Identifier List has them."""
-        return ()
 
 
 class WorkitemNotFound(UpsRefused):
@@ -54,50 +43,6 @@ class NotScheduled(UpsRefused):
     """A workitem is created in the state SCHEDULED."""
 
     dimse_status = 0xC309
-
-
-class _AtFault(UpsRefused):
-    """Some attributes are at fault."""
-
-    def __init__(self, tags: Iterable[str]) -> None:
-        self._tags = tuple(int(tag, 16) for tag in tags)
-        super().__init__(f"{(type(self).__doc__ or '').rstrip('.')}: {', '.join(map(_name, self._tags))}")
-
-    @property
-    def tags(self) -> tuple[int, ...]:
-        """Those."""
-        return self._tags
-
-
-def _name(tag: int) -> str:
-    try:
-        return dictionary_keyword(tag)
-    except KeyError:
-        return f"{tag:08X}"
-
-
-class AttributeMissing(_AtFault):
-    """Missing attribute."""
-
-    dimse_status = 0x0120
-
-
-class ValueMissing(_AtFault):
-    """Missing value."""
-
-    dimse_status = 0x0121
-
-
-class ValueInvalid(_AtFault):
-    """Invalid value."""
-
-    dimse_status = 0x0106
-
-
-class ArgumentInvalid(_AtFault):
-    """Missing or invalid argument."""
-
-    dimse_status = 0x0115
 
 
 class NoLongerUpdated(UpsRefused):
@@ -143,7 +88,7 @@ class ScheduledByCreationOnly(UpsRefused):
     warning = _INCONSISTENT
 
 
-class FinalStateUnmet(_AtFault):
+class FinalStateUnmet(AttributesAtFault, UpsRefused):
     """The final state requires."""
 
     dimse_status = 0xC304

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from charrua_core.archive.index.levels import tag_of
+from charrua_core.archive.index.levels import tag_of, tags_of
 from charrua_core.archive.search import dates
+from charrua_core.dicom.n_services import AttributeMissing, ValueInvalid, ValueMissing
 from charrua_core.types import DicomJson, is_valid_uid
 from charrua_ups.model import (
     CANCELLED_AT,
@@ -28,21 +29,16 @@ from charrua_ups.model import (
     text,
     values,
 )
-from charrua_ups.refusals import AttributeMissing, FinalStateUnmet, NotScheduled, ValueInvalid, ValueMissing
+from charrua_ups.refusals import FinalStateUnmet, NotScheduled
 
-
-def _tags(keywords: str) -> tuple[str, ...]:
-    return tuple(tag_of(keyword) for keyword in keywords.split())
-
-
-VALUED = _tags(
+VALUED = tags_of(
     "ScheduledProcedureStepPriority ProcedureStepLabel ScheduledProcedureStepStartDateTime InputReadinessState "
     "ProcedureStepState"
 )
 """Type 1/1: given with a value; where they are set later, not without one."""
 NEVER_EMPTIED = (*VALUED, tag_of("WorklistLabel"))
 
-PRESENT = _tags(
+PRESENT = tags_of(
     "TransactionUID WorklistLabel ScheduledProcessingParametersSequence ScheduledStationNameCodeSequence "
     "ScheduledStationClassCodeSequence ScheduledStationGeographicLocationCodeSequence ScheduledWorkitemCodeSequence "
     "CommentsOnTheScheduledProcedureStep InputInformationSequence PatientName OtherPatientIDsSequence PatientBirthDate "
@@ -62,14 +58,14 @@ ENUMERATED: Mapping[str, frozenset[str]] = {
 NEVER_SET = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STATE, MODIFIED})
 """What a workitem has from the archive: by its creation, by Change UPS State, by the clock."""
 
-_CODE_SEQUENCES = _tags(
+_CODE_SEQUENCES = tags_of(
     "ScheduledStationNameCodeSequence ScheduledStationClassCodeSequence ScheduledStationGeographicLocationCodeSequence "
     "ScheduledWorkitemCodeSequence AdmittingDiagnosesCodeSequence"
 )
-_CODE_VALUES = _tags("CodeValue LongCodeValue URNCodeValue")
+_CODE_VALUES = tags_of("CodeValue LongCodeValue URNCodeValue")
 _CODE_MEANING = tag_of("CodeMeaning")
 _TYPE_OF_INSTANCES = tag_of("TypeOfInstances")
-_PERFORMED_ITEM = _tags(
+_PERFORMED_ITEM = tags_of(
     "PerformedStationNameCodeSequence PerformedWorkitemCodeSequence PerformedProcedureStepStartDateTime "
     "PerformedProcedureStepEndDateTime"
 )

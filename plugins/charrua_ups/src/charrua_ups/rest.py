@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 
 from charrua_core.archive.datasets.xmlmodel import to_xml
-from charrua_core.archive.index.levels import tag_of
+from charrua_core.archive.index.levels import tags_of
+from charrua_core.dicom.n_services import ValueInvalid
 from charrua_core.errors import CharruaError
 from charrua_core.types import DicomJson
 from charrua_core.web import HttpError, Request, Response, choose, form_of
@@ -18,7 +19,7 @@ from charrua_ups.callers import web_caller
 from charrua_ups.model import CHARACTER_SET, FILTERED_WORKLIST, SOP_INSTANCE_UID, STATE, TRANSACTION_UID, element, text
 from charrua_ups.parameters import deletion_lock, filter_in, read_search, uid_alone
 from charrua_ups.payloads import dataset_of
-from charrua_ups.refusals import WARNINGS, UpsRefused, ValueInvalid
+from charrua_ups.refusals import WARNINGS, UpsRefused
 from charrua_ups.requirements import PRESENT, VALUED
 from charrua_ups.searching import Search, keys_of, search
 
@@ -27,7 +28,7 @@ _MORE = (
     "SOPClassUID SOPInstanceUID ScheduledProcedureStepModificationDateTime ExpectedCompletionDateTime "
     "ScheduledHumanPerformersSequence StudyInstanceUID PatientID IssuerOfPatientID"
 )
-TOLD = frozenset({*VALUED, *PRESENT, *(tag_of(keyword) for keyword in _MORE.split())}) - {TRANSACTION_UID}
+TOLD = frozenset({*VALUED, *PRESENT, *tags_of(_MORE)}) - {TRANSACTION_UID}
 """What a search tells of each workitem without being asked: return keys of type 1 and 2 (PS3.4 table CC.2.5-3)."""
 
 Handler = Callable[[Request], Awaitable[Response]]

@@ -11,10 +11,10 @@ from sqlalchemy import Select, select, tuple_
 from charrua_core.archive.search import Match, read_keys
 from charrua_core.archive.search.asked import keys_only
 from charrua_core.archive.search.matching import has_all, tests_of
+from charrua_core.dicom.n_services import ValueInvalid
 from charrua_core.errors import TooManyResults
 from charrua_core.types import DicomJson, Identity
 from charrua_ups.model import TRANSACTION_UID
-from charrua_ups.refusals import ValueInvalid
 from charrua_ups.rights import may_search, sight
 from charrua_ups.rows import conditions
 from charrua_ups.tables import workitem

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from charrua_core.dicom.n_services import SUCCESS, ArgumentInvalid
 from charrua_ups.model import STATE, State
 from charrua_ups.refusals import (
     ALREADY_CANCELED,
     ALREADY_COMPLETED,
-    SUCCESS,
     AlreadyInProgress,
-    ArgumentInvalid,
     NoLongerUpdated,
     NotInProgress,
     ScheduledByCreationOnly,

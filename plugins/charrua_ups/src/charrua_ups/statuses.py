@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from charrua_core.dicom.finding import find_statuses
+
 _ALWAYS = {
     0x0000: "done",
     0x0110: "processing failure",
@@ -51,14 +53,4 @@ ACTION_STATUSES = {
     0xC312: "nobody is subscribed to the workitem that is to be cancelled",
     0xC314: "the action is not for this instance",
 }
-FIND_STATUSES = {
-    0x0000: "no more matches",
-    0x0106: "nobody may ask by Transaction UID",
-    0x0110: "processing failure",
-    0x0124: "the AE may not query",
-    0xA700: "more matches than `ups_results`, or the search takes too long",
-    0xA900: "the identifier breaks a rule",
-    0xC000: "the identifier cannot be read",
-    0xFE00: "cancelled",
-    0xFF00: "a match",
-}
+FIND_STATUSES = {**find_statuses("ups_results"), 0x0106: "nobody may ask by Transaction UID"}

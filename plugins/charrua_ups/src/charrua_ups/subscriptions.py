@@ -15,12 +15,13 @@ from sqlalchemy.dialects.postgresql import insert
 from charrua_core.archive.search import read_keys
 from charrua_core.archive.search.matching import has_all, tests_of
 from charrua_core.db import lock_key
+from charrua_core.dicom.n_services import ArgumentInvalid
 from charrua_core.errors import EditInvalid
 from charrua_core.peers import check_aet
 from charrua_core.types import DicomJson
 from charrua_ups import events, trail
 from charrua_ups.model import FILTERED_WORKLIST, RECEIVING_AE, SOP_INSTANCE_UID, WORKLIST, Caller, text
-from charrua_ups.refusals import ActionInappropriate, ArgumentInvalid, WorkitemNotFound
+from charrua_ups.refusals import ActionInappropriate, WorkitemNotFound
 from charrua_ups.rights import kept, may_work, passes, sight
 from charrua_ups.searching import Row, Search, keys_of, matching
 from charrua_ups.tables import subscription, workitem, worklist_subscription

@@ -48,14 +48,14 @@ def refused(app: App, caller: Caller, action: audit.Action, uid: str, error: Cha
     )
 
 
-def searched(app: App, caller: Caller, keys: Collection[str], matches: int, error: CharruaError | None = None) -> None:
+def searched(app: App, caller: Caller, keys: Collection[str], matches: int, *, succeeded: bool = True) -> None:
     """Write a search: which keys it had, not their values."""
     app.audit.later(
         audit.Event.QUERY,
         "E",
         caller.identity.name,
         caller.origin,
-        succeeded=error is None,
+        succeeded=succeeded,
         level="WORKITEM",
         keys=sorted(keys),
         matches=matches,

@@ -12,6 +12,7 @@ from pydicom.uid import generate_uid
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from charrua_core.dicom.n_services import SUCCESS
 from charrua_core.errors import NotPermitted
 from charrua_core.types import DicomJson
 from charrua_ups import events, trail
@@ -45,7 +46,6 @@ from charrua_ups.model import (
 from charrua_ups.refusals import (
     ALREADY_CANCELED,
     CREATED_WITH_MODIFICATIONS,
-    SUCCESS,
     AlreadyCompleted,
     NotClaimed,
     PerformerUnreachable,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from charrua_core.types import Identity
-from charrua_core.web import PUBLIC, HttpError, Request, Response, WebRoute, json_response
+from charrua_core.web import PUBLIC, HttpError, Request, Response, WebRoute, json_response, object_of
 from charrua_web.callers import CALLER, CALLERS, Caller, Callers, cookie_name
 
 JSON = ("application/json",)
@@ -83,15 +81,8 @@ def _cookie(caller: Caller, session: str) -> tuple[str, str]:
 
 async def _fields(request: Request, *names: str) -> dict[str, str]:
     """Give the fields of the JSON object in the body. HttpError 400 where one is no text, or there are others."""
-    try:
-        given = orjson.loads(await request.body(_MOST_BYTES))
-    except orjson.JSONDecodeError:
-        raise HttpError(400, "the body is not JSON") from None
-    if (
-        not isinstance(given, dict)
-        or given.keys() != set(names)
-        or not all(isinstance(one, str) for one in given.values())
-    ):
+    given = await object_of(request, _MOST_BYTES)
+    if given.keys() != set(names) or not all(isinstance(one, str) for one in given.values()):
         raise HttpError(400, f"the body is a JSON object of the texts {' and '.join(names)}")
     return given
 

@@ -91,8 +91,13 @@ def tag_of(keyword: str) -> str:
     return f"{number:08X}"
 
 
+def tags_of(keywords: str) -> tuple[str, ...]:
+    """The tags of keywords that stand in one text, in its order; raises KeyError as `tag_of`."""
+    return tuple(tag_of(keyword) for keyword in keywords.split())
+
+
 def _tags(keywords: str) -> frozenset[str]:
-    return frozenset(tag_of(keyword) for keyword in keywords.split())
+    return frozenset(tags_of(keywords))
 
 
 TAGS: dict[Level, frozenset[str]] = {

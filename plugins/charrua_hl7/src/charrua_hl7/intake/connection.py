@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from charrua_hl7.errors import MessageRefused, MessageTooLarge
 from charrua_hl7.intake.acknowledging import Header, Own, answers
 from charrua_hl7.intake.framing import Framer, NotFramed, framed
+from charrua_hl7.intake.waiting import Sender
 from charrua_hl7.message import Message
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Connection(asyncio.Protocol):
         self.address = address
         self.ended = asyncio.Event()
         self._listener = listener
+        self._sender = Sender()
         self._framer = Framer(listener.settings["hl7_max_message_bytes"])
         self._unanswered: deque[asyncio.Future[bytes | None]] = deque()
         self._transport: asyncio.Transport | None = None
@@ -55,7 +57,7 @@ class Connection(asyncio.Protocol):
         if contents:
             self._began_at = self._heard_at
         for content in contents:
-            self._expect(self._listener.intake.offer(content, self.address, self))
+            self._expect(self._listener.intake.offer(content, self.address, self._sender))
         return None if self._framer.too_long is None else self._refuse_long(self._framer.too_long)
 
     def eof_received(self) -> bool:

@@ -1,13 +1,11 @@
-"""The messages of all connections of a process: those that wait are processed and committed together, in their order."""
+"""The messages of all connections of a process: those that wait are processed and committed together."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from charrua_core.db import connection_lost
@@ -16,7 +14,8 @@ from charrua_hl7.intake.acknowledging import Own, batch_answer
 from charrua_hl7.intake.arrival import Arrival
 from charrua_hl7.intake.framing import BEGIN, END
 from charrua_hl7.intake.keeping import keep, where
-from charrua_hl7.intake.splitting import Split, split
+from charrua_hl7.intake.splitting import split
+from charrua_hl7.intake.waiting import Frame, Sender, Waiting
 
 if TYPE_CHECKING:
     from charrua_core.app import App
@@ -25,7 +24,6 @@ log = logging.getLogger(__name__)
 
 TOGETHER = 64
 """Messages of one transaction at most."""
-TOGETHER_AT_LEAST = 8
 TOGETHER_S = 0.03
 """What one transaction should take: nobody waits for longer than for the one before and his own."""
 TOGETHER_BYTES = 1 << 20
@@ -33,69 +31,39 @@ READ_AT_A_TIME = 16
 """Messages that are read before the loop sees to others."""
 
 
-@dataclass(slots=True)
-class Frame:
-    """The content of a frame, and the answer to it: None where the connection is to be closed without one."""
-
-    content: bytes
-    address: str
-    answer: asyncio.Future[bytes | None]
-    came: float = field(default_factory=time.monotonic)
-    parts: Split = field(default_factory=lambda: Split([]))
-    arrivals: list[Arrival] = field(default_factory=list)
-
-
 class Intake:
     """Takes contents of frames with `offer`, as long as `run` runs."""
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._waiting: dict[Hashable, deque[Frame]] = {}
-        self._most = TOGETHER_AT_LEAST
-        self._some = asyncio.Event()
+        self._waiting = Waiting()
+        self._most = 1
 
-    def offer(self, content: bytes, address: str, sender: Hashable = None) -> asyncio.Future[bytes | None]:
+    def offer(self, content: bytes, address: str, sender: Sender) -> asyncio.Future[bytes | None]:
         """Take the content of a frame; give the answer to it, once all of it is committed.
 
-        The answer is b"" where the sender wants none, None where nothing could be kept. What one `sender` offers is done in
-        its order; the senders take turns, so that none waits for all that another has sent ahead.
+        The answer is b"" where the sender wants none, None where nothing could be kept.
         """
-        frame = Frame(content, address, asyncio.get_running_loop().create_future())
-        self._waiting.setdefault(sender, deque()).append(frame)
-        self._some.set()
+        frame = Frame(content, address, sender, asyncio.get_running_loop().create_future())
+        self._waiting.add(frame)
         return frame.answer
 
     async def run(self) -> None:
         """Process what comes, without end."""
         try:
             while True:
-                await self._some.wait()
-                await self._process_in_time(self._taken())
-                if not self._waiting:
-                    self._some.clear()
+                await self._waiting.some.wait()
+                await self._process_in_time(self._waiting.take(self._most, TOGETHER_BYTES))
         finally:
-            for frames in self._waiting.values():
-                for frame in frames:
-                    _answer(frame, None)
+            for frame in self._waiting.give_up():
+                _answer(frame, None)
 
-    def _taken(self) -> list[Frame]:
-        taken: list[Frame] = []
-        size = 0
-        while self._waiting and len(taken) < self._most and size < TOGETHER_BYTES:
-            sender, frames = next(iter(self._waiting.items()))
-            del self._waiting[sender]
-            taken.append(frames.popleft())
-            size += len(taken[-1].content)
-            if frames:  # the others have their turn before
-                self._waiting[sender] = frames
-        return taken
-
-    async def _process_in_time(self, frames: Sequence[Frame]) -> None:
+    async def _process_in_time(self, frames: list[Frame]) -> None:
         """Process them, and choose from how long that took how many are taken the next time."""
         began = time.monotonic()
         await self._process(frames)
         if time.monotonic() - began > TOGETHER_S:
-            self._most = max(TOGETHER_AT_LEAST, self._most * 3 // 4)
+            self._most = max(1, min(self._most, len(frames)) * 3 // 4)
         elif len(frames) == self._most:
             self._most = min(TOGETHER, self._most + 4)
 

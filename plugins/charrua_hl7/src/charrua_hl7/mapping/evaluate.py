@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from charrua_core.types import DicomJson
 from charrua_hl7.mapping.lines import Line, Lines
@@ -17,8 +17,7 @@ DEFAULT = "default"
 _NOWHERE = Segment("", ("",), Separators())
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """What a line gave: the place that it came from (`DEFAULT` for the line's default), its values, () for a deletion."""
 
     line: Line

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 
 _STAMP = re.compile(
     r"(\d{4})-?(\d\d)-?(\d\d)(?:[ T]?(\d\d):?(\d\d)(?::?(\d\d))?(?:\.(\d{1,6})\d*|\d*)?)?([+-]\d{4}|Z)?"
@@ -19,6 +20,7 @@ class Stamp:
     time: str = ""
 
 
+@lru_cache(maxsize=512)
 def stamp(text: str, *, here: bool = True) -> Stamp | None:
     """Read a time stamp, None where it is none or names no day that there is.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from charrua_hl7.message import Segment
 
@@ -38,8 +39,7 @@ class Choice:
         return -1
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """What stands at a place, in one repetition of one segment: components of subcomponents."""
 
     components: tuple[Component, ...]

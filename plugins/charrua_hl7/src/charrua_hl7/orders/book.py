@@ -65,6 +65,7 @@ class Book:
     _places: dict[tuple[str, str], dict[Place, None]] = field(default_factory=lambda: defaultdict(dict))
     _numbers: dict[Place, Numbers] = field(default_factory=dict)
     _changed: dict[Place, dict[str, Any]] = field(default_factory=dict)
+    _known: frozenset[Place] = frozenset()
 
     @classmethod
     async def of(cls, tx: AsyncConnection, orders: Sequence[Order]) -> Book:
@@ -73,17 +74,17 @@ class Book:
         for found in await _entries(tx, orders):
             draft = Draft(found.order_key, found.attributes, found.status, found.reason, None, found.source)
             book._take((found.order_key, found.step_id), draft)
+        book._known = frozenset(book.drafts)
         return book
 
     def order(self, order: Order, page: Page) -> list[Draft]:
         """Give the entries of an order as a page that is being written has them, the first first."""
         names = [("key", order.key), *((kind, number) for kind, (number, _) in order.numbers.items())]
         places = dict.fromkeys(place for name in names for place in self._places.get(name, ()))
-        found = {
-            place: page.drafts.get(place, self.drafts[place])
-            for place in places
-            if place[0] == order.key or same_order(order.numbers, self._numbers[place])
-        }
+        named = [place for place in places if place[0] == order.key or same_order(order.numbers, self._numbers[place])]
+        # All steps that are kept under the key of one of them, whatever numbers they have, are of the same order.
+        places = dict.fromkeys(place for key, _ in named for place in self._places["key", key])
+        found = {place: page.drafts.get(place, self.drafts[place]) for place in places}
         for place, draft in page.drafts.items():  # which the same message has added
             if place[0] == order.key or same_order(order.numbers, order_numbers(draft.attributes)):
                 found.setdefault(place, draft)
@@ -96,8 +97,8 @@ class Book:
         self._changed.update(page.rows)
 
     async def write(self, app: App, tx: AsyncConnection) -> None:
-        """Write what has changed."""
-        await put_all(app, tx, list(self._changed.values()))
+        """Write what has changed. Raises Collided where another transaction has added the same entries meanwhile."""
+        await put_all(app, tx, list(self._changed.values()), self._known)
 
     def _take(self, place: Place, draft: Draft) -> None:
         numbers = order_numbers(draft.attributes)
@@ -133,6 +134,9 @@ async def _entries(tx: AsyncConnection, orders: Sequence[Order]) -> list[Entry]:
 _KINDS = ("filler", "placer", "accession")
 _ENTRIES = f"""
 SELECT {", ".join(column.name for column in COLUMNS)} FROM charrua_hl7.entry
-WHERE order_key = ANY($1) OR filler_order = ANY($2) OR placer_order = ANY($3) OR accession_number = ANY($4)
+WHERE order_key = ANY($1) OR order_key IN (
+    SELECT order_key FROM charrua_hl7.entry
+    WHERE filler_order = ANY($2) OR placer_order = ANY($3) OR accession_number = ANY($4)
+)
 ORDER BY id FOR UPDATE
 """  # noqa: S608 -- names of our own columns

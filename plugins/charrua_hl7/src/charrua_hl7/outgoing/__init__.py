@@ -25,7 +25,7 @@ def receiver_routes() -> Sequence[WebRoute]:
 
 def outgoing_jobs(app: App) -> Sequence[JobType]:
     """Give the job that sends."""
-    from charrua_hl7.outgoing.queue import send_job
+    from charrua_hl7.outgoing.sending import send_job
 
     return [send_job(app)]
 

@@ -1,6 +1,7 @@
-"""Messages built as objects of hl7apy and encoded: each segment in the group where its version's structure has it.
+"""Messages as they are written: segments of fields, what they say escaped, in the receiver's version and character set.
 
-It takes milliseconds, and a tenth of a second for the first message of a version: call `composed` in a thread.
+hl7apy knows how often a field may be repeated in each version. Building a message of its objects takes tens of milliseconds
+of processor time, which would hold up all orders that come meanwhile.
 """
 
 from __future__ import annotations
@@ -9,14 +10,12 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
-
-from hl7apy.core import Message
 
 from charrua_hl7.message import Separators
 from charrua_hl7.outgoing.receiver import CHARACTER_SETS, Receiver
 
 MARKS = Separators()
+_DELIMITERS = MARKS.component + MARKS.repetition + MARKS.escape + MARKS.subcomponent
 DATA = "--data-of-the-document--"
 """Stands where the data come to."""
 _ESCAPED = str.maketrans(
@@ -36,8 +35,6 @@ Repetition = str | tuple[Part, ...]
 Value = Repetition | list[Repetition]
 """A field: a text, its components, or a list of repetitions."""
 Fields = Mapping[int, Value]
-SEGMENTS_OF_ONE_GROUP = {"OBX"}
-"""Each of these has a group of its own: ORU^R01 repeats the observation."""
 _NAME = (0, 1, 2, 4, 3)
 """DICOM has family, given, middle, prefix, suffix (PS3.5 6.2); HL7 has suffix, prefix (XPN, XCN)."""
 _REPRESENTATIONS = "AIP"  # table 4000: alphabetic, ideographic, phonetic, in the order of DICOM's groups
@@ -53,31 +50,24 @@ def composed(
 ) -> bytes:
     """Give a message, written for its receiver: `message_type` as ORU^R01, `sender` what MSH-3 and MSH-4 say.
 
-    `data` comes, in Base64, to where a field says DATA: hl7apy takes seconds over megabytes.
+    The segments come in the order of the message's structure. `data` comes, in Base64, to where a field says DATA: it is not
+    looked through for what is to be escaped.
     """
-    structure = message_type.replace("^", "_")
-    message = Message(structure, version=receiver.version)
-    groups: dict[tuple[str, ...], Any] = {(): message}
-    _fill(message.msh, _header(message_type, structure, control_id, receiver, sender))
-    for name, fields in segments:
-        path = _place_of(structure, receiver.version, name)
-        _fill(_group(groups, path, anew=name in SEGMENTS_OF_ONE_GROUP).add_segment(name), fields)
-    codec = CHARACTER_SETS[receiver.character_set]
-    encoded = f"{message.to_er7()}\r".encode(codec, "replace")
+    header = _header(message_type, control_id, receiver, sender)
+    written = [_segment(name, fields, receiver.version) for name, fields in (("MSH", header), *segments)]
+    encoded = "".join(f"{one}\r" for one in written).encode(CHARACTER_SETS[receiver.character_set], "replace")
     return encoded.replace(DATA.encode(), base64.b64encode(data)) if data else encoded
 
 
-def _header(message_type: str, structure: str, control_id: str, receiver: Receiver, sender: tuple[str, str]) -> Fields:
-    named = (
-        (*message_type.split("^"), structure) if receiver.version not in ("2.3", "2.3.1") else message_type.split("^")
-    )
+def _header(message_type: str, control_id: str, receiver: Receiver, sender: tuple[str, str]) -> Fields:
+    structure = () if receiver.version in ("2.3", "2.3.1") else (message_type.replace("^", "_"),)
     return {
         3: sender[0],
         4: sender[1],
         5: receiver.application,
         6: receiver.facility,
         7: moment(datetime.now().astimezone()),
-        9: tuple(named),
+        9: (*message_type.split("^"), *structure),
         10: control_id,
         11: "P",
         12: receiver.version,
@@ -85,15 +75,26 @@ def _header(message_type: str, structure: str, control_id: str, receiver: Receiv
     }
 
 
-def _fill(segment: Any, fields: Fields) -> None:
-    for number, value in fields.items():
-        name = f"{segment.name.lower()}_{number}"
-        if isinstance(value, list):
-            most = segment.repetitions[name.upper()][1]
-            for one in value if most < 0 else value[:most]:
-                segment.add_field(name).value = er7(one)
-        elif text := er7(value):
-            setattr(segment, name, text)
+def _segment(name: str, fields: Fields, version: str) -> str:
+    """Give a segment as it is written; of MSH, fields 1 and 2 are the delimiters (HL7 v2 chapter 2.5)."""
+    head, first = ([name, _DELIMITERS], 3) if name == "MSH" else ([name], 1)
+    written = [_field(name, number, fields.get(number, ""), version) for number in range(first, max(fields) + 1)]
+    return MARKS.field.join([*head, *written]).rstrip(MARKS.field)
+
+
+def _field(segment: str, number: int, value: Value, version: str) -> str:
+    if not isinstance(value, list):
+        return er7(value)
+    most = _repetitions(segment, version)[f"{segment}_{number}"][1]
+    return MARKS.repetition.join(map(er7, value if most < 0 else value[:most]))
+
+
+@cache
+def _repetitions(segment: str, version: str) -> Mapping[str, tuple[int, int]]:
+    """How often each field may come, at least and at most (-1 for any number)."""
+    from hl7apy.core import Segment
+
+    return dict(Segment(segment, version=version).repetitions)
 
 
 def er7(value: Repetition) -> str:
@@ -110,30 +111,6 @@ def er7(value: Repetition) -> str:
 def escaped(text: str) -> str:
     """Give a text with the delimiters in it escaped, and without other control characters."""
     return "".join(one for one in text.translate(_ESCAPED) if one >= " " and not "\x7f" <= one <= "\x9f")
-
-
-@cache
-def _place_of(structure: str, version: str, name: str) -> tuple[str, ...]:
-    return _place(Message(structure, version=version), name) or ()
-
-
-def _place(element: Any, name: str) -> tuple[str, ...] | None:
-    """The groups that lead to a segment, by the structure of the message: the first place that it may have."""
-    children = element.structure_by_name or {}
-    if name in children:
-        return ()
-    for child, kept in children.items():
-        if kept["cls"].__name__ == "Group":
-            found = _place(kept["cls"](child, version=element.version), name)
-            if found is not None:
-                return (child, *found)
-    return None
-
-
-def _group(groups: dict[tuple[str, ...], Any], path: tuple[str, ...], *, anew: bool) -> Any:
-    if path and (anew or path not in groups):
-        groups[path] = _group(groups, path[:-1], anew=False).add_group(path[-1])
-    return groups[path]
 
 
 def moment(at: datetime) -> str:

@@ -1,53 +1,55 @@
 """Messages on their way out: rows of the table `message`, each with a job in the lane of its receiver, sent in order.
 
-Row and job are written in the transaction of the fact that they tell. A message is written once, with its control ID: who is
-sent it twice, because a process died between the answer and the note of it, knows it by that.
+Row and job are written in the transaction of the fact that they tell. A message has its control ID from then on: who is sent
+it twice, because a process died between the answer and the note of it, knows it by that.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import RowMapping, func, insert, select, update
+import orjson
+from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from charrua_core import audit
-from charrua_core.jobs import GiveUp, JobType, PutOff
-from charrua_core.types import SYSTEM, Origin
+from charrua_core.jobs import NewJob
 from charrua_hl7.errors import KeyUnknown
-from charrua_hl7.outgoing import mllp
-from charrua_hl7.outgoing.answer import REFUSED, TAKEN, Answer, read_answer
-from charrua_hl7.outgoing.errors import MessageRejected, NotDelivered
 from charrua_hl7.outgoing.receiver import Receiver
-from charrua_hl7.outgoing.receivers import every, known_receivers
 from charrua_hl7.tables import message
 
 if TYPE_CHECKING:
     from charrua_core.app import App
 
 KIND = "hl7.send"
-PAUSES = (10.0, 30.0, 60.0, 120.0, *[300.0] * 287)
-"""Seconds from one failure to the next try: about a day of them. What waits behind it is sent in order when it is through."""
-MOST_REJECTED = 5
-"""AE or CE so many times in a row is taken for an answer."""
-LOOK_AGAIN = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message as it is written for one receiver."""
+    """A message to one receiver: its content, or the facts of which the job that sends it writes that."""
 
+    receiver: Receiver
     type: str
     control_id: str
-    content: bytes
     patient_id: str
     accession_number: str
+    content: bytes = b""
+    facts: Mapping[str, Any] | None = None
+
+    def row(self) -> dict[str, Any]:
+        """Give its columns, without the content."""
+        return {
+            "party": self.receiver.name,
+            "message_type": self.type,
+            "control_id": self.control_id,
+            "version": self.receiver.version,
+            "patient_id": self.patient_id,
+            "accession_number": self.accession_number,
+            "facts": self.facts,
+        }
 
 
 def new_control_id(of: str = "") -> str:
@@ -55,43 +57,29 @@ def new_control_id(of: str = "") -> str:
     return hashlib.sha256(of.encode()).hexdigest()[:20] if of else secrets.token_hex(10)
 
 
-def lane_of(receiver: str) -> str:
-    """Give the lane of a receiver's jobs."""
-    return f"hl7 {receiver}"
+async def enqueue(app: App, tx: AsyncConnection, several: Sequence[Outgoing]) -> None:
+    """Have messages sent, each receiver's in this order, with the transaction; however many, by as few statements."""
+    if not several:
+        return
+    numbers = sorted(await tx.scalars(_NUMBERS, {"count": len(several)}))
+    pairs = list(zip(numbers, several, strict=True))
+    jobs = await app.jobs.enqueue_all(KIND, [_job(number, one.receiver.name) for number, one in pairs], tx)
+    rows = [{"id": number, "job_id": jobs[str(number)], **one.row()} for number, one in pairs]
+    given = {"rows": orjson.dumps(rows).decode(), "contents": [one.content for one in several]}
+    own = {"application": app.settings["hl7_application"], "facility": app.settings["hl7_facility"]}
+    await tx.execute(_ADD, {**given, **own})
 
 
-async def enqueue(app: App, tx: AsyncConnection, receiver: Receiver, written: Outgoing) -> int | None:
-    """Have a message sent, with the transaction; give its number, None where the receiver was sent it before."""
-    of_it = (message.c.control_id == written.control_id) & (message.c.direction == "out")
-    if await tx.scalar(select(message.c.id).where(of_it, *_own(app), message.c.party == receiver.name)):
-        return None
-    row = {
-        "direction": "out",
-        "party": receiver.name,
-        "message_type": written.type,
-        "control_id": written.control_id,
-        "sending_application": app.settings["hl7_application"],
-        "sending_facility": app.settings["hl7_facility"],
-        "version": receiver.version,
-        "patient_id": written.patient_id,
-        "accession_number": written.accession_number,
-        "content": written.content,
-        "digest": hashlib.sha256(written.content).digest(),
-    }
-    number = int(await tx.scalar(insert(message).values(row).returning(message.c.id)) or 0)
-    await _add_job(app, tx, number, receiver.name)
-    return number
+def _job(number: int, receiver: str) -> NewJob:
+    return NewJob({"message": number}, lane=f"hl7 {receiver}", dedup_key=str(number))
 
 
-def _own(app: App) -> list[Any]:
-    """The columns of the index by control ID."""
+async def was_sent(app: App, tx: AsyncConnection, receiver: Receiver, control_id: str) -> bool:
+    """Whether there is a message of this control ID to the receiver, sent or to be sent."""
     own = {"sending_application": "hl7_application", "sending_facility": "hl7_facility"}
-    return [message.c[column] == app.settings[setting] for column, setting in own.items()]
-
-
-async def _add_job(app: App, tx: AsyncConnection, number: int, receiver: str) -> None:
-    job = await app.jobs.enqueue(KIND, {"message": number}, lane=lane_of(receiver), dedup_key=str(number), tx=tx)
-    await tx.execute(update(message).where(message.c.id == number).values(job_id=job))
+    by_index = [message.c[column] == app.settings[setting] for column, setting in own.items()]
+    of_it = (message.c.control_id == control_id, message.c.direction == "out", message.c.party == receiver.name)
+    return await tx.scalar(select(message.c.id).where(*by_index, *of_it).limit(1)) is not None
 
 
 async def send_again(app: App, number: int) -> None:
@@ -101,87 +89,25 @@ async def send_again(app: App, number: int) -> None:
         row = (await tx.execute(out)).mappings().first()
         if row is None:
             raise KeyUnknown(f"no message {number} went out")
-        again = {"state": "waiting", "attempts": 0, "acknowledgement": "", "sentence": "", "processed_at": None}
-        await tx.execute(update(message).where(message.c.id == number).values(**again))
         if row["job_id"]:
             await app.jobs.remove(row["job_id"])  # the dead one, so that it is not counted any more
-        await _add_job(app, tx, number, row["party"])
+        jobs = await app.jobs.enqueue_all(KIND, [_job(number, row["party"])], tx)
+        anew = {"state": "waiting", "attempts": 0, "acknowledgement": "", "sentence": "", "processed_at": None}
+        anew |= {"tried_since": None, "job_id": jobs.get(str(number), row["job_id"])}
+        await tx.execute(update(message).where(message.c.id == number).values(**anew))
 
 
-def send_job(app: App) -> JobType:
-    """Give the job that sends a message."""
-    return JobType(KIND, partial(_send, app), retry_after=(*PAUSES, *PAUSES), in_order=True)
-
-
-async def _send(app: App, payload: Mapping[str, Any]) -> None:
-    async with app.db.reading() as connection:
-        row = (await connection.execute(select(message).where(message.c.id == payload["message"]))).mappings().first()
-        known = await known_receivers(app).all(connection)
-    if row is None or row["state"] == "done":
-        return  # the note of the job was lost
-    receiver = known.get(row["party"]) or (await every(app)).get(row["party"])
-    if receiver is None:
-        await _note(app, row, "failed", f"there is no receiver {row['party']} any more")
-        raise GiveUp(f"there is no HL7 receiver {row['party']}")
-    if not receiver.enabled:
-        raise PutOff(app.jobs.clock.now() + LOOK_AGAIN, "the receiver is switched off")
-    await _deliver(app, row, receiver)
-
-
-async def _deliver(app: App, row: RowMapping, receiver: Receiver) -> None:
-    try:
-        content = await mllp.exchange(app.settings, receiver, row["content"])
-        answer = read_answer(content, row["control_id"])
-    except NotDelivered as error:
-        await _failed(app, row, error)
-        raise
-    if answer.code in TAKEN:
-        await _note(app, row, "done", "", answer, content)
-        _tell_trail(app, row)
-    elif answer.code in REFUSED:
-        await _note(app, row, "failed", answer.sentence, answer, content)
-        raise GiveUp(f"{receiver.name}: {answer.sentence}")
-    else:
-        await _rejected(app, row, receiver, answer, content)
-
-
-async def _failed(app: App, row: RowMapping, error: NotDelivered) -> None:
-    """Note that a try failed, or that it was the last one."""
-    if row["attempts"] >= len(PAUSES):
-        await _note(app, row, "failed", str(error))
-        raise GiveUp(f"{row['party']}: {error}") from error
-    await _note(app, row, "waiting", str(error))
-
-
-async def _rejected(app: App, row: RowMapping, receiver: Receiver, answer: Answer, content: bytes) -> None:
-    attempts = row["attempts"] + 1 if row["acknowledgement"] == answer.code else 1
-    is_last = attempts >= MOST_REJECTED
-    await _note(app, row, "failed" if is_last else "waiting", answer.sentence, answer, content, attempts=attempts)
-    raise (GiveUp if is_last else MessageRejected)(f"{receiver.name}: {answer.sentence}")
-
-
-async def _note(
-    app: App,
-    row: RowMapping,
-    state: str,
-    sentence: str,
-    answer: Answer | None = None,
-    content: bytes = b"",
-    *,
-    attempts: int | None = None,
-) -> None:
-    noted = {
-        "state": state,
-        "sentence": sentence,
-        "acknowledgement": answer.code if answer else "",
-        "answer": content,
-        "attempts": row["attempts"] + 1 if attempts is None else attempts,
-        "processed_at": None if state == "waiting" else func.now(),
-    }
-    async with app.db.transaction() as tx:
-        await tx.execute(update(message).where(message.c.id == row["id"]).values(**noted))
-
-
-def _tell_trail(app: App, row: RowMapping) -> None:
-    detail = {"hl7_message": row["id"], "hl7_receiver": row["party"], "type": row["message_type"]}
-    app.audit.later(audit.Event.EXPORT, "E", SYSTEM.name, Origin("job"), **detail)
+_NUMBERS = text("""
+SELECT nextval(pg_get_serial_sequence('charrua_hl7.message', 'id')) FROM generate_series(1, CAST(:count AS int))
+""")
+_ADD = text("""
+INSERT INTO charrua_hl7.message (id, direction, party, message_type, control_id, sending_application, sending_facility,
+    version, patient_id, accession_number, content, facts, job_id)
+SELECT given.id, 'out', given.party, given.message_type, given.control_id, :application, :facility,
+    given.version, given.patient_id, given.accession_number, given.content, given.facts, given.job_id
+FROM ROWS FROM (
+    jsonb_to_recordset(CAST(:rows AS jsonb)) AS (id bigint, party text, message_type text, control_id text, version text,
+        patient_id text, accession_number text, facts jsonb, job_id bigint),
+    unnest(CAST(:contents AS bytea[]))
+) AS given(id, party, message_type, control_id, version, patient_id, accession_number, facts, job_id, content)
+""")

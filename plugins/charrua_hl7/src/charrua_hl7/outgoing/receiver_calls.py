@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import orjson
-
-from charrua_core.web import HttpError, Request, Response, WebRoute, json_response
+from charrua_core.web import SMALL_BODY, Request, Response, WebRoute, json_response, object_of
 from charrua_hl7.outgoing import mllp, receivers
 from charrua_hl7.outgoing.errors import NotDelivered
 from charrua_hl7.outgoing.receiver import Receiver
@@ -14,7 +10,6 @@ from charrua_hl7.outgoing.receiver import Receiver
 PATH = "/hl7/receivers"
 TAG = "HL7"
 _ONE = f"{PATH}/{{name}}"
-_MOST_BYTES = 1 << 16
 
 
 async def list_all(request: Request) -> Response:
@@ -24,7 +19,7 @@ async def list_all(request: Request) -> Response:
 
 async def add(request: Request) -> Response:
     """Add a receiver."""
-    body = await _body(request)
+    body = await object_of(request, SMALL_BODY)
     name = body.pop("name", "")
     new = await receivers.add(request.app, name, body, request.identity, request.origin)
     return json_response(new.shown(), 201)
@@ -32,7 +27,7 @@ async def add(request: Request) -> Response:
 
 async def change(request: Request) -> Response:
     """Change a receiver: what the body leaves out is as it was."""
-    name, body = request.parameters["name"], await _body(request)
+    name, body = request.parameters["name"], await object_of(request, SMALL_BODY)
     changed = await receivers.change(request.app, name, body, request.identity, request.origin)
     return json_response(changed.shown())
 
@@ -57,16 +52,6 @@ def told(receiver: Receiver, seconds: float) -> str:
     """Give the sentence of a receiver that takes a connection."""
     with_tls = {"off": "", "encrypt": " with TLS", "verify": " with TLS, and its certificate is good"}[receiver.tls]
     return f"{receiver.name} takes a connection{with_tls}, in {seconds * 1000:.0f} ms. Nothing was sent."
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    try:
-        body = orjson.loads(await request.body(_MOST_BYTES))
-    except orjson.JSONDecodeError as error:
-        raise HttpError(400, f"the body is no JSON: {error}") from error
-    if not isinstance(body, dict):
-        raise HttpError(400, "the body is a JSON object")
-    return body
 
 
 _JSON = ("application/json",)

@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from charrua_core.types import FinalReport
 from charrua_hl7.outgoing.composing import DATA, Fields, Value, composed, lines, moment, physician
 from charrua_hl7.outgoing.documents import pdf_of
-from charrua_hl7.outgoing.order_states import order_of
-from charrua_hl7.outgoing.queue import Outgoing, enqueue, new_control_id
+from charrua_hl7.outgoing.order_messages import order_of
+from charrua_hl7.outgoing.queue import Outgoing, enqueue, new_control_id, was_sent
 from charrua_hl7.outgoing.receiver import Receiver
 from charrua_hl7.outgoing.receivers import known_receivers
 from charrua_hl7.outgoing.segments import Order, Patient, obr, orc, pid
@@ -40,7 +40,8 @@ async def report_final(app: App, report: FinalReport) -> None:
     for receiver in receivers:
         written = await asyncio.to_thread(result_message, app, report, order, receiver, pdf)
         async with app.db.transaction() as tx:
-            await enqueue(app, tx, receiver, written)
+            if not await was_sent(app, tx, receiver, written.control_id):
+                await enqueue(app, tx, [written])
 
 
 async def _order(tx: AsyncConnection, report: FinalReport) -> Order:
@@ -68,7 +69,7 @@ def result_message(app: App, report: FinalReport, order: Order, receiver: Receiv
     fact = f"{receiver.name}\0{report.study_uid}\0{report.status}\0{report.signed_at.isoformat()}"
     control_id, sender = new_control_id(fact), (app.settings["hl7_application"], app.settings["hl7_facility"])
     content = composed("ORU^R01", control_id, receiver, sender, segments, pdf)
-    return Outgoing("ORU^R01", control_id, content, report.patient_id, order.accession_number)
+    return Outgoing(receiver, "ORU^R01", control_id, report.patient_id, order.accession_number, content)
 
 
 def _given(fields: Fields) -> dict[int, Value]:

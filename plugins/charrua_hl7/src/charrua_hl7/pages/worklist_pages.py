@@ -18,7 +18,7 @@ from charrua_core.archive.search import Query as Search
 from charrua_core.archive.search.columns import STUDY_UID
 from charrua_core.errors import StudyNotFound
 from charrua_core.types import DicomJson, Level, is_valid_uid
-from charrua_core.web import PUBLIC, HttpError, Navigation, Page, Request, Response, Shown, WebRoute
+from charrua_core.web import PUBLIC, HttpError, Navigation, Page, Request, Response, Shown, WebRoute, number_in_path
 from charrua_hl7 import tables
 from charrua_hl7.marking import N_
 from charrua_hl7.performed import performed_of_entry
@@ -32,7 +32,6 @@ from charrua_hl7.worklist.by_hand import EDITABLE
 from charrua_hl7.worklist.candidates import candidates
 from charrua_hl7.worklist.changing import BY_HAND
 from charrua_hl7.worklist.entries import OPEN, Entry, value
-from charrua_hl7.worklist.fields import number_of
 from charrua_hl7.worklist.listing import asked_of, listed
 from charrua_hl7.worklist.seeing import seen
 from charrua_hl7.worklist.trail import By
@@ -129,7 +128,7 @@ _DESCRIBED = tag_of("ScheduledProcedureStepDescription")
 async def show_entry(request: Request) -> Shown:
     """Show one entry: what it says, what became of it, and what can be done with it."""
     async with request.app.db.reading() as connection:
-        one = await seen(connection, request.identity, number_of(request))
+        one = await seen(connection, request.identity, number_in_path(request, "entry"))
         studies = await standing.of_entry(connection, one.id)
         messages = await _messages(connection, one) if _sees_messages(request) else []
     steps = await performed_of_entry(request.app, request.identity, one.id)

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import shutil
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
-from charrua_core.archive.datasets.part10 import new_arrival_id
-from charrua_core.archive.datasets.source import SegmentSource
 from charrua_core.archive.edit.status import STATUSES as STUDY_STATUSES
 from charrua_core.archive.edit.status import set_status
-from charrua_core.audit import Event
 from charrua_core.errors import DocumentTooLarge, DocumentUnreadable, EditInvalid, MetadataInvalid
 from charrua_core.imaging.making import About, Made, make, make_cda
+from charrua_core.imaging.making.attaching import attach_object, working_folder
 from charrua_core.jobs import GiveUp
 from charrua_core.tables import instance, series, study
 from charrua_core.types import SYSTEM, Identity, Origin
@@ -31,8 +26,6 @@ from charrua_hl7.tables import message
 
 if TYPE_CHECKING:
     from charrua_core.app import App
-
-_PIECE = 1 << 20
 
 
 async def attach_results(app: App, payload: dict[str, Any]) -> None:
@@ -69,9 +62,12 @@ async def _attach(app: App, identity: Identity, of: Any, document: Document, at:
     about = About(
         of["attributes"], document.title, series_number=number, at=local, series_uid=uids[0], sop_instance_uid=uids[1]
     )
-    with _file(app, document.content) as path:
+    origin = Origin("hl7", user=identity.name)
+    async with working_folder(app) as folder:
+        path = folder / "content"
+        await asyncio.to_thread(path.write_bytes, document.content)
         made = await asyncio.to_thread(make_cda, path, about) if document.kind == "cda" else await _pdf(path, about)
-        await _store(app, identity, made, of["study_uid"], document.kind)
+        await attach_object(app, made, of["study_uid"], document.kind, by=identity.name, origin=origin)
 
 
 async def _pdf(path: Path, about: About) -> Made:
@@ -84,55 +80,6 @@ def _uid(*parts: str | bytes) -> str:
     for one in parts:
         digest.update((one if isinstance(one, bytes) else one.encode()) + b"\0")
     return f"2.25.{uuid.UUID(bytes=digest.digest(), version=5).int}"
-
-
-@contextmanager
-def _file(app: App, content: bytes) -> Iterator[Path]:
-    """A file on the volume; what is left of it after a crash is cleared."""
-    app.volumes.current.check()
-    folder = Path(app.volumes.current.spool_path())
-    folder.mkdir(mode=0o700)
-    try:
-        path = folder / "content"
-        path.write_bytes(content)
-        yield path
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-async def _store(app: App, identity: Identity, made: Made, study_uid: str, kind: str) -> None:
-    """Bring the object in as any other, and write it into the audit trail."""
-    origin = Origin("hl7", user=identity.name, association_id=new_arrival_id())
-    stored = False
-    try:
-        spool = app.ingest.begin(made.sop_class_uid, made.sop_instance_uid, made.transfer_syntax_uid, origin)
-        try:
-            async for piece in _pieces(made):
-                waiting = spool.write(memoryview(piece))
-                if waiting is not None:
-                    await waiting
-        except BaseException:
-            spool.abort()
-            raise
-        await app.ingest.store(spool, study_uid=study_uid)
-        stored = True
-    finally:
-        app.audit.later(
-            Event.INSTANCES_TRANSFERRED,
-            "C",
-            identity.name,
-            origin,
-            succeeded=stored,
-            study_uids=(study_uid,),
-            attached=kind,
-            sop_instance=made.sop_instance_uid,
-        )
-
-
-async def _pieces(made: Made) -> AsyncIterator[bytes]:
-    with SegmentSource(made.segments) as source:
-        for at in range(0, source.size, _PIECE):
-            yield await asyncio.to_thread(source.read, at, _PIECE)
 
 
 async def _set_status(app: App, identity: Identity, study_uid: str, result: Result, now: str) -> None:

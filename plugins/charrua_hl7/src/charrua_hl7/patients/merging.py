@@ -15,7 +15,7 @@ from charrua_core.types import DicomJson
 from charrua_hl7.errors import FieldMissing
 from charrua_hl7.patients import on_entries, rows
 from charrua_hl7.patients.done import Done, finish
-from charrua_hl7.patients.known import known_of, studies_of
+from charrua_hl7.patients.known import Study, known_of, studies_of
 from charrua_hl7.patients.rows import Change
 from charrua_hl7.patients.said import Said, former_of, only_values
 from charrua_hl7.patients.updating import update
@@ -44,9 +44,8 @@ async def merge(app: App, tx: AsyncConnection, received: Received, one: Said) ->
 
 async def _merge(app: App, tx: AsyncConnection, received: Received, one: Said, former: Who) -> Done:
     await rows.lock_merges(tx, former)
-    theirs = await issuers_of(tx, former, one.who)
-    entries, studies = await on_entries.of_patient(tx, former, theirs), await studies_of(tx, former, theirs)
-    change = await _remembered(tx, received, one, former)
+    entries, studies, was = await _here(tx, former, one.who)
+    change = await _remembered(tx, received, one, former, was)
     await _end_the_way_back(tx, change)
     moved = await along(tx, [change, *await rows.chain(tx, one.who)], entries)
     notes = () if entries or studies else (UNKNOWN,)
@@ -54,13 +53,21 @@ async def _merge(app: App, tx: AsyncConnection, received: Received, one: Said, f
     return await finish(app, tx, received, change.id, Done(len(moved), len(studies), notes), uids)
 
 
-async def _remembered(tx: AsyncConnection, received: Received, one: Said, former: Who) -> Change:
+async def _here(tx: AsyncConnection, former: Who, stays: Who) -> tuple[list[Entry], list[Study], DicomJson]:
+    """Give what is here of a former patient: entries, studies, and what is known of the person."""
+    if not await rows.is_known(tx, former):
+        return [], [], {}
+    theirs = await issuers_of(tx, former, stays)
+    entries, studies = await on_entries.of_patient(tx, former, theirs), await studies_of(tx, former, theirs)
+    return entries, studies, await known_of(tx, former, theirs)
+
+
+async def _remembered(tx: AsyncConnection, received: Received, one: Said, former: Who, was: DicomJson) -> Change:
     """Give the merge as a row: that which is there where a message says it again."""
     before = await rows.became(tx, former)
     if before is not None and before.who == one.who:
         return before
     known = await known_of(tx, one.who, await issuers_of(tx, one.who, former))
-    was = await known_of(tx, former, await issuers_of(tx, former, one.who))
     number = await rows.add(
         tx,
         "merge",

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import func, select, update
+import orjson
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from charrua_core.db import driver_of
 from charrua_core.types import DicomJson
 from charrua_hl7.patients.said import PATIENT_TAGS
 from charrua_hl7.patients.who import Who
 from charrua_hl7.tables import entry
-from charrua_hl7.worklist.entries import Entry, columns_of, of_row
+from charrua_hl7.worklist.entries import Entry, columns_of, of_row, type_of
 
 Noted = dict[str, Any]
 """By the entry's ID: what its attributes were, and are; DICOM JSON or null by tag."""
@@ -27,13 +30,15 @@ async def of_patient(tx: AsyncConnection, who: Who, issuers: Sequence[str]) -> l
 async def give(tx: AsyncConnection, entries: Sequence[Entry], attributes: Callable[[Entry], DicomJson]) -> Noted:
     """Give each entry the attributes that are right for it; give what was changed."""
     noted: Noted = {}
+    changed: dict[int, DicomJson] = {}
     for one in entries:
         given = {
             tag: element for tag, element in attributes(one).items() if not alike(one.attributes.get(tag), element)
         }
         if given:
             noted[str(one.id)] = {"before": {tag: one.attributes.get(tag) for tag in given}, "after": given}
-            await _write(tx, one.id, one.attributes | given)
+            changed[one.id] = one.attributes | given
+    await _write(tx, changed)
     return noted
 
 
@@ -47,19 +52,32 @@ async def take_back(tx: AsyncConnection, noted: Mapping[str, Any]) -> int:
     """Give entries what they said before, those apart that say something else by now; give how many."""
     ids = [int(number) for number in noted]
     statement = select(entry).where(entry.c.id.in_(ids)).order_by(entry.c.id).with_for_update()
-    back = 0
+    back: dict[int, DicomJson] = {}
     for row in await tx.execute(statement):
         one, change = of_row(row), noted[str(row.id)]
         if all(alike(one.attributes.get(tag), element) for tag, element in change["after"].items()):
             merged = {**one.attributes, **change["before"]}
-            await _write(tx, one.id, {tag: element for tag, element in merged.items() if element is not None})
-            back += 1
-    return back
+            back[one.id] = {tag: element for tag, element in merged.items() if element is not None}
+    await _write(tx, back)
+    return len(back)
 
 
-async def _write(tx: AsyncConnection, number: int, attributes: DicomJson) -> None:
-    changing = update(entry).where(entry.c.id == number).values(**columns_of(attributes))
-    await tx.execute(changing.values(version=entry.c.version + 1, changed_at=func.now()))
+async def _write(tx: AsyncConnection, changed: Mapping[int, DicomJson]) -> None:
+    """Give entries, by ID, other attributes."""
+    rows = [{**columns_of(attributes), "id": number} for number, attributes in changed.items()]
+    if rows:
+        await (await driver_of(tx)).execute(_write_all(frozenset(rows[0])), orjson.dumps(rows))
+
+
+@cache
+def _write_all(names: frozenset[str]) -> str:
+    columns = [column for column in entry.c if column.name in names]
+    typed = ", ".join(f"{column.name} {type_of(column)}" for column in columns)
+    changed = ", ".join(f"{column.name} = given.{column.name}" for column in columns if column.name != "id")
+    return (
+        f"UPDATE charrua_hl7.entry AS kept SET {changed}, version = kept.version + 1, changed_at = now() "  # noqa: S608 -- ours
+        f"FROM jsonb_to_recordset($1) AS given({typed}) WHERE kept.id = given.id"
+    )
 
 
 def alike(some: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> bool:

@@ -157,6 +157,19 @@ def _overlap(some: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
     return any(some[key]["after"].keys() & others[key]["after"].keys() for key in some.keys() & others.keys())
 
 
+async def is_known(tx: AsyncConnection, who: Who) -> bool:
+    """Whether anything here is, or was, of this Patient ID: most messages are on patients of whom there is nothing."""
+    return bool(await (await driver_of(tx)).fetchval(_IS_KNOWN, who.patient_id))
+
+
+_IS_KNOWN = """
+SELECT EXISTS (SELECT FROM core.study WHERE patient_id = $1) OR EXISTS (SELECT FROM charrua_hl7.entry WHERE patient_id = $1)
+    OR EXISTS (SELECT FROM charrua_hl7.patient_change WHERE patient_id = $1)
+    OR EXISTS (SELECT FROM charrua_hl7.patient_change
+        WHERE former_id = $1 AND kind = 'merge' AND undone_at IS NULL AND ended_by IS NULL)
+"""
+
+
 async def is_survivor(tx: AsyncConnection, who: Who) -> bool:
     """Whether a merge in force made others this patient: what comes under their IDs is given what is said now."""
     kept = (patient_change.c.patient_id == who.patient_id, patient_change.c.issuer == who.issuer)

@@ -35,6 +35,8 @@ async def update(
 
     Nothing is given to one that was merged into another, unless this message says which one `stays`.
     """
+    if not await rows.is_known(tx, one.who):
+        return Done()
     if not stays and await rows.became(tx, one.who) is not None:
         return Done(notes=(MERGED,))
     said = one.patient if patient else {}

@@ -2,91 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from charrua_core.dicom.n_services import ServiceRefused
 
-from pydicom.datadict import dictionary_keyword
-
-from charrua_core.errors import CharruaError
-
-SUCCESS = 0x0000
-NOT_ALL_ATTRIBUTES = 0x0001
-"""Of those that N-GET asked for, some are not there (PS3.4 F.8.2.1)."""
-ATTRIBUTE_LIST_ERROR = 0x0107
-"""A warning: all was set but the attributes that the response lists (PS3.7 C.4.2)."""
 NO_LONGER_UPDATED = 0xA710
 """Error ID of PS3.4 table F.7.2-2."""
 
 
-class StepRefused(CharruaError):
-    """The request is refused."""
-
-    error_id: int | None = None
-
-    @property
-    def tags(self) -> tuple[int, ...]:
-        """The attributes at fault, as a response's Attribute Identifier List has them."""
-        return ()
-
-
-class StepUnknown(StepRefused):
+class StepUnknown(ServiceRefused):
     """No such performed procedure step."""
 
     dimse_status = 0x0112
 
 
-class StepExists(StepRefused):
+class StepExists(ServiceRefused):
     """A performed procedure step of this UID exists."""
 
     dimse_status = 0x0111
 
 
-class NoLongerUpdated(StepRefused):
+class NoLongerUpdated(ServiceRefused):
     """Performed Procedure Step Object may no longer be updated"""
 
     dimse_status = 0x0110
     error_id = NO_LONGER_UPDATED
 
 
-class SopClassUnknown(StepRefused):
+class SopClassUnknown(ServiceRefused):
     """The SOP class is not the one that was negotiated."""
 
     dimse_status = 0x0119
-
-
-class _AtFault(StepRefused):
-    def __init__(self, tags: Iterable[str]) -> None:
-        self._tags = tuple(int(tag, 16) for tag in tags)
-        super().__init__(f"{(type(self).__doc__ or '').rstrip('.')}: {', '.join(map(keyword, self._tags))}")
-
-    @property
-    def tags(self) -> tuple[int, ...]:
-        return self._tags
-
-
-def keyword(tag: int) -> str:
-    """Give the keyword of an attribute, its tag where PS3.6 has none."""
-    try:
-        return dictionary_keyword(tag)
-    except KeyError:
-        return f"{tag:08X}"
-
-
-class AttributeMissing(_AtFault):
-    """Missing attribute."""
-
-    dimse_status = 0x0120
-
-
-class ValueMissing(_AtFault):
-    """Missing value."""
-
-    dimse_status = 0x0121
-
-
-class ValueInvalid(_AtFault):
-    """Invalid value."""
-
-    dimse_status = 0x0106
 
 
 _ALWAYS = {

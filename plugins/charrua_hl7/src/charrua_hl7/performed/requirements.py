@@ -11,7 +11,8 @@ from typing import Any
 
 from pydicom.datadict import dictionary_VR
 
-from charrua_core.archive.index.levels import tag_of
+from charrua_core.archive.index.levels import tag_of, tags_of
+from charrua_core.dicom.n_services import AttributeMissing, ValueInvalid, ValueMissing, keyword
 from charrua_core.types import DicomJson, is_valid_uid
 from charrua_hl7.performed.model import (
     CHARACTER_SET,
@@ -28,20 +29,14 @@ from charrua_hl7.performed.model import (
     text,
 )
 from charrua_hl7.performed.notes import Note
-from charrua_hl7.performed.refusals import AttributeMissing, ValueInvalid, ValueMissing, keyword
 
-
-def _tags(keywords: str) -> tuple[str, ...]:
-    return tuple(tag_of(one) for one in keywords.split())
-
-
-VALUED = _tags(
+VALUED = tags_of(
     "ScheduledStepAttributesSequence PerformedProcedureStepID PerformedStationAETitle PerformedProcedureStepStartDate "
     "PerformedProcedureStepStartTime PerformedProcedureStepStatus Modality"
 )
 """Type 1 at N-CREATE: given with a value."""
 
-PRESENT = _tags(
+PRESENT = tags_of(
     "PatientName PatientID PatientBirthDate PatientSex ReferencedPatientSequence PerformedStationName PerformedLocation "
     "PerformedProcedureStepDescription PerformedProcedureTypeDescription ProcedureCodeSequence PerformedProcedureStepEndDate "
     "PerformedProcedureStepEndTime StudyID PerformedProtocolCodeSequence PerformedSeriesSequence"
@@ -49,7 +44,7 @@ PRESENT = _tags(
 """Type 2 at N-CREATE: what a modality leaves out of them is taken as empty, and noted."""
 
 NEVER_SET = frozenset(
-    _tags(
+    tags_of(
         "ScheduledStepAttributesSequence PatientName PatientID IssuerOfPatientID IssuerOfPatientIDQualifiersSequence "
         "OtherPatientIDsSequence PatientBirthDate PatientSex ReferencedPatientSequence AdmissionID "
         "IssuerOfAdmissionIDSequence ServiceEpisodeID IssuerOfServiceEpisodeIDSequence ServiceEpisodeDescription "
@@ -59,10 +54,10 @@ NEVER_SET = frozenset(
 )
 """Not allowed at N-SET. Modalities that send all they know at every N-SET exist: the same value again is no fault."""
 
-_NOT_KEPT = frozenset({CHARACTER_SET, *_tags("SOPClassUID SOPInstanceUID")})
+_NOT_KEPT = frozenset({CHARACTER_SET, *tags_of("SOPClassUID SOPInstanceUID")})
 """What is kept is Unicode; the UIDs stand in the command."""
 
-_OF_SERIES = _tags(
+_OF_SERIES = tags_of(
     "PerformingPhysicianName ProtocolName OperatorsName SeriesDescription RetrieveAETitle ReferencedImageSequence "
     "ReferencedNonImageCompositeSOPInstanceSequence"
 )

@@ -9,12 +9,13 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from charrua_core import audit
+from charrua_core.dicom.n_services import keyword
 from charrua_core.errors import NotPermitted
 from charrua_core.types import DicomJson
 from charrua_hl7.performed import forwarding, linking
 from charrua_hl7.performed.model import FINAL, STATUS, Caller, State, columns_of, studies_of, text
 from charrua_hl7.performed.notes import Note, added, rows
-from charrua_hl7.performed.refusals import NoLongerUpdated, StepExists, StepUnknown, keyword
+from charrua_hl7.performed.refusals import NoLongerUpdated, StepExists, StepUnknown
 from charrua_hl7.performed.requirements import check_creation, check_final, check_setting, completed
 from charrua_hl7.performed.rights import sight
 from charrua_hl7.tables import performed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from charrua_hl7.performed.refusals import keyword
+from charrua_core.dicom.n_services import keyword
 from charrua_hl7.performed.requirements import NEVER_SET, PRESENT, VALUED
 
 

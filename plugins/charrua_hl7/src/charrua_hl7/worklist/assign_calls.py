@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from pydicom.datadict import dictionary_description, keyword_for_tag
 
 from charrua_core.types import is_valid_uid
-from charrua_core.web import HttpError, Parameter, Request, Response, WebRoute, json_response
+from charrua_core.web import HttpError, Parameter, Request, Response, WebRoute, fields_of, json_response, number_in_path
 from charrua_hl7.worklist import standing, trail
 from charrua_hl7.worklist.answers import told
 from charrua_hl7.worklist.assigning import assign, changes, described, unassign
-from charrua_hl7.worklist.fields import fields_of, number_of
 from charrua_hl7.worklist.seeing import seen
 from charrua_hl7.worklist.trail import By
 
@@ -21,7 +20,7 @@ async def preview(request: Request) -> Response:
     uid = request.query.first("study")
     if not is_valid_uid(uid):
         raise HttpError(400, f"study: {uid[:80]!r} is no UID")
-    found, study, over = await changes(request.app, By.of(request), number_of(request), uid)
+    found, study, over = await changes(request.app, By.of(request), number_in_path(request, "entry"), uid)
     trail.looked_at(request, found)
     return json_response({"entry": found.id, "study": uid, "changes": [named(one) for one in described(over, study)]})
 
@@ -36,9 +35,9 @@ def named(change: tuple[str, str, str]) -> dict[str, str]:
 
 async def assign_study(request: Request) -> Response:
     """Assign a study, or series of it, to an entry."""
-    number = number_of(request)
+    number = number_in_path(request, "entry")
     fields = await fields_of(request)
-    uid, series = fields.uid("study"), fields.uids("series")
+    uid, series = fields.uid("study", needed=True), fields.uids("series")
     fields.end()
     completed, edits, target = await assign(request.app, By.of(request), number, uid, series)
     return json_response(told(completed, edits=edits, assigned=target))
@@ -46,12 +45,12 @@ async def assign_study(request: Request) -> Response:
 
 async def take_back(request: Request) -> Response:
     """Take the last assignment back."""
-    return json_response(told(await unassign(request.app, By.of(request), number_of(request))))
+    return json_response(told(await unassign(request.app, By.of(request), number_in_path(request, "entry"))))
 
 
 async def leave(request: Request) -> Response:
     """Note that a study which came with an entry's accession number is not the entry's."""
-    number, uid = number_of(request), request.parameters["study"]
+    number, uid = number_in_path(request, "entry"), request.parameters["study"]
     async with request.app.db.transaction() as tx:
         found = await seen(tx, request.identity, number, locked=True)
         if not any(one.study_uid == uid and one.state == "mismatch" for one in await standing.of_entry(tx, number)):

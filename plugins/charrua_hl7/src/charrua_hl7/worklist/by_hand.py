@@ -15,8 +15,8 @@ from charrua_core.archive.edit.values import checked, from_keywords
 from charrua_core.archive.index.levels import level_of, tag_of, text_of
 from charrua_core.errors import EditInvalid
 from charrua_core.types import DicomJson, Level
+from charrua_core.web import Fields
 from charrua_hl7.worklist.entries import STEP, step_of
-from charrua_hl7.worklist.fields import Fields
 
 OF_ORDER = (
     *("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex", "CurrentPatientLocation"),

@@ -9,13 +9,22 @@ from typing import Any
 from charrua_core.archive.index.levels import STUDY_INSTANCE_UID, tag_of, text_of
 from charrua_core.archive.search import OneOf, Query, search
 from charrua_core.types import DicomJson, Level
-from charrua_core.web import HttpError, Parameter, Request, Response, WebRoute, json_response
+from charrua_core.web import (
+    Fields,
+    HttpError,
+    Parameter,
+    Request,
+    Response,
+    WebRoute,
+    fields_of,
+    json_response,
+    number_in_path,
+)
 from charrua_hl7.worklist import by_hand, trail
 from charrua_hl7.worklist.answers import told
 from charrua_hl7.worklist.assign_calls import ASSIGN_ROUTES
 from charrua_hl7.worklist.changing import add, bring, change
 from charrua_hl7.worklist.entries import Status, value
-from charrua_hl7.worklist.fields import Fields, fields_of, number_of
 from charrua_hl7.worklist.listing import DAYS, MOST, asked_of, listed
 from charrua_hl7.worklist.seeing import seen
 from charrua_hl7.worklist.trail import By
@@ -73,14 +82,14 @@ async def list_entries(request: Request) -> Response:
 async def show_entry(request: Request) -> Response:
     """Tell an entry: what can be changed by keyword, and the whole of it as DICOM JSON."""
     async with request.app.db.reading() as connection:
-        found = await seen(connection, request.identity, number_of(request))
+        found = await seen(connection, request.identity, number_in_path(request, "entry"))
     trail.looked_at(request, found)
     return replace(json_response(told(found, dataset=found.attributes)), headers=[("Cache-Control", "no-store")])
 
 
 async def change_entry(request: Request) -> Response:
     """Give an entry other values."""
-    number = number_of(request)
+    number = number_in_path(request, "entry")
     fields = await fields_of(request)
     version, texts = fields.version(), fields.table("attributes")
     given = by_hand.read(texts, {keyword: keyword for keyword in by_hand.EDITABLE if keyword in texts})
@@ -96,7 +105,7 @@ async def change_entry(request: Request) -> Response:
 
 async def bring_to_status(request: Request) -> Response:
     """Discontinue an entry, complete it, or have it begin again."""
-    number = number_of(request)
+    number = number_in_path(request, "entry")
     fields = await fields_of(request)
     status, reason, version = status_in(fields), fields.text("reason", LONGEST_REASON), fields.version()
     fields.end()

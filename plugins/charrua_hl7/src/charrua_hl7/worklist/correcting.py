@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 KIND = "hl7.correct"
 _ORIGIN = Origin("job")
+_REASON = "the order's identity (worklist entry"
 
 
 class _NothingToDo(Exception):
@@ -87,4 +88,9 @@ def record_of(kind: RecordKind, by: str, uid: str, over: Overlay, now: DicomJson
 
 def reason_of(number: int) -> str:
     """Say why an edit was made, for the study's history."""
-    return f"the order's identity (worklist entry {number})"
+    return f"{_REASON} {number})"
+
+
+def is_ours(reason: str) -> bool:
+    """Whether an edit with this reason was made for an entry."""
+    return reason.startswith(_REASON)

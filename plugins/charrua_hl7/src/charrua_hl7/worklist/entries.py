@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -20,7 +20,7 @@ from charrua_core.archive.search import dates
 from charrua_core.archive.search.matching import written_name
 from charrua_core.archive.search.patterns import grams
 from charrua_core.archive.search.terms import terms_of
-from charrua_core.db import driver_of
+from charrua_core.db import Collided, driver_of
 from charrua_core.types import DicomJson
 from charrua_hl7.outgoing import tell_status
 from charrua_hl7.tables import entry
@@ -303,10 +303,13 @@ class Draft:
         return columns_of(told) | given
 
 
-async def put_all(app: App, tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[Entry]:
+async def put_all(
+    app: App, tx: AsyncConnection, rows: Sequence[Mapping[str, Any]], known: Container[tuple[str, str]]
+) -> list[Entry]:
     """Write the rows of drafts, each once: new entries, or the same steps of the same orders as they are now.
 
-    Those of patients who were merged into others are given these.
+    Those of patients who were merged into others are given these. `known` has order key and step ID of those that were there
+    when the drafts were made: raises Collided where there are others by now, whose data would be written over.
     """
     from charrua_hl7.patients.merging import of_their_patients  # which need this module
     from charrua_hl7.performed import link_entries
@@ -317,6 +320,8 @@ async def put_all(app: App, tx: AsyncConnection, rows: Sequence[Mapping[str, Any
     driver = await driver_of(tx)
     found = await driver.fetch(_put_all(frozenset(ordered[0])), orjson.dumps(ordered))
     at = {(one["order_key"], one["step_id"]): one for one in found}
+    if any(one["status_before"] is not None and place not in known for place, one in at.items()):
+        raise Collided
     pairs = [(row, at[row["order_key"], row["step_id"]]) for row in ordered]
     written = await of_their_patients(tx, [_written(row, facts) for row, facts in pairs])
     former = [facts["status_before"] for _, facts in pairs]
@@ -341,7 +346,7 @@ def _put_all(names: frozenset[str]) -> str:
     """One statement, whose plan and parameters do not depend on how many rows there are."""
     columns = [column for column in entry.c if column.name in names]
     listed = ", ".join(column.name for column in columns)
-    typed = ", ".join(f"{column.name} {_type(column)}" for column in columns)
+    typed = ", ".join(f"{column.name} {type_of(column)}" for column in columns)
     changed = ", ".join(
         f"{one.name} = excluded.{one.name}" for one in columns if one.name not in ("order_key", "step_id", "source")
     )
@@ -353,5 +358,6 @@ def _put_all(names: frozenset[str]) -> str:
     )
 
 
-def _type(column: Column[Any]) -> str:
+def type_of(column: Column[Any]) -> str:
+    """Give the type of a column as PostgreSQL writes it, for rows that come as JSON."""
     return column.type.compile(dialect=postgresql.dialect()).partition(" COLLATE")[0]  # type: ignore[no-untyped-call]

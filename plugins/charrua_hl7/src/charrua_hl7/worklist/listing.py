@@ -16,7 +16,7 @@ from charrua_core.archive.search.conditions import like
 from charrua_core.archive.search.patterns import grams
 from charrua_core.tables import C
 from charrua_core.types import Identity
-from charrua_core.web import HttpError, Query
+from charrua_core.web import HttpError, Query, number_in_query
 from charrua_hl7.tables import entry
 from charrua_hl7.worklist.entries import COLUMNS, OPEN, Entry, Status, start_of
 from charrua_hl7.worklist.searching import in_order, seen_by
@@ -79,7 +79,7 @@ def asked_of(query: Query, today: date, date_: str = "", tab: str = "all") -> As
         patient_id=query.first("patient_id").strip()[:64],
         accession_number=query.first("accession_number").strip()[:64],
         after=_place(query.first("after")),
-        limit=_limit(query.first("limit")),
+        limit=number_in_query(query, "limit", USUAL, 1, MOST),
     )
 
 
@@ -122,14 +122,6 @@ def _place(given: str) -> tuple[str, int] | None:
     if given and not found:
         raise HttpError(400, "after: what `next` of the page before says is expected")
     return (found[1], int(found[2])) if found else None
-
-
-def _limit(given: str) -> int:
-    if not given:
-        return USUAL
-    if not given.isascii() or not given.isdigit() or not 1 <= int(given[:18]) <= MOST:
-        raise HttpError(400, f"limit: a whole number from 1 to {MOST} is expected")
-    return int(given)
 
 
 async def listed(connection: AsyncConnection, identity: Identity, asked: Asked) -> Listed:

@@ -8,23 +8,25 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, select, text, tuple_
+from sqlalchemy import ColumnElement, exists, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charrua_core import tables
+from charrua_core.archive.edit.record import find
 from charrua_core.archive.index.levels import tag_of
 from charrua_core.services.service import Background
 from charrua_hl7.performed import in_progress
 from charrua_hl7.tables import IS_OPEN, entry, entry_study, performed_entry
 from charrua_hl7.worklist import trail
 from charrua_hl7.worklist.arrivals import ARRIVED, TIMED_OUT, look_for_entries
-from charrua_hl7.worklist.correcting import correction_job
+from charrua_hl7.worklist.correcting import correction_job, is_ours
 from charrua_hl7.worklist.entries import OPEN, Status, set_status, step_of, value
 
 if TYPE_CHECKING:
     from charrua_core.app import App
     from charrua_core.jobs import JobType
     from charrua_core.services import Service
+    from charrua_core.types import StudyEdited
 
 EVERY_S = 60.0
 BATCH = 500
@@ -107,9 +109,29 @@ async def _discontinue(app: App, tx: AsyncConnection, numbers: Sequence[int]) ->
 
 
 async def complete_what_came_first(app: App) -> None:
-    """Complete open entries whose study was here before them, or came to be under their UID by an edit."""
+    """Complete open entries whose study was here before them."""
+    await _complete(app, await _came_first(app))
+
+
+async def complete_what_was_moved(app: App, edited: StudyEdited) -> None:
+    """Complete open entries under whose UID an edit has brought images; an assignment to an entry does so itself."""
+    found = await _came_first(app, tables.study.c.study_uid.in_(edited.study_uids))
+    if found and not await _is_ours(app, edited.edit):
+        await _complete(app, found)
+
+
+async def _came_first(app: App, *where: ColumnElement[bool]) -> Sequence[Any]:
     async with app.db.reading() as connection:
-        found = (await connection.execute(_CAME_FIRST)).all()
+        return (await connection.execute(_CAME_FIRST.where(*where))).all()
+
+
+async def _is_ours(app: App, edit: str) -> bool:
+    async with app.db.reading() as connection:
+        record = await find(connection, edit)
+    return record is not None and is_ours(record.reason)
+
+
+async def _complete(app: App, found: Sequence[Any]) -> None:
     for uid, modality in _each_modality(found):
         await look_for_entries(app, uid, modality)
 

@@ -32,15 +32,23 @@ const ACTS: Act[] = [
 /** How many actions stand beside Open before the others hide behind ⋯. */
 const FIRST = 2;
 
-/** The buttons at one study: Open, what plugins add, the most wanted ones, and the others behind ⋯. */
+/** What plugins add with a lower order stands before these actions, beside Open; the rest behind them. */
+const OWN = 50;
+
+/** The buttons at one study: Open, the most wanted ones, and the others behind ⋯; what deletes comes last. */
 export function actsOf(uid: string, may: readonly string[], actions: readonly Action[]): HTMLElement {
-  const acts = allowed(may).map((act) => button(act, () => [uid]));
+  const own = (danger: boolean) => allowed(may).filter((act) => danger === (act.danger ?? false)).map((act) => button(act, () => [uid]));
+  const links = (first: boolean) => actions.filter((one) => first === one.order < OWN).map((one) => link(one, uid));
+  const before = links(true);
+  const acts = [...own(false), ...links(false), ...own(true)];
   const open = may.includes("view") && h("a", { class: "button primary open", href: viewerOf(uid) }, t("Open"), h("kbd", {}, "↵"));
-  const added = actions.map((action) =>
-    h("a", { class: "button", href: hrefOf(action, uid), target: action.new_tab && "_blank", rel: action.new_tab && "noopener" }, action.label),
-  );
-  const shown = acts.splice(0, Math.max(FIRST - added.length, 1));
-  return h("div", { class: "acts" }, open, ...added, ...shown, acts.length > 0 && others(acts));
+  const shown = acts.splice(0, Math.max(FIRST - before.length, 1));
+  return h("div", { class: "acts" }, open, ...before, ...shown, acts.length > 0 && others(acts));
+}
+
+function link(action: Action, uid: string): HTMLElement {
+  const apart = action.new_tab && { target: "_blank", rel: "noopener" };
+  return h("a", { class: "button", href: hrefOf(action, uid), ...apart }, action.label);
 }
 
 /** The buttons at several studies. */

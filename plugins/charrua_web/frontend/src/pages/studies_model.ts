@@ -25,6 +25,7 @@ export interface Action {
   label: string;
   href: string;
   key: string;
+  order: number;
   new_tab: boolean;
 }
 

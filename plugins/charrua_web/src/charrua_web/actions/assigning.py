@@ -13,10 +13,9 @@ from charrua_core.archive.edit.values import checked, from_keywords
 from charrua_core.archive.index.levels import TAGS
 from charrua_core.errors import EditInvalid
 from charrua_core.types import Level
-from charrua_core.web import HttpError, Request, Response, WebRoute
+from charrua_core.web import Fields, HttpError, Request, Response, WebRoute, fields_of
 from charrua_web.actions.answered import DONE, JSON, Step, done, in_turn
 from charrua_web.actions.attributes import Wanted, wanted_of
-from charrua_web.actions.fields import Fields, fields_of
 from charrua_web.actions.looked_up import study_of
 
 _OF_PATIENT = {

@@ -5,17 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrua_core.archive.datasets.part10 import new_arrival_id
-from charrua_core.archive.datasets.source import SegmentSource
-from charrua_core.audit import Event
 from charrua_core.imaging.making import (
     KINDS,
     OFFICE,
@@ -29,13 +22,13 @@ from charrua_core.imaging.making import (
     picture_of,
     to_pdf,
 )
+from charrua_core.imaging.making.attaching import attach_object, working_folder
 from charrua_core.settings import Setting
 from charrua_core.web import HttpError, Parameter, Request, Response, WebRoute, json_response
 from charrua_web.actions.looked_up import Study, study_of
 
 if TYPE_CHECKING:
     from charrua_core.app import App
-    from charrua_core.archive.ingest.ingest import Stored
 
 SETTINGS = (
     Setting(
@@ -68,7 +61,6 @@ SETTINGS = (
         effect="now",
     ),
 )
-_PIECE = 1 << 20
 _LONGEST_TITLE = 64
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 _TAKEN = ", ".join(KINDS.values())
@@ -78,14 +70,16 @@ async def attach(request: Request) -> Response:
     """Attach the file that is the request's body."""
     study = await study_of(request, request.parameters["study"])
     title = _title(request)
-    async with _folder(request.app) as folder:
+    async with working_folder(request.app) as folder:
         path = folder / "content"
         await _receive(request, path)
         kind = await asyncio.to_thread(kind_of, path)
         if kind is None:
             raise HttpError(415, f"the file is of no kind that can be attached: {_TAKEN}")
         made = await _made(request.app, study, path, kind, title or KINDS[kind])
-        stored = await _store(request, study, made, kind)
+        stored = await attach_object(
+            request.app, made, study.uid, kind, by=request.identity.name, origin=request.origin
+        )
     told = {"study": stored.study_uid, "series": made.series_uid, "instance": made.sop_instance_uid}
     return json_response({**told, "kind": kind, "title": title or KINDS[kind]}, 201)
 
@@ -95,18 +89,6 @@ def _title(request: Request) -> str:
     if len(given) > _LONGEST_TITLE or _CONTROL.search(given):
         raise HttpError(400, f"title: {_LONGEST_TITLE} characters at most are expected, without backslash")
     return given
-
-
-@asynccontextmanager
-async def _folder(app: App) -> AsyncIterator[Path]:
-    """A private folder on the volume, where files lie that become objects; what is left of it after a crash is cleared."""
-    app.volumes.current.check()
-    folder = Path(app.volumes.current.spool_path())
-    await asyncio.to_thread(folder.mkdir, mode=0o700)
-    try:
-        yield folder
-    finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 async def _receive(request: Request, path: Path) -> None:
@@ -145,42 +127,6 @@ def _next_number(study: Study) -> int:
         int(number) for one in study.series if (number := one.text("SeriesNumber")).isdecimal() and len(number) < 9
     ]
     return max(numbers, default=0) + 1
-
-
-async def _store(request: Request, study: Study, made: Made, kind: Kind) -> Stored:
-    """Bring the object in as any other, and write it into the audit trail."""
-    origin = replace(request.origin, association_id=new_arrival_id())
-    uids = (made.sop_class_uid, made.sop_instance_uid, made.transfer_syntax_uid)
-    stored: Stored | None = None
-    try:
-        spool = request.app.ingest.begin(*uids, origin)
-        try:
-            async for piece in _pieces(made):
-                waiting = spool.write(memoryview(piece))
-                if waiting is not None:
-                    await waiting
-        except BaseException:
-            spool.abort()
-            raise
-        stored = await request.app.ingest.store(spool, study_uid=study.uid)
-        return stored
-    finally:
-        request.app.audit.later(
-            Event.INSTANCES_TRANSFERRED,
-            "C",
-            request.identity.name,
-            origin,
-            succeeded=stored is not None,
-            study_uids=(study.uid,),
-            attached=kind,
-            sop_instance=made.sop_instance_uid,
-        )
-
-
-async def _pieces(made: Made) -> AsyncIterator[bytes]:
-    with SegmentSource(made.segments) as source:
-        for at in range(0, source.size, _PIECE):
-            yield await asyncio.to_thread(source.read, at, _PIECE)
 
 
 ROUTES = (

@@ -15,8 +15,7 @@ from charrua_core.archive.edit.values import checked, from_keywords
 from charrua_core.archive.index.levels import TAGS, level_of, tag_of, text_of
 from charrua_core.errors import EditInvalid
 from charrua_core.types import DicomJson, Level
-from charrua_core.web import HttpError
-from charrua_web.actions.fields import Fields
+from charrua_core.web import Fields, HttpError
 
 PATIENT_ID = tag_of("PatientID")
 MAIN = (

@@ -11,10 +11,9 @@ from charrua_core.archive.edit import undo as edit_undo
 from charrua_core.archive.edit.record import Record
 from charrua_core.archive.index.levels import STUDY_INSTANCE_UID
 from charrua_core.types import Level
-from charrua_core.web import HttpError, Request, Response, WebRoute, json_response
+from charrua_core.web import HttpError, Request, Response, WebRoute, fields_of, json_response
 from charrua_web.actions.answered import DONE, JSON, REFUSED, Step, done, in_turn
 from charrua_web.actions.attributes import change
-from charrua_web.actions.fields import fields_of
 
 MOST_UNDONE = 200
 _UNKNOWN = HttpError(404, "there is no edit of this number, or none that you may see")

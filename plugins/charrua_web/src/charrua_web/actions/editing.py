@@ -16,10 +16,9 @@ from charrua_core.archive.search import OneOf, Query, count
 from charrua_core.archive.search.columns import ISSUER
 from charrua_core.errors import NotPermitted
 from charrua_core.types import Level
-from charrua_core.web import HttpError, Request, Response, WebRoute, json_response
+from charrua_core.web import Fields, HttpError, Request, Response, WebRoute, fields_of, json_response
 from charrua_web.actions import attributes as texts
 from charrua_web.actions.answered import DONE, JSON, REFUSED, Step, done, in_turn
-from charrua_web.actions.fields import Fields, fields_of
 from charrua_web.actions.looked_up import Series, Study, sees_whole, study_of
 
 _MOST_STUDIES = 10_000

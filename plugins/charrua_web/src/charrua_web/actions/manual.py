@@ -14,12 +14,11 @@ from charrua_core.archive.index.levels import TAGS, text_of
 from charrua_core.archive.index.names import name_key
 from charrua_core.errors import StudyNotFound
 from charrua_core.types import Level
-from charrua_core.web import HttpError, Request, Response, WebRoute
+from charrua_core.web import Fields, HttpError, Request, Response, WebRoute, fields_of
 from charrua_web.actions.answered import DONE, JSON, Step, done, in_turn
 from charrua_web.actions.attributes import Wanted, require_patient_id, wanted_of
 from charrua_web.actions.deleting import deletion
 from charrua_web.actions.editing import Edit, carried_out, one_modality, status_in
-from charrua_web.actions.fields import Fields, fields_of
 from charrua_web.actions.looked_up import Study, sees_whole, study_of
 
 FIELDS = {

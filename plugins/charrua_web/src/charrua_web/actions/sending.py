@@ -8,9 +8,8 @@ from charrua_core.errors import StudyNotFound
 from charrua_core.jobs import Job
 from charrua_core.sending import BY_NUMBER, KIND, send_study
 from charrua_core.types import Destination, Identity
-from charrua_core.web import HttpError, Parameter, Request, Response, WebRoute, json_response
+from charrua_core.web import Fields, HttpError, Parameter, Request, Response, WebRoute, fields_of, json_response
 from charrua_web.actions.answered import JSON, REFUSED
-from charrua_web.actions.fields import Fields, fields_of
 
 MOST_AT_ONCE = 500
 """Studies times destinations of one call."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from charrua_core.archive.index.levels import tag_of
+from charrua_core.archive.index.levels import tags_of
 from charrua_core.types import DicomJson, Level
 
 RETRIEVE_URL = "00081190"
@@ -14,7 +14,7 @@ UNIQUE = {Level.STUDY: STUDY_UID, Level.SERIES: SERIES_UID, Level.IMAGE: SOP_UID
 
 
 def _tags(keywords: str) -> frozenset[str]:
-    return frozenset(tag_of(keyword) for keyword in keywords.split())
+    return frozenset(tags_of(keywords))
 
 
 _ALWAYS = _tags("InstanceAvailability StudyInstanceUID RetrieveURL")

@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from charrua_core.types import is_valid_uid
-from charrua_core.web import HttpError
+from charrua_core.web import HttpError, json_object
 from charrua_web.documents import codes
 
 MOST = 1_000
@@ -86,17 +84,6 @@ def read_saved(body: bytes) -> Saved:
     if len({one.uid for one in measurements}) < len(measurements):
         raise HttpError(400, "two measurements have the same id")
     return Saved(measurements, tuple(replaces))
-
-
-def json_object(body: bytes) -> dict[str, Any]:
-    """Give a body that is a JSON object. HttpError 400."""
-    try:
-        told = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise HttpError(400, "the body is no JSON") from error
-    if not isinstance(told, dict):
-        raise HttpError(400, "the body is a JSON object")
-    return told
 
 
 def words(told: Any, most: int, name: str) -> str:

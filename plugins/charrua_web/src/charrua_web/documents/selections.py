@@ -8,13 +8,13 @@ from typing import Any
 
 from charrua_core.imaging.documents.values import Reference
 from charrua_core.types import DicomJson
-from charrua_core.web import HttpError
+from charrua_core.web import HttpError, json_object
 from charrua_web.documents import codes
 from charrua_web.documents.codes import Coding
 from charrua_web.documents.document import Author, head, observer
 from charrua_web.documents.images import Image
 from charrua_web.documents.items import CONTAINS, container, image, text
-from charrua_web.documents.measurement import is_uid, json_object, words
+from charrua_web.documents.measurement import is_uid, words
 from charrua_web.documents.readback import is_code
 from charrua_web.documents.reports import Document
 

@@ -2,36 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from charrua_core.accounts import Account, SessionInfo, TokenInfo
-from charrua_core.web import HttpError, Request
-
-MOST_BYTES = 1 << 16
-
-
-async def fields_of(request: Request, kinds: Mapping[str, Any], needed: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Give the fields of the JSON object in the body, of these types. HttpError 400 names what will not do."""
-    try:
-        given = orjson.loads(await request.body(MOST_BYTES))
-    except orjson.JSONDecodeError:
-        raise HttpError(400, "the body is not JSON") from None
-    if not isinstance(given, dict):
-        raise HttpError(400, "the body is a JSON object")
-    for name, value in given.items():
-        if name not in kinds:
-            raise HttpError(400, f"{name[:80]}: there is no such field")
-        if not isinstance(value, kinds[name]) or (isinstance(value, bool) and kinds[name] is not bool):
-            raise HttpError(400, f"{name}: its value is of another type")
-        if isinstance(value, str) and "\0" in value:
-            raise HttpError(400, f"{name}: it has a NUL in it")
-    if missing := sorted(needed - given.keys()):
-        raise HttpError(400, f"{missing[0]}: it is missing")
-    return given
 
 
 def told_of(account: Account) -> dict[str, Any]:

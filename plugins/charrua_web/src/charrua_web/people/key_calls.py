@@ -7,9 +7,9 @@ from typing import Any
 
 from charrua_core.accounts import VIEWING_SYNTAXES, id_of
 from charrua_core.errors import EditInvalid, UserNotFound
-from charrua_core.web import HttpError, Parameter, Request, Response, WebRoute, json_response
+from charrua_core.web import HttpError, Parameter, Request, Response, WebRoute, json_response, typed_object_of
 from charrua_web.callers import CALLER, CALLERS, Caller
-from charrua_web.people.bodies import fields_of, told_of_session, told_of_token
+from charrua_web.people.bodies import told_of_session, told_of_token
 from charrua_web.people.user_calls import TAG
 
 MOST_DAYS = 3660
@@ -34,7 +34,7 @@ async def list_tokens(request: Request) -> Response:
 
 async def create_token(request: Request) -> Response:
     """Make a token of a user."""
-    return await _create_token(request, request.parameters["user"], await fields_of(request, _TOKEN))
+    return await _create_token(request, request.parameters["user"], await typed_object_of(request, _TOKEN))
 
 
 async def revoke_token(request: Request) -> Response:
@@ -65,7 +65,7 @@ async def list_own_tokens(request: Request) -> Response:
 
 async def create_own_token(request: Request) -> Response:
     """Make a token of one's own, which takes the password: who finds a browser open makes none."""
-    fields = await fields_of(request, {**_TOKEN, "password": str}, frozenset({"password"}))
+    fields = await typed_object_of(request, {**_TOKEN, "password": str}, frozenset({"password"}))
     await request.app.accounts.prove(request.identity.name, fields.pop("password"), address=request.origin.address)
     return await _create_token(request, request.identity.name, fields)
 

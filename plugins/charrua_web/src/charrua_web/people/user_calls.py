@@ -7,10 +7,10 @@ from typing import Any
 from charrua_core.accounts import PERMISSIONS, ROLES, VIEWING_SYNTAXES, check_row_filter
 from charrua_core.archive.search import check_filter, filterable
 from charrua_core.errors import EditInvalid
-from charrua_core.web import Parameter, Request, Response, WebRoute, json_response
+from charrua_core.web import Parameter, Request, Response, WebRoute, json_response, typed_object_of
 from charrua_web.callers import CALLERS
 from charrua_web.people import found
-from charrua_web.people.bodies import fields_of, told_of
+from charrua_web.people.bodies import told_of
 
 TAG = "People"
 _DETAILS: dict[str, Any] = {
@@ -32,7 +32,7 @@ async def list_users(request: Request) -> Response:
 
 async def add(request: Request) -> Response:
     """Add a user."""
-    fields = await fields_of(
+    fields = await typed_object_of(
         request, {"name": str, "password": str, **_DETAILS}, frozenset({"name", "password", "role"})
     )
     name, password = fields.pop("name"), fields.pop("password")
@@ -48,7 +48,7 @@ async def show(request: Request) -> Response:
 
 async def change(request: Request) -> Response:
     """Change what the body names."""
-    details = _details(await fields_of(request, {"disabled": bool, **_DETAILS}))
+    details = _details(await typed_object_of(request, {"disabled": bool, **_DETAILS}))
     if _is_own(request) and (details.get("disabled") or details.get("role", "Admin") != "Admin"):
         raise EditInvalid("nobody disables or demotes themselves: ask another administrator")
     if details:
@@ -68,7 +68,7 @@ async def remove(request: Request) -> Response:
 
 async def set_password(request: Request) -> Response:
     """Give a user a new password."""
-    fields = await fields_of(request, _PASSWORD, frozenset({"password"}))
+    fields = await typed_object_of(request, _PASSWORD, frozenset({"password"}))
     must_change = fields.get("must_change_password", True)
     password = fields["password"]
     await request.app.accounts.set_password(_name(request), password, by=request.origin, must_change=must_change)
@@ -89,7 +89,7 @@ async def list_roles(_request: Request) -> Response:
 
 async def preview(request: Request) -> Response:
     """Tell how many studies a filter shows."""
-    fields = await fields_of(request, {"filter": (dict, type(None))}, frozenset({"filter"}))
+    fields = await typed_object_of(request, {"filter": (dict, type(None))}, frozenset({"filter"}))
     return json_response(await found.seen_by(request.app, request.identity, check_row_filter(fields["filter"])))
 
 

@@ -11,9 +11,8 @@ from typing import Any
 
 import orjson
 
-from charrua_core.web import Parameter, Request, Response, WebRoute, json_response
+from charrua_core.web import Parameter, Request, Response, WebRoute, json_response, number_in_query
 from charrua_web.setup.audit_search import all_of, asked_of, page_of, shown
-from charrua_web.setup.bodies import whole
 
 TAG = "Set-up"
 PATH = "/audit"
@@ -25,7 +24,7 @@ _FORMULA = re.compile(r"[=+\-@\t\r]")
 
 async def search(request: Request) -> Response:
     """Give a page of records, the latest first."""
-    rows, more = await page_of(request, asked_of(request), whole(request, "limit", 100, 1, MOST))
+    rows, more = await page_of(request, asked_of(request), number_in_query(request.query, "limit", 100, 1, MOST))
     return json_response({"records": [_plain(request, shown(row)) for row in rows], "next": more})
 
 

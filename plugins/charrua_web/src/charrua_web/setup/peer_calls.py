@@ -10,8 +10,8 @@ from charrua_core.dicom.reaching import reach
 from charrua_core.errors import EditInvalid, PeerUnknown
 from charrua_core.peers import PEER_PERMISSIONS, check_aet, check_peer
 from charrua_core.types import Peer, is_character_set
-from charrua_core.web import HttpError, Request, Response, WebRoute, json_response
-from charrua_web.setup.bodies import JSON, json_of
+from charrua_core.web import HttpError, Request, Response, WebRoute, json_response, typed_object_of
+from charrua_web.setup.bodies import JSON
 from charrua_web.setup.reached import sentence
 
 TAG = "Set-up"
@@ -44,7 +44,7 @@ async def show(request: Request) -> Response:
 
 async def put(request: Request) -> Response:
     """Add the remote server of the path, or change it: what the body leaves out is as it was."""
-    body = await json_of(request, _FIELDS)
+    body = await typed_object_of(request, _FIELDS)
     peer = _peer(request, request.parameters["aet"], body)
     row_filter = _row_filter(body["row_filter"]) if "row_filter" in body else None
     new = await request.app.peers.add(peer, by=request.identity.name, row_filter=row_filter, origin=request.origin)
@@ -59,7 +59,7 @@ async def remove(request: Request) -> Response:
 
 async def echo(request: Request) -> Response:
     """Try to reach a remote server, known or as the body describes it."""
-    body = await json_of(request, {"aet": str, **_FIELDS})
+    body = await typed_object_of(request, {"aet": str, **_FIELDS})
     aet = body.pop("aet", "")
     peer = _peer(request, aet, body)
     check_peer(peer)

@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 from charrua_core.audit import Event
 from charrua_core.changes import tell_again
-from charrua_core.web import HttpError, Request, Response, WebRoute, json_response
-from charrua_web.setup.bodies import JSON, json_of, numbers_of
+from charrua_core.web import HttpError, Request, Response, WebRoute, json_response, typed_object_of
+from charrua_web.setup.bodies import JSON, numbers_of
 from charrua_web.setup.plugin_facts import all_plugins, aside, missing
 
 TAG = "Set-up"
@@ -16,9 +16,7 @@ TAG = "Set-up"
 async def list_all(request: Request) -> Response:
     """Give the plugins, what was left out, what is not installed, and the changes that were set aside."""
     app = request.app
-    plugins = [
-        {**one, "follower": asdict(one["follower"]) if one["follower"] else None} for one in await all_plugins(app)
-    ]
+    plugins = [{**one, "followers": list(map(asdict, one["followers"]))} for one in await all_plugins(app)]
     waiting = [
         {"follower": one.follower, "seq": one.seq, "kind": one.kind, "error": one.error, "at": one.at}
         for one in await aside(app)
@@ -30,7 +28,7 @@ async def list_all(request: Request) -> Response:
 async def again(request: Request) -> Response:
     """Tell a follower once more what was set aside for it."""
     name = request.parameters["follower"]
-    body = await json_of(request, {"changes": list})
+    body = await typed_object_of(request, {"changes": list})
     numbers = numbers_of(body, "changes") if "changes" in body else None
     told = await tell_again(request.app.db, name[:200], numbers)
     if not told:

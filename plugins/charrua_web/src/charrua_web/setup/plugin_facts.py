@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from charrua_core.changes import follower_states, set_aside
 from charrua_core.services.breaches import breaches
+from charrua_core.services.core import follower_of
 
 if TYPE_CHECKING:
     from charrua_core.app import App
+    from charrua_core.hooks import Plugin
 
 MOST_SET_ASIDE = 100
 ARCHIVE = "charrua"
@@ -40,7 +42,7 @@ async def all_plugins(app: App) -> list[dict[str, Any]]:
             "jobs": given["job_types"][one.name],
             "pages": pages.get(one.name, []),
             "slow": slow[one.name],
-            "follower": states.get(one.name),
+            "followers": [states[name] for name in _followers(one) if name in states],
         }
         for one in app.hooks.plugins()
     ]
@@ -77,9 +79,13 @@ def _installed(distribution: str) -> bool:
 
 
 async def other_followers(app: App) -> list[Any]:
-    """Give the followers of the change feed that are no plugins: routes, the archive's own transfer syntax; former plugins."""
-    plugins = {one.name for one in app.hooks.plugins()}
-    return [one for one in await follower_states(app.db) if one.name not in plugins]
+    """Give the followers of the change feed that are no plugins': routes, the archive's own transfer syntax; former plugins."""
+    known = {name for one in app.hooks.plugins() for name in _followers(one)}
+    return [one for one in await follower_states(app.db) if one.name not in known]
+
+
+def _followers(one: Plugin) -> list[str]:
+    return [follower_of(one.name, hook) for hook in one.hooks]
 
 
 async def aside(app: App) -> list[Any]:

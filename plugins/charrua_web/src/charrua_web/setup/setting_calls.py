@@ -9,8 +9,8 @@ from typing import Any
 from charrua_core.audit import Event
 from charrua_core.errors import SettingInvalid
 from charrua_core.services.lock import ServerLock
-from charrua_core.web import HttpError, Request, Response, WebRoute, json_response
-from charrua_web.setup.bodies import JSON, json_of
+from charrua_core.web import HttpError, Request, Response, WebRoute, json_response, typed_object_of
+from charrua_web.setup.bodies import JSON
 from charrua_web.setup.setting_checks import check_start
 from charrua_web.setup.setting_facts import all_settings
 
@@ -27,7 +27,7 @@ async def list_all(request: Request) -> Response:
 async def put(request: Request) -> Response:
     """Write a setting to the database; the answer is what is then told of it."""
     name = _known(request)
-    body = await json_of(request, {"value": object})
+    body = await typed_object_of(request, {"value": object})
     if body.get("value") is None:
         raise HttpError(400, "value: it is missing; DELETE takes the setting out of the database again")
     return await _change(request, name, body["value"])
@@ -56,7 +56,7 @@ async def history(request: Request) -> Response:
 
 async def restart(request: Request) -> Response:
     """Have the server start anew, as `charrua restart` does."""
-    body = await json_of(request, {"confirm": bool})
+    body = await typed_object_of(request, {"confirm": bool})
     if body.get("confirm") is not True:
         raise HttpError(400, "confirm: say true, as what runs is ended")
     number = ServerLock(request.app.data_dir).holder()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from charrua_core.archive.check import job as checking
-from charrua_core.web import HttpError, Request, Response, WebRoute, json_response
-from charrua_web.setup.bodies import JSON, json_of
+from charrua_core.web import HttpError, Request, Response, WebRoute, json_response, typed_object_of
+from charrua_web.setup.bodies import JSON
 from charrua_web.setup.storage_facts import check_of, database_of, jobs_of, volumes_of
 
 TAG = "Set-up"
@@ -30,7 +30,7 @@ async def show_check(request: Request) -> Response:
 
 async def check(request: Request) -> Response:
     """Have the archive checked."""
-    body = await json_of(request, {"quick": bool})
+    body = await typed_object_of(request, {"quick": bool})
     if "quick" not in body:
         raise HttpError(400, "quick: say whether only names and sizes are compared, or every byte is read")
     await checking.ask(request.app, quick=body["quick"], by=request.identity.name, origin=request.origin)

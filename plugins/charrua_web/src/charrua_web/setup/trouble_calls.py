@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from charrua_core.trouble import Trouble
-from charrua_core.web import Parameter, Request, Response, WebRoute, json_response
-from charrua_web.setup.bodies import JSON, json_of, numbers_of, whole
+from charrua_core.web import Parameter, Request, Response, WebRoute, json_response, number_in_query, typed_object_of
+from charrua_web.setup.bodies import JSON, numbers_of
 from charrua_web.setup.trouble_words import told
 
 TAG = "Set-up"
@@ -16,7 +16,7 @@ MOST = 500
 
 async def list_all(request: Request) -> Response:
     """Give what went wrong, the latest first."""
-    found = await request.app.troubles.all(whole(request, "limit", 200, 1, MOST))
+    found = await request.app.troubles.all(number_in_query(request.query, "limit", 200, 1, MOST))
     return json_response([_shown(request, one) for one in found])
 
 
@@ -27,14 +27,14 @@ async def count(request: Request) -> Response:
 
 async def seen(request: Request) -> Response:
     """Mark some, or all, as seen."""
-    body = await json_of(request, {"ids": list, "all": bool})
+    body = await typed_object_of(request, {"ids": list, "all": bool})
     numbers = None if body.get("all") else numbers_of(body, "ids")
     return json_response({"count": await request.app.troubles.see(numbers, request.identity.name)})
 
 
 async def mute(request: Request) -> Response:
     """Have some count as new no more, or again."""
-    body = await json_of(request, {"ids": list, "muted": bool})
+    body = await typed_object_of(request, {"ids": list, "muted": bool})
     numbers, muted = numbers_of(body, "ids"), body.get("muted", True)
     return json_response({"count": await request.app.troubles.mute(numbers, request.identity.name, muted=muted)})
 

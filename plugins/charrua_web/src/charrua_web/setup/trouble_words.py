@@ -180,6 +180,14 @@ def _message(_app: App, _one: Trouble, values: Mapping[str, str]) -> Told:
     return Told(sentence, N_("It is kept: see the messages. It can be processed again once what it needs is there."))
 
 
+def _receiver(_app: App, _one: Trouble, values: Mapping[str, str]) -> Told:
+    return Told(
+        N_("%(who)s (%(address)s) has taken no message for more than an hour: %(reason)s.", **values),
+        N_("See that it runs and that its address is right: what waits is sent in order when it is back.", **values),
+        (Mend("page", N_("To the receivers"), {"path": values.get("page", "/")}),),
+    )
+
+
 def _order(_app: App, _one: Trouble, values: Mapping[str, str]) -> Told:
     return Told(
         N_("A study came for worklist entry %(who)s, and is of another patient.", **values),
@@ -224,5 +232,6 @@ _TELLERS = {
     "log_in": _log_in,
     "connection": _connection,
     "message": _message,
+    "receiver": _receiver,
     "order": _order,
 }

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from charrua_core.shares import Share, Wish
 from charrua_core.shares.studies import (
     ACCESSION_NUMBER,
@@ -19,7 +17,7 @@ from charrua_core.shares.studies import (
     text,
 )
 from charrua_core.types import DicomJson
-from charrua_core.web import HttpError, Request
+from charrua_core.web import HttpError, Request, object_of
 
 MOST_BYTES = 20_000
 _FIELDS: dict[str, tuple[type, ...]] = {
@@ -43,7 +41,7 @@ _TOLD = {
 
 async def wish_of(request: Request) -> Wish:
     """Read the wish for a link. HttpError 400 names the field that will not do."""
-    given = await object_of(request)
+    given = await object_of(request, MOST_BYTES)
     for name, value in given.items():
         if name not in _FIELDS:
             raise HttpError(400, f"{name[:40]!r} is none of {', '.join(_FIELDS)}")
@@ -57,21 +55,10 @@ async def wish_of(request: Request) -> Wish:
 
 async def texts_of(request: Request, *names: str) -> list[str]:
     """Read a JSON object of these texts, one that is not there as "". HttpError 400 where it has others."""
-    given = await object_of(request)
+    given = await object_of(request, MOST_BYTES)
     if given.keys() - set(names) or not all(isinstance(one, str) for one in given.values()):
         raise HttpError(400, f"the body is a JSON object of the texts {' and '.join(names)}")
     return [given.get(name, "") for name in names]
-
-
-async def object_of(request: Request) -> dict[str, Any]:
-    """Read a JSON object. HttpError 400 where the body is none."""
-    try:
-        given = orjson.loads(await request.body(MOST_BYTES))
-    except orjson.JSONDecodeError:
-        raise HttpError(400, "the body is not JSON") from None
-    if not isinstance(given, dict):
-        raise HttpError(400, "the body is a JSON object")
-    return given
 
 
 def as_json(share: Share) -> dict[str, Any]:

@@ -107,7 +107,8 @@ def upgrade() -> None:
         sa.Column("patient_id", sa.Text(collation="C"), server_default="", nullable=False),
         sa.Column("accession_number", sa.Text(collation="C"), server_default="", nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
-        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("facts", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
+        sa.Column("digest", sa.LargeBinary(), server_default="", nullable=False),
         sa.Column("state", sa.Text(collation="C"), server_default="waiting", nullable=False),
         sa.Column("acknowledgement", sa.Text(collation="C"), server_default="", nullable=False),
         sa.Column("answer", sa.LargeBinary(), server_default="", nullable=False),
@@ -115,6 +116,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("processed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("job_id", sa.BigInteger(), nullable=True),
+        sa.Column("tried_since", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         schema="charrua_hl7",
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from charrua_core.dicom import Association, Message
+from charrua_core.dicom.association import Association
+from charrua_core.dicom.message import Message
 from charrua_core.errors import CharruaError
 
 log = logging.getLogger(__name__)
@@ -18,7 +19,7 @@ def comment_of(error: CharruaError) -> str:
     return str(error)[:COMMENT_LENGTH]
 
 
-def log_refusal(association: Association, message: Message, error: CharruaError) -> None:
+def log_refusal(association: Association, message: Message, error: CharruaError, **fields: str) -> None:
     """Say in the log who was refused what, with the class of the error only: its words may repeat a key's value."""
     log.warning(
         "refused: %s",
@@ -30,6 +31,7 @@ def log_refusal(association: Association, message: Message, error: CharruaError)
             "peer": association.calling_aet,
             "association": association.id,
             "sop_class": message.context.abstract_syntax,
+            **fields,
         },
     )
 
