@@ -49,7 +49,7 @@ async def test_the_page_says_what_was_changed_and_takes_it_back(hospital, served
     page = await browser_at(served, "Admin")
     await page.goto("/setup/hl7/patients")
     await look(page, "patients")
-    merge = page.locator("tbody tr", has=page.locator("small", has_text="OLD"))
+    merge = page.locator("tbody tr", has_text="OLD · HOSP")
     assert "<B>DOE" in (await merge.inner_text()).upper()
     await merge.get_by_role("button", name="Undo change").click()
     await page.get_by_role("dialog").get_by_role("button", name="Undo").click()
