@@ -263,6 +263,13 @@ async def test_an_order_that_gets_its_fillers_number_later_stays_the_same(archiv
     assert value(one.attributes, tag_of("FillerOrderNumberImagingServiceRequest")) == "F1"
 
 
+async def test_a_step_that_is_added_to_an_order_has_the_key_of_its_others(archive_in_process: Any) -> None:
+    app = archive_in_process
+    await take(app, imaging("S1").replace("F1^RIS", ""))
+    assert told(await take(app, imaging("S1", "S2"))) == ["1 entry added, 1 entry changed, the order was here already"]
+    assert {one.order_key for one in await entries(app)} == {"placer:P1^HIS"}
+
+
 async def test_steps_that_have_the_same_id_by_mistake_are_entries_all_the_same(archive_in_process: Any) -> None:
     app = archive_in_process
     twice = imaging("S1") + "\r" + IPC.format(study=8, step="S1", aet="CTX")
