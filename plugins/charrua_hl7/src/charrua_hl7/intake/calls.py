@@ -10,12 +10,20 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
 from sqlalchemy import func, select
 
 from charrua_core import audit
 from charrua_core.errors import NotPermitted
-from charrua_core.web import HttpError, Parameter, Request, Response, WebRoute, json_response
+from charrua_core.web import (
+    HttpError,
+    Parameter,
+    Request,
+    Response,
+    WebRoute,
+    json_response,
+    number_in_query,
+    typed_object_of,
+)
 from charrua_hl7.intake import messages
 from charrua_hl7.intake.keeping import EVENTS
 from charrua_hl7.intake.opened import made_by, segments_of, text_of
@@ -101,8 +109,9 @@ async def opened(request: Request, number: int) -> messages.Whole:
 
 async def list_messages(request: Request) -> Response:
     """Give a page of messages, newest first."""
-    before, limit = _number(request, "before", 0, 10**17), _number(request, "limit", 50, 500)
-    return json_response([_shown(one) for one in await found(request, named(request), before, max(limit, 1))])
+    before = number_in_query(request.query, "before", 0, 0, 10**17)
+    limit = number_in_query(request.query, "limit", 50, 1, 500)
+    return json_response([_shown(one) for one in await found(request, named(request), before, limit)])
 
 
 async def count_failed(request: Request) -> Response:
@@ -141,7 +150,7 @@ async def process(request: Request) -> Response:
 async def process_many(request: Request) -> Response:
     """Process or send again several messages, named or looked for."""
     require_whole_sight(request)
-    body = await _body(request)
+    body = await typed_object_of(request, {"messages": object, "filter": object})
     numbers, given = body.get("messages"), body.get("filter")
     if (numbers is None) == (given is None):
         raise HttpError(400, "messages or filter: one of them is needed")
@@ -181,23 +190,6 @@ def number_of(request: Request) -> int:
     if not given.isascii() or not given.isdigit() or len(given) > 17:
         raise HttpError(404, f"there is no message {given[:80]!r}")
     return int(given)
-
-
-def _number(request: Request, name: str, default: int, most: int) -> int:
-    given = request.query.first(name, str(default))
-    if not given.isascii() or not given.isdigit() or len(given) > 17 or int(given) > most:
-        raise HttpError(400, f"{name}: a whole number of {most} at most is expected")
-    return int(given)
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    try:
-        body = orjson.loads(await request.body())
-    except orjson.JSONDecodeError as error:
-        raise HttpError(400, f"the body is no JSON: {error}") from error
-    if not isinstance(body, dict) or body.keys() - {"messages", "filter"}:
-        raise HttpError(400, "the body is a JSON object with messages, or filter")
-    return body
 
 
 def _shown(one: messages.Kept) -> dict[str, Any]:

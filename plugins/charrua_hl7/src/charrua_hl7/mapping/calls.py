@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import select
 
 from charrua_core import audit
-from charrua_core.web import HttpError, Parameter, Request, Response, WebRoute, json_response, problem
+from charrua_core.web import HttpError, Parameter, Request, Response, WebRoute, json_response, object_of, problem
 from charrua_hl7 import tables
 from charrua_hl7.errors import MessageRefused
 from charrua_hl7.mapping import bench, store
@@ -39,7 +39,7 @@ async def show(request: Request) -> Response:
 
 async def change(request: Request) -> Response:
     """Put the lines of the body in force."""
-    body = await _body(request)
+    body = await object_of(request, MOST_BYTES)
     version, lines, reason = _version(body.get("version")), body.get("lines"), body.get("reason", "")
     if not isinstance(reason, str) or len(reason) > 1000:
         raise HttpError(400, "reason: a text of 1000 characters at most is expected")
@@ -68,7 +68,7 @@ async def check(request: Request) -> Response:
     _unfiltered(request)
     code = store.code_known(request.parameters["type"])
     try:
-        edited = read_lines(code, (await _body(request)).get("lines"))
+        edited = read_lines(code, (await object_of(request, MOST_BYTES)).get("lines"))
     except MappingInvalid as error:
         return json_response({"problems": [one.as_json() for one in error.problems], "kept": None})
     present = (await store.find(request.app, code)).lines
@@ -80,7 +80,7 @@ async def check(request: Request) -> Response:
 
 async def try_message(request: Request) -> Response:
     """Tell what the message of the body becomes, by the lines of the body or those in force."""
-    body = await _body(request)
+    body = await object_of(request, MOST_BYTES)
     content = await _content(request, body)
     try:
         message = Message.parse(content)
@@ -132,16 +132,6 @@ def _unfiltered(request: Request) -> None:
 
 def _who(request: Request) -> Who:
     return Who(request.identity, request.origin)
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    try:
-        read = orjson.loads(await request.body(MOST_BYTES))
-    except orjson.JSONDecodeError as error:
-        raise HttpError(400, f"the body is no JSON: {error}") from error
-    if not isinstance(read, dict):
-        raise HttpError(400, "the body is a JSON object")
-    return read
 
 
 def _version(given: object) -> int:
