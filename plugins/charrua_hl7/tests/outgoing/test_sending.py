@@ -225,9 +225,16 @@ async def test_the_time_that_a_receiver_is_switched_off_does_not_count(
     assert await receivers_health(app) == []
     clock.move_on(days=40)
     await receivers.change(app, "HIS", {"enabled": True}, SYSTEM, ORIGIN)
+    await until(lambda: _is_on(app))
     async with sending():
         await tried(app)
         assert [row["state"] for row in await rows(app)] == ["waiting"]
+
+
+async def _is_on(app):
+    """Whether this process knows that it is: to put a job off by the clock that has moved would be for ever."""
+    async with app.db.reading() as connection:
+        return (await receivers.known_receivers(app).all(connection))["HIS"].enabled
 
 
 async def _rests(app):
