@@ -131,6 +131,18 @@ async def test_order_status_decides_where_the_message_is_about_it(archive_in_pro
     assert seen == ["SCHEDULED", "SCHEDULED", "STARTED", "COMPLETED", "COMPLETED", "COMPLETED"]
 
 
+async def test_an_order_that_says_of_itself_that_it_is_over_is_over(archive_in_process: Any) -> None:
+    app = archive_in_process
+    await take(app, order("1", status="CM"), order("2", status="IP"), order("3"), order("3", "SC", status="CA"))
+    assert [one.status for one in await entries(app)] == [Status.COMPLETED, Status.SCHEDULED, Status.DISCONTINUED]
+
+
+async def test_a_message_that_is_refused_at_its_end_leaves_nothing_of_its_beginning(archive_in_process: Any) -> None:
+    app = archive_in_process
+    await take(app, order("1") + "ORC|ZZ|P2|F2\rOBR|1|P2|F2\r", order("3"))
+    assert [one.order_key for one in await entries(app)] == ["filler:F3^"]
+
+
 async def test_what_is_held_is_released_and_what_is_cancelled_is_not(archive_in_process: Any) -> None:
     app = archive_in_process
     await take(app, order("1"), order("1", "HD"), order("1", "RL"))
