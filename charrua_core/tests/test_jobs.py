@@ -127,6 +127,24 @@ async def test_a_stop_at_the_moment_of_a_new_job_is_not_lost(db: Database, monke
     assert await asyncio.wait([task], timeout=2) == ({task}, set())
 
 
+async def test_a_stop_at_the_moment_at_which_a_job_is_noted_leaves_it_due(db: Database, jobs: Jobs, work: Work) -> None:
+    await jobs.enqueue("test.do", {"n": 1})
+    is_done = asyncio.Event()
+    async with db.transaction() as tx:
+
+        async def run(_payload: dict[str, Any]) -> None:
+            await tx.execute(text("SELECT FROM core.job FOR UPDATE"))  # so that the note has to wait
+            is_done.set()
+
+        worker = work(run)
+        await is_done.wait()
+        await asyncio.sleep(0.2)  # the worker is at its note
+        worker.cancel()
+        await asyncio.sleep(0.1)
+    await asyncio.wait([worker], timeout=5)
+    assert (await only(jobs)).state == "due"
+
+
 async def only(jobs: Jobs) -> Job:
     [job] = await jobs.list()
     return job

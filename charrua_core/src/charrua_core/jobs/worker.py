@@ -238,6 +238,9 @@ class Worker:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # What was taken, or was about to be noted, at the very moment: nobody should wait until its lease runs out.
+        with suppress(DatabaseUnavailable):
+            await self._note(_GIVE_ALL_BACK)
 
 
 # Walks over the lanes by index job_due, then takes from each what its concurrency leaves free.
@@ -305,6 +308,8 @@ WHERE id = $2 AND leased_by = $1 AND state = 'running'
 """
 
 _GIVE_BACK = "UPDATE core.job SET state = 'due' WHERE id = $2 AND leased_by = $1 AND state = 'running'"
+
+_GIVE_ALL_BACK = "UPDATE core.job SET state = 'due' WHERE leased_by = $1 AND state = 'running'"
 
 _RENEW = "UPDATE core.job SET lease_until = $2 WHERE state = 'running' AND leased_by = $1"
 
