@@ -319,12 +319,15 @@ class Ledger:
     acknowledged: set[str] = field(default_factory=set)
     unanswered: dict[str, None] = field(default_factory=dict)
     down: asyncio.Event = field(default_factory=asyncio.Event)
+    seconds: float = 0.0
+    """In which messages were offered."""
 
     async def run(self, where: tuple[str, int], connections: int) -> None:
         """Offer messages at the rate until the server is gone."""
         self.down.clear()
         self._began, self._offered = time.monotonic(), 0
         await asyncio.gather(*(self._sender(where) for _ in range(connections)))
+        self.seconds += time.monotonic() - self._began
 
     async def _sender(self, where: tuple[str, int]) -> None:
         try:
@@ -379,7 +382,8 @@ async def crash(server: Server, options: argparse.Namespace) -> bool:
         )
     print(
         f"crash: {options.kills} x kill -9 at {options.rate:.0f} messages/s offered: {len(ledger.acknowledged)} acknowledged, "
-        f"{lost} lost, {doubled} double; ready again in {sum(restarts) / len(restarts):.1f} s"
+        f"{len(ledger.acknowledged) / ledger.seconds:.0f} a second, {lost} lost, {doubled} double; "
+        f"ready again in {sum(restarts) / len(restarts):.1f} s"
     )
     return not (lost or doubled)
 

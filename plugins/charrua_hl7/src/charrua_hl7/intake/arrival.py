@@ -21,6 +21,7 @@ PERMISSIONS = frozenset({"worklist", "edit"})
 LONGEST = 200
 """Characters of a text by which messages are found: an index takes no more than some thousand bytes."""
 _TEXTS = ("MSH-3", "MSH-4", "MSH-10", "MSH-12", "PID-3", "PID-2")
+_SUBJECTS = ("PID-3", "PID-2", "MRG-1", "ORC-2", "ORC-3", "OBR-2", "OBR-3", "SCH-1", "SCH-2")
 LONGEST_HEAD = 4096
 LARGE = 64 * 1024
 """Messages from this size on are read in a thread."""
@@ -41,6 +42,8 @@ class Arrival:
     texts: Mapping[str, str] = field(default_factory=dict)
     digest: bytes = b""
     """BLAKE2b of its bytes."""
+    subjects: frozenset[str] = frozenset()
+    """Patients and orders that it names: what is done to one of them is done by one transaction at a time."""
     key: tuple[str, str, str, bytes] = ("", "", "", b"")
     """By what a repeated message is known: sending application and facility, control ID, digest of all its bytes."""
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -83,6 +86,7 @@ class Arrival:
         self.header = Header.of(message)
         self.texts = {path: storable(message.text(path).strip()) for path in _TEXTS}
         self.type = storable(message.type)
+        self.subjects = frozenset(storable(message.text(path).strip()) for path in _SUBJECTS) - {""}
 
     def begin_anew(self) -> None:
         """Forget what a transaction that was undone has made of it."""

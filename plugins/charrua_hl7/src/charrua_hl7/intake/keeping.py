@@ -72,9 +72,12 @@ async def _keep(app: App, tx: AsyncConnection, arrivals: Sequence[Arrival], *, a
 
 
 async def _numbers(tx: AsyncConnection, arrivals: Sequence[Arrival]) -> Iterator[int]:
-    """Give as many numbers as there are messages, locking out whoever has one of them at this moment, too."""
-    digests = sorted({one.digest for one in arrivals})
-    found = await (await driver_of(tx)).fetch(_NUMBERS, digests, len(arrivals))
+    """Give as many numbers as there are messages, locking out whoever has one of them, or of what they are about, now.
+
+    Two transactions that change the same orders and patients in another order would wait for each other until one fails.
+    """
+    names = {one.digest.hex() for one in arrivals}.union(*(one.subjects for one in arrivals))
+    found = await (await driver_of(tx)).fetch(_NUMBERS, sorted(names), len(arrivals))
     return iter(sorted(row["nextval"] for row in found))
 
 
@@ -82,8 +85,7 @@ async def _numbers(tx: AsyncConnection, arrivals: Sequence[Arrival]) -> Iterator
 _NUMBERS = """
 WITH locked AS MATERIALIZED (
     SELECT pg_advisory_xact_lock(key) FROM (
-        SELECT hashtextextended(encode(digest, 'hex'), 2575) AS key
-        FROM unnest($1::bytea[]) AS asked(digest) ORDER BY key
+        SELECT DISTINCT hashtextextended(name, 2575) AS key FROM unnest($1::text[]) AS asked(name) ORDER BY key
     ) AS keys
 )
 SELECT nextval(pg_get_serial_sequence('charrua_hl7.message', 'id'))
