@@ -22,12 +22,27 @@ def send(waiting: Waiting, sender: Sender, *contents: bytes) -> None:
 
 
 def taken(waiting: Waiting, most: int, size: int = ALL) -> list[bytes]:
-    return [frame.content for frame in waiting.take(most, size)]
+    """Take frames and have them done at once."""
+    frames = waiting.take(most, size)
+    waiting.done(frames)
+    return [frame.content for frame in frames]
 
 
 async def test_what_one_sender_sends_is_done_in_its_order(waiting: Waiting) -> None:
     send(waiting, Sender(), b"1", b"2", b"3")
     assert taken(waiting, 2) + taken(waiting, 2) == [b"1", b"2", b"3"]
+
+
+async def test_while_one_is_being_done_those_behind_it_are_not_and_those_of_others_are(waiting: Waiting) -> None:
+    one, other = Sender(), Sender()
+    send(waiting, one, b"1")
+    done = waiting.take(1, ALL)
+    send(waiting, one, b"2")
+    assert not waiting.some.is_set()
+    send(waiting, other, b"other")
+    assert taken(waiting, 10) == [b"other"]
+    waiting.done(done)
+    assert taken(waiting, 10) == [b"2"]
 
 
 async def test_who_waits_for_each_answer_does_not_wait_for_all_that_others_have_sent_ahead(waiting: Waiting) -> None:

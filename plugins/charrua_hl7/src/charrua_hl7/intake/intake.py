@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 TOGETHER = 64
 """Messages of one transaction at most."""
+LANES = 2
+"""Transactions at a time: a message that takes long holds up nobody but its sender, and those beside it."""
 TOGETHER_S = 0.03
 """What one transaction should take: nobody waits for longer than for the one before and his own."""
 TOGETHER_BYTES = 1 << 20
@@ -51,12 +53,21 @@ class Intake:
     async def run(self) -> None:
         """Process what comes, without end."""
         try:
-            while True:
-                await self._waiting.some.wait()
-                await self._process_in_time(self._waiting.take(self._most, TOGETHER_BYTES))
+            async with asyncio.TaskGroup() as lanes:
+                for _ in range(LANES):
+                    lanes.create_task(self._lane(), name="HL7 intake")
         finally:
             for frame in self._waiting.give_up():
                 _answer(frame, None)
+
+    async def _lane(self) -> None:
+        while True:
+            await self._waiting.some.wait()
+            if frames := self._waiting.take(self._most, TOGETHER_BYTES):
+                try:
+                    await self._process_in_time(frames)
+                finally:
+                    self._waiting.done(frames)
 
     async def _process_in_time(self, frames: list[Frame]) -> None:
         """Process them, and choose from how long that took how many are taken the next time."""

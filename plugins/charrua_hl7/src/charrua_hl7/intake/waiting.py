@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from charrua_hl7.intake.arrival import Arrival
@@ -16,6 +17,8 @@ class Sender:
     """Whose frames are done one after the other: a connection."""
 
     frames: deque[Frame] = field(default_factory=deque)
+    busy: bool = False
+    """Whether frames of it are being done: no others of it are until they are."""
 
 
 @dataclass(eq=False, slots=True)
@@ -41,8 +44,7 @@ class Waiting:
     def add(self, frame: Frame) -> None:
         """Have a frame wait behind the others of its sender."""
         frame.sender.frames.append(frame)
-        self._senders[frame.sender] = None
-        self.some.set()
+        self._offer(frame.sender)
 
     def take(self, most: int, size: int) -> list[Frame]:
         """Give frames to be done together, no more than so many, and no more once they have so many bytes.
@@ -57,9 +59,17 @@ class Waiting:
             size -= len(taken[-1].content)
             if not sender.frames:
                 del self._senders[sender]
-        if not self._senders:
-            self.some.clear()
+        for frame in taken:
+            frame.sender.busy = True
+            self._senders.pop(frame.sender, None)
+        self._tell()
         return taken
+
+    def done(self, frames: Iterable[Frame]) -> None:
+        """Let the next frames of the same senders be taken."""
+        for frame in frames:
+            frame.sender.busy = False
+            self._offer(frame.sender)
 
     def give_up(self) -> list[Frame]:
         """Give all that wait; nothing waits then."""
@@ -67,8 +77,19 @@ class Waiting:
         for sender in self._senders:
             sender.frames.clear()
         self._senders.clear()
-        self.some.clear()
+        self._tell()
         return frames
+
+    def _offer(self, sender: Sender) -> None:
+        if sender.frames and not sender.busy:
+            self._senders[sender] = None
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._senders:
+            self.some.set()
+        else:
+            self.some.clear()
 
 
 def _number_waiting(sender: Sender) -> int:

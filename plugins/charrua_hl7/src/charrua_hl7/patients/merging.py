@@ -34,7 +34,7 @@ async def merge(app: App, tx: AsyncConnection, received: Received, one: Said) ->
     segments = one.message.all("MRG")
     if not segments:
         raise FieldMissing("MRG-1 does not say who the patient was", "MRG^1^1")
-    former = [who for segment in segments for who in former_of(one, segment)]
+    former = dict.fromkeys(who for segment in segments for who in former_of(one, segment))
     # Before the merge, so that an edit of all studies of the one that stays does not lie over that of the merge.
     done = await update(app, tx, received, one, patient=True, visit=False, stays=True)
     for who in former:
