@@ -64,14 +64,15 @@ async def test_an_order_that_comes_again_keeps_the_uid_that_was_made_for_it(arch
     assert value(second.step, tag_of("ScheduledProcedureStepStartDate")) == "20270202"
 
 
+@pytest.mark.parametrize("begun", [Status.STARTED, Status.COMPLETED])
 async def test_a_number_that_was_given_out_twice_makes_no_order_that_was_performed_another_persons(
-    archive_in_process: Any,
+    archive_in_process: Any, begun: Status
 ) -> None:
     app = archive_in_process
     await take(app, order("1"))
     [wrong] = await take(app, order("1", patient="4712", name="Perez^Ana"))  # a mistyped ID, corrected before it begins
     assert isinstance(wrong, Outcome)
-    await status(app, Status.COMPLETED)
+    await status(app, begun)
     [refused] = await take(app, order("1", patient="99", name="Silva^Rosa"))
     assert (type(refused).__name__, refused.acknowledgement, refused.condition) == ("KeyTaken", "AE", "205")
     [kept] = await entries(app)
