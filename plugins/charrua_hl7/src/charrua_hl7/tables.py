@@ -234,8 +234,9 @@ performed = Table(
     _texts("accession_numbers"),
     _texts("series_uids"),
     Column("attributes", JSONB, nullable=False),
-    # All that people search for in one text, folded.
+    # All that people search for in one text, folded, and its pieces.
     _text("words"),
+    _texts("pieces"),
     # What its modality left out or said otherwise than the order (`charrua_hl7.performed.notes`).
     Column("notes", JSONB, nullable=False, server_default="[]"),
     _moment("created_at"),
@@ -245,7 +246,7 @@ performed = Table(
     Index("performed_by_series", "series_uids", postgresql_using="gin"),
     Index("performed_by_age", "changed_at"),
     Index("performed_by_status", "status", "id"),
-    Index("performed_by_words", text("core.grams(words)"), postgresql_using="gin"),
+    Index("performed_by_pieces", "pieces", postgresql_using="gin"),
 )
 
 performed_entry = Table(

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, ColumnElement, Text, any_, cast, exists, func, select
+from sqlalchemy import ARRAY, ColumnElement, Text, any_, cast, exists, select
 
 from charrua_core.archive.index.levels import STUDY_INSTANCE_UID, text_of
 from charrua_core.archive.search import OneOf, Query, search
@@ -124,7 +124,7 @@ async def _newest(connection: AsyncConnection, asked: Asked) -> AsyncGenerator[A
 
 
 def _conditions(asked: Asked) -> list[ColumnElement[bool]]:
-    found = has_words(performed.c.words, func.core.grams(performed.c.words), asked.search)
+    found = has_words(performed.c.words, performed.c.pieces, asked.search)
     if asked.state:
         found.append(performed.c.status == asked.state)
     if asked.without_entry:

@@ -9,6 +9,7 @@ from typing import Any
 
 from charrua_core.archive.index.levels import tag_of
 from charrua_core.archive.index.names import text_key
+from charrua_core.archive.search.patterns import grams
 from charrua_core.types import DicomJson, Identity, Origin, is_valid_uid
 from charrua_hl7.worklist.entries import value
 
@@ -106,6 +107,7 @@ def instances_of(series: DicomJson) -> set[str]:
 def columns_of(attributes: DicomJson) -> dict[str, Any]:
     """Give the columns that the attributes decide."""
     accessions = {text(item, ACCESSION_NUMBER)[:_KEPT_LENGTH] for item in items(attributes, SCHEDULED)}
+    words = _words(attributes)
     return {
         "status": text(attributes, STATUS),
         "aet": text(attributes, STATION)[:_KEPT_LENGTH],
@@ -113,7 +115,8 @@ def columns_of(attributes: DicomJson) -> dict[str, Any]:
         "accession_numbers": sorted(accessions - {""}),
         "series_uids": _uids(text(item, SERIES_UID) for item in items(attributes, SERIES)),
         "attributes": attributes,
-        "words": _words(attributes),
+        "words": words,
+        "pieces": grams(words),
     }
 
 

@@ -213,6 +213,7 @@ def upgrade() -> None:
         sa.Column("series_uids", sa.ARRAY(sa.Text(collation="C")), server_default="{}", nullable=False),
         sa.Column("attributes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("words", sa.Text(collation="C"), server_default="", nullable=False),
+        sa.Column("pieces", sa.ARRAY(sa.Text(collation="C")), server_default="{}", nullable=False),
         sa.Column("notes", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -237,12 +238,7 @@ def upgrade() -> None:
     )
     op.create_index("performed_by_status", "performed", ["status", "id"], unique=False, schema="charrua_hl7")
     op.create_index(
-        "performed_by_words",
-        "performed",
-        [sa.text("core.grams(words)")],
-        unique=False,
-        schema="charrua_hl7",
-        postgresql_using="gin",
+        "performed_by_pieces", "performed", ["pieces"], unique=False, schema="charrua_hl7", postgresql_using="gin"
     )
     op.create_table(
         "receiver",
