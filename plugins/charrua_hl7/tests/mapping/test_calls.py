@@ -8,6 +8,7 @@ import json
 import pytest
 from sqlalchemy import insert, select
 
+from charrua_core import audit
 from charrua_hl7 import tables
 from charrua_hl7.mapping import ordered_steps
 from charrua_hl7.mapping.check import MappingInvalid, read_lines
@@ -60,6 +61,16 @@ async def test_a_mapping_holds_once_it_is_saved_and_the_default_comes_back(place
     assert [(one["type"], one["default"]) for one in listed] == [(code, True) for code in DEFAULTS]
 
 
+async def test_who_has_changed_a_mapping_is_in_the_audit_trail(place, admin) -> None:
+    saved = await admin.put("/hl7/mappings/ORM", json={"version": 0, "lines": SHORT})
+    await admin.delete(f"/hl7/mappings/ORM?version={saved.json()['version']}")
+    found = [one for one in await audit.read(place.app.db) if "hl7_mapping" in one["detail"]]
+    assert [(one["action"], one["who"], one["detail"]["hl7_mapping"]) for one in found] == [
+        ("D", "user0", "ORM"),
+        ("U", "user0", "ORM"),
+    ]
+
+
 async def heard(app, number: str) -> None:
     """Wait until the mapping in force gives this accession number: the change is told by the database."""
     for _ in range(100):
@@ -101,6 +112,10 @@ def wrong(*lines, code="ORM") -> list[tuple[int | None, str]]:
         ({"to": "PatientAddress", "from": ["PID-11"] * 21}, "from"),
         ({"to": "PatientBirthDate", "from": ["PID-7"], "as": "day", "default": "never"}, "default"),
         ({"to": "PatientAddress", "from": ["PID-11"], "values": ["RX"]}, "values"),
+        ({"to": "PatientAddress", "from": ["PID-11"], "values": {str(n): "CR" for n in range(201)}}, "values"),
+        ({"to": "PatientAddress", "from": ["PID-11"], "default": "x" * 201}, "default"),
+        ({"to": "PatientAddress", "from": ["PID-11"], "note": "a\x00b"}, "note"),
+        ({"to": "ScheduledProcedureStepSequence", "from": ["OBR-4"], "as": "code"}, "to"),
         ({"to": "PatientAddress", "from": ["PID-11"], "renamed": {}}, "renamed"),
         ({"to": "PatientID", "from": ["PID-2"], "as": "id"}, "to"),
         ("PatientID", "to"),
@@ -125,9 +140,9 @@ def test_what_there_has_to_be_a_line_for(missing) -> None:
         read_lines("ORM", [line for number, line in enumerate(SHORT) if number != missing])
 
 
-@pytest.mark.parametrize("given", [None, [], {}, "PatientID", [{}] * 301])
+@pytest.mark.parametrize("given", [None, [], {}, "PatientID", SHORT * 101])
 def test_what_is_no_list_of_lines_is_none(given) -> None:
-    with pytest.raises(MappingInvalid):
+    with pytest.raises(MappingInvalid, match="a list of 1 to 300 lines"):
         read_lines("ORM", given)
 
 
