@@ -50,6 +50,17 @@ async def test_what_says_the_same_and_whom_nobody_knows_leave_everything_as_it_i
     assert await changes(hospital) == []
 
 
+async def test_who_is_told_of_one_that_was_merged_is_told_so_though_nothing_here_is_of_either(hospital) -> None:
+    await hospital.hears("PID|||NEW^^^HOSP||Roe^Janet", "MRG|OLD^^^HOSP", event="ADT^A40")
+    told = await hospital.hears("PID|||OLD^^^HOSP||Doe^Jane", event="ADT^A31")
+    assert told.sentence.startswith("This patient was merged into another")
+
+
+async def test_a_patient_whom_a_message_names_twice_as_the_former_one_is_merged_once(hospital) -> None:
+    await hospital.hears("PID|||NEW^^^HOSP||Roe^Janet", *["MRG|OLD^^^HOSP"] * 30, event="ADT^A40")
+    assert len(await changes(hospital, "merge")) == 1
+
+
 async def test_a_merge_moves_entries_and_studies_also_those_that_come_later_and_is_taken_back(hospital) -> None:
     number, uid, other = await hospital.order("OLD"), await hospital.image("OLD"), await hospital.image("NEW")
     outcome = await hospital.hears("PID|||NEW^^^HOSP||Roe^Janet||19700102|F", "MRG|OLD^^^HOSP", event="ADT^A40")
