@@ -14,7 +14,7 @@ from charrua_core.types import Identity, Origin
 from charrua_hl7.errors import MessageRefused
 from charrua_hl7.mapping import ordered_steps
 from charrua_hl7.message import Message
-from charrua_hl7.orders.book import Book, Order, Page, same_order
+from charrua_hl7.orders.book import _ENTRIES, Book, Order, Page, same_order
 from charrua_hl7.orders.taking import take_orders
 from charrua_hl7.processing import Outcome, Received
 from charrua_hl7.tables import entry
@@ -305,6 +305,15 @@ async def test_a_step_of_an_order_is_known_by_another_steps_numbers_and_is_never
         ("S1", Status.COMPLETED),
         ("S2", Status.COMPLETED),
     ]
+
+
+async def test_entries_of_orders_are_looked_up_by_indexes_however_many_there_are(archive_in_process: Any) -> None:
+    numbers = [["filler:F1^"], ["F1"], ["P1"], ["A1"]]
+    async with archive_in_process.db.driver() as connection, connection.transaction():
+        await connection.execute("SET LOCAL enable_seqscan = off")  # where there is another way it is taken
+        plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {_ENTRIES}", *numbers))
+    assert "Seq Scan" not in plan, plan
+    assert {"entry_by_order", "entry_by_filler", "entry_by_placer", "entry_by_accession"} <= {*plan.split()}
 
 
 async def test_messages_on_one_order_that_come_at_the_same_moment_leave_one_entry_with_what_both_say(

@@ -132,11 +132,14 @@ async def _entries(tx: AsyncConnection, orders: Sequence[Order]) -> list[Entry]:
 
 
 _KINDS = ("filler", "placer", "accession")
+# An OR of the one and the other would have all entries looked through: as one array they are looked up by the index.
 _ENTRIES = f"""
 SELECT {", ".join(column.name for column in COLUMNS)} FROM charrua_hl7.entry
-WHERE order_key = ANY($1) OR order_key IN (
-    SELECT order_key FROM charrua_hl7.entry
-    WHERE filler_order = ANY($2) OR placer_order = ANY($3) OR accession_number = ANY($4)
-)
+WHERE order_key = ANY(ARRAY(
+    SELECT unnest($1::text[])
+    UNION SELECT order_key FROM charrua_hl7.entry WHERE filler_order = ANY($2)
+    UNION SELECT order_key FROM charrua_hl7.entry WHERE placer_order = ANY($3)
+    UNION SELECT order_key FROM charrua_hl7.entry WHERE accession_number = ANY($4)
+))
 ORDER BY id FOR UPDATE
 """  # noqa: S608 -- names of our own columns
