@@ -21,7 +21,10 @@ PERMISSIONS = frozenset({"worklist", "edit"})
 LONGEST = 200
 """Characters of a text by which messages are found: an index takes no more than some thousand bytes."""
 _TEXTS = ("MSH-3", "MSH-4", "MSH-10", "MSH-12", "PID-3", "PID-2")
-_SUBJECTS = ("PID-3", "PID-2", "MRG-1", "ORC-2", "ORC-3", "OBR-2", "OBR-3", "SCH-1", "SCH-2")
+_SUBJECTS = (
+    *("PID-3", "PID-2", "MRG-1"),
+    *("ORC-2", "ORC-3", "OBR-2", "OBR-3", "OBR-18", "IPC-1", "SCH-1", "SCH-2", "SCH-26", "SCH-27"),
+)
 LONGEST_HEAD = 4096
 LARGE = 64 * 1024
 """Messages from this size on are read in a thread."""
