@@ -26,6 +26,7 @@ from charrua_core.errors import DatabaseUnavailable
 from charrua_core.jobs.kinds import CLOCK, Clock, GiveUp, JobType, PutOff
 from charrua_core.jobs.queue import CHANNEL
 
+GIVE_BACK_S = 2.0  # a worker that stops does not wait for a database that hangs
 POLL_S = 5.0  # notifications make it faster
 LEASE_S = 15.0
 HEARTBEAT_S = 5.0
@@ -239,8 +240,9 @@ class Worker:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         # What was taken, or was about to be noted, at the very moment: nobody should wait until its lease runs out.
-        with suppress(DatabaseUnavailable):
-            await self._note(_GIVE_ALL_BACK)
+        with suppress(DatabaseUnavailable, TimeoutError):
+            async with asyncio.timeout(GIVE_BACK_S):
+                await self._note(_GIVE_ALL_BACK)
 
 
 # Walks over the lanes by index job_due, then takes from each what its concurrency leaves free.

@@ -6,7 +6,8 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
+from itertools import groupby
 from typing import Literal
 
 from charrua_core.services.sockets import Sockets
@@ -77,13 +78,24 @@ class Background(Service):
 
 @asynccontextmanager
 async def run_services(services: Iterable[Service]) -> AsyncIterator[list[str]]:
-    """Start the services in order; give what they say of themselves; stop them in reverse order at the end."""
-    async with AsyncExitStack() as started:
-        told = []
+    """Start the services in order; give what they say of themselves; stop them in reverse order at the end.
+
+    Background services that follow one another are stopped together: a database that hangs makes each of them wait.
+    """
+    started: list[Service] = []
+    told = []
+    try:
         for service in services:
-            started.push_async_callback(_stop, service)
+            started.append(service)
             told.append(await service.start())
         yield [line for line in told if line]
+    finally:
+        for is_background, several in groupby(reversed(started), key=lambda one: isinstance(one, Background)):
+            if is_background:
+                await asyncio.gather(*map(_stop, several))
+            else:
+                for service in several:
+                    await _stop(service)
 
 
 async def _stop(service: Service) -> None:
