@@ -19,25 +19,8 @@ from charrua_core.db import Database, lock_key
 from charrua_core.errors import DatabaseUnavailable
 from charrua_core.jobs import GiveUp, Job, Jobs, JobType, NewJob, Worker, settled
 from charrua_core.jobs.worker import LEASE_S
+from charrua_core.testing.clock import StandsStill
 from charrua_core.testing.waiting import until
-
-
-class FakeClock:
-    """A clock that stands still until it is moved on."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2026, 3, 1, 12, tzinfo=UTC)
-        self.seconds = 0.0
-
-    def now(self) -> datetime:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def move_on(self, **by: float) -> None:
-        self.time += timedelta(**by)
-        self.seconds += timedelta(**by).total_seconds()
 
 
 class Done:
@@ -63,7 +46,7 @@ class Done:
 class Failing:
     """Fails as many times as it is told to, and notes when."""
 
-    def __init__(self, clock: FakeClock, times: int, error: type[Exception] = RuntimeError) -> None:
+    def __init__(self, clock: StandsStill, times: int, error: type[Exception] = RuntimeError) -> None:
         self.at: list[datetime] = []
         self._clock, self._times, self._error = clock, times, error
 
@@ -78,12 +61,12 @@ HOUR, DAY = 3600.0, 86400.0
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
+def clock() -> StandsStill:
+    return StandsStill(datetime(2026, 3, 1, 12, tzinfo=UTC))
 
 
 @pytest.fixture
-def jobs(db: Database, clock: FakeClock) -> Jobs:
+def jobs(db: Database, clock: StandsStill) -> Jobs:
     return Jobs(db, clock)
 
 
@@ -95,7 +78,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def work(db: Database, clock: FakeClock) -> AsyncIterator[Work]:
+async def work(db: Database, clock: StandsStill) -> AsyncIterator[Work]:
     """A function that starts a worker for a kind of jobs."""
     started: list[asyncio.Task[None]] = []
 
@@ -237,7 +220,7 @@ async def test_a_stuck_lane_holds_up_no_other(jobs: Jobs, work: Work) -> None:
 
 
 async def test_in_a_lane_in_order_a_job_that_is_tried_again_holds_up_those_behind_it(
-    jobs: Jobs, work: Work, db: Database, clock: FakeClock
+    jobs: Jobs, work: Work, db: Database, clock: StandsStill
 ) -> None:
     done, failing = Done(), Failing(clock, times=1)
 
@@ -276,7 +259,7 @@ async def test_higher_priorities_go_first_whatever_their_lanes(jobs: Jobs, work:
     assert done.numbers == [3, 1, 0, 2]
 
 
-async def test_a_job_waits_for_its_time(jobs: Jobs, work: Work, clock: FakeClock) -> None:
+async def test_a_job_waits_for_its_time(jobs: Jobs, work: Work, clock: StandsStill) -> None:
     done = Done()
     work(done)
     await jobs.enqueue("test.do", {"n": 1}, run_at=clock.now() + timedelta(hours=1))
@@ -288,7 +271,7 @@ async def test_a_job_waits_for_its_time(jobs: Jobs, work: Work, clock: FakeClock
 
 
 async def test_a_failing_job_is_tried_exactly_by_its_schedule_and_then_dead(
-    jobs: Jobs, work: Work, clock: FakeClock
+    jobs: Jobs, work: Work, clock: StandsStill
 ) -> None:
     failing = Failing(clock, times=99)
     began = clock.now()
@@ -305,7 +288,7 @@ async def test_a_failing_job_is_tried_exactly_by_its_schedule_and_then_dead(
 
 
 async def test_a_job_that_is_tried_for_ever_is_tried_by_the_last_pause_of_its_schedule(
-    jobs: Jobs, work: Work, clock: FakeClock
+    jobs: Jobs, work: Work, clock: StandsStill
 ) -> None:
     failing = Failing(clock, times=5)
     began = clock.now()
@@ -319,7 +302,7 @@ async def test_a_job_that_is_tried_for_ever_is_tried_by_the_last_pause_of_its_sc
     assert [(at - began).total_seconds() for at in failing.at] == [0, *(60 + number * HOUR for number in range(5))]
 
 
-async def test_a_job_that_gives_up_is_dead_at_once(jobs: Jobs, work: Work, clock: FakeClock) -> None:
+async def test_a_job_that_gives_up_is_dead_at_once(jobs: Jobs, work: Work, clock: StandsStill) -> None:
     failing = Failing(clock, times=99, error=GiveUp)
     work(failing)
     await jobs.enqueue("test.do", {})
@@ -333,7 +316,7 @@ async def test_a_job_that_takes_too_long_has_failed(jobs: Jobs, work: Work) -> N
     await until(is_state(jobs, "dead"))
 
 
-async def test_a_dead_job_can_be_sent_again(jobs: Jobs, work: Work, clock: FakeClock) -> None:
+async def test_a_dead_job_can_be_sent_again(jobs: Jobs, work: Work, clock: StandsStill) -> None:
     failing = Failing(clock, times=1)
     work(failing, retry_after=())
     number = await jobs.enqueue("test.do", {})
@@ -411,7 +394,7 @@ asyncio.run(work())
 
 
 async def test_the_job_of_a_killed_worker_is_done_by_another(
-    jobs: Jobs, work: Work, clock: FakeClock, database_url: str
+    jobs: Jobs, work: Work, clock: StandsStill, database_url: str
 ) -> None:
     await jobs.enqueue("test.do", {"n": 1})
     await asyncio.to_thread(subprocess.run, [sys.executable, "-c", DYING, database_url], check=False)
@@ -426,7 +409,7 @@ async def test_the_job_of_a_killed_worker_is_done_by_another(
 
 
 async def test_a_job_over_which_workers_die_again_and_again_is_dead(
-    jobs: Jobs, work: Work, db: Database, clock: FakeClock
+    jobs: Jobs, work: Work, db: Database, clock: StandsStill
 ) -> None:
     await jobs.enqueue("test.do", {"n": 1})
     async with db.driver() as connection:
@@ -439,7 +422,9 @@ async def test_a_job_over_which_workers_die_again_and_again_is_dead(
     await until(is_state(jobs, "dead"))
 
 
-async def test_a_jump_of_the_clock_takes_no_job_from_a_living_worker(jobs: Jobs, work: Work, clock: FakeClock) -> None:
+async def test_a_jump_of_the_clock_takes_no_job_from_a_living_worker(
+    jobs: Jobs, work: Work, clock: StandsStill
+) -> None:
     done = Done(pause_s=0.5)
     work(done), work(done)
     await jobs.enqueue("test.do", {"n": 1})
@@ -450,7 +435,7 @@ async def test_a_jump_of_the_clock_takes_no_job_from_a_living_worker(jobs: Jobs,
 
 
 async def test_a_worker_that_cannot_renew_its_leases_stops_what_others_may_have_taken(
-    jobs: Jobs, work: Work, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    jobs: Jobs, work: Work, clock: StandsStill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped = asyncio.Event()
 
@@ -494,7 +479,7 @@ async def test_workers_survive_the_loss_of_their_connections(jobs: Jobs, work: W
     assert done.numbers == [1]
 
 
-async def test_done_jobs_are_forgotten_after_a_week_dead_ones_never(jobs: Jobs, work: Work, clock: FakeClock) -> None:
+async def test_done_jobs_are_forgotten_after_a_week_dead_ones_never(jobs: Jobs, work: Work, clock: StandsStill) -> None:
     failing = Failing(clock, times=1)
     work(failing, retry_after=())
     await jobs.enqueue("test.do", {})

@@ -15,6 +15,7 @@ from charrua_core.jobs import GiveUp
 from charrua_core.sending import SendFailed, to_peers
 from charrua_core.sending.delivered import MOST_VERSIONS
 from charrua_core.sending.queue import enqueue, retries_s
+from charrua_core.testing.clock import StandsStill
 from charrua_core.testing.devices import Workstation, received_of
 from charrua_core.testing.objects import a_study, an_object
 from charrua_core.types import SYSTEM, Identity, Level, Origin, Peer, Route, RowFilter, StoredObject
@@ -24,15 +25,6 @@ ROUTES = """
 def route_destination(stored):
     return [Route("WORKSTATION"), Route("WORKSTATION", priority=5), Route("ARCHIVE2")]
 """
-
-
-class StandsStill:
-    """A clock that is moved by hand."""
-
-    time = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-    def now(self):
-        return self.time
 
 
 @pytest.fixture

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from charrua_core import sending
+from charrua_core.testing.clock import StandsStill
 from charrua_core.testing.devices import received_of
 from charrua_core.types import SYSTEM, Origin, StoredObject
 from charrua_routing import quiet, rules
-
-
-class StandsStill:
-    """A clock that is moved by hand."""
-
-    def __init__(self):
-        self.time = datetime.now(UTC)
-
-    def now(self):
-        return self.time
-
-    def move_on(self, **by):
-        self.time += timedelta(**by)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest_asyncio
@@ -18,27 +17,6 @@ from charrua_hl7.intake.intake import Intake
 from charrua_hl7.intake.listener import Listener
 from charrua_hl7.message import Message
 from charrua_hl7.tables import entry, message
-
-
-class StandsStill:
-    """A clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.time = datetime.now(UTC)
-        self.seconds = 0.0
-
-    def now(self) -> datetime:
-        """Give the time, in UTC."""
-        return self.time
-
-    def monotonic(self) -> float:
-        """Give seconds that no change of the clock disturbs."""
-        return self.seconds
-
-    def move_on(self, **by: float) -> None:
-        """Move it on by hours, days …"""
-        self.time += timedelta(**by)
-        self.seconds += timedelta(**by).total_seconds()
 
 
 class Sender:

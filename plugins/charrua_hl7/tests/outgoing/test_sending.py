@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select, update
 
 from charrua_core.testing.certificates import Authority
+from charrua_core.testing.clock import StandsStill
 from charrua_core.testing.waiting import until
 from charrua_core.types import SYSTEM, Origin
 from charrua_hl7.intake.arrival import Arrival
@@ -23,7 +24,6 @@ from charrua_hl7.outgoing.order_messages import order_message
 from charrua_hl7.outgoing.queue import send_again
 from charrua_hl7.outgoing.receiver import described
 from charrua_hl7.tables import entry, message
-from charrua_hl7.testing import StandsStill
 from charrua_hl7.worklist.entries import Status, set_status
 
 BEGIN, END = b"\x0b", b"\x1c\r"

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from charrua_core.testing.clock import StandsStill
 from charrua_core.testing.devices import received_of
 from charrua_core.types import Origin, StoredObject
-from charrua_hl7.testing import StandsStill
 from charrua_hl7.worklist.arrivals import study_arrived
 from charrua_hl7.worklist.correcting import KIND, correction_job
 from charrua_web.server import WebServer
